@@ -1,0 +1,73 @@
+"""The one folder that everything lives in: copy it, back it up, delete it whole."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from ..tools.errors import BadInput
+from . import durable
+
+_FURNITURE = {".DS_Store", "lost+found"}
+"""What a file system or a file manager puts into a folder that is empty to its owner."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder's layout. The folders are private (0700), so are the files in them (0600)."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, where: str | Path | None = None) -> Self:
+        """The home at ``where``, else at ``DANQING_HOME``, else where the platform keeps user data.
+
+        Made if it is not there. Raises `BadInput` if the folder holds other things (a home is made
+        private, and nobody's documents should be), `Stopped` if it cannot be used.
+        """
+        root = Path(where or os.environ.get("DANQING_HOME") or _default()).expanduser().absolute()
+        home = cls(root)
+        with durable.clear_errors(root):
+            if root.is_dir() and not home.blobs.is_dir():
+                strangers = sorted(
+                    entry.name for entry in root.iterdir() if entry.name not in _FURNITURE
+                )
+                if strangers:
+                    raise BadInput(
+                        f"{root} is no home of Danqing: it already holds {strangers[0]!r}.",
+                        hint="Name a new or an empty folder with --home or DANQING_HOME.",
+                    )
+            # The blobs come first: they are what a home is known by, should this be cut short.
+            for folder in (root, home.blobs, home.pictures, home.locks):
+                durable.make_folder(folder)
+                if folder.stat().st_mode & 0o777 != 0o700:
+                    folder.chmod(0o700)
+        return home
+
+    @property
+    def blobs(self) -> Path:
+        """The picture store's files, named by what is in them."""
+        return self.root / "blobs"
+
+    @property
+    def pictures(self) -> Path:
+        """Where finished pictures go when the user names no place."""
+        return self.root / "pictures"
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite file of the ledger."""
+        return self.root / "ledger.sqlite3"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files; they are empty and carry nothing over from one run to the next."""
+        return self.root / "locks"
+
+
+def _default() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("danqing", appauthor=False)

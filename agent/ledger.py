@@ -1,0 +1,481 @@
+"""The ledger: the durable record of turns, steps, pictures, verdicts and costs.
+
+What it holds is true, and what a call has returned from is held: intent first (`begin_step`), then
+the tool's work, then the pictures' files, then one transaction that marks the step done, and only
+then does `finish_step` return. After a crash at any instant `unfinished` names the turns that were
+cut short, `reopen_turn` takes one up, and `find_step` answers every step that had been finished.
+
+Two processes may share a home (see `database`); a turn belongs to the one that holds its lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ..tools.errors import BadInput, Stopped, ToolError
+from . import durable
+from .canonical import canonical, digest, scrub
+from .database import Database
+from .home import Home
+from .records import (
+    Failure,
+    Json,
+    Outcome,
+    Picture,
+    Step,
+    Turn,
+    TurnRecord,
+    VerdictRow,
+)
+from .store import Store, Swept
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = [
+    "Failure",
+    "Json",
+    "Ledger",
+    "Outcome",
+    "Picture",
+    "Step",
+    "Turn",
+    "TurnRecord",
+    "VerdictRow",
+    "step_key",
+]
+
+_HANDLE = re.compile(r"img-([1-9][0-9]{0,17})")
+
+
+def step_key(tool: str, args: Json, inputs: Sequence[str], seed: int | None, models: str) -> str:
+    """What makes two calls the same call: SHA-256 over all that its result depends on.
+
+    ``inputs`` are digests, not handles; ``models`` says which weights ran ("" for none).
+    """
+    return digest([tool, args, list(inputs), seed, models])
+
+
+class Ledger:
+    """The ledger of one home, and its picture ``store``. Threads may share it.
+
+    Raises `Stopped` where the disk, another process or a damaged file ends the work, and
+    `ToolError` for a handle that is not there. What is kept as JSON is scrubbed first: NULs and
+    lone surrogates become U+FFFD; a number that is not finite is a `ValueError`.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.store = Store(home)
+        self._open: dict[int, durable.Lock] = {}
+        self._db = Database(home)
+
+    def close(self) -> None:
+        """Let go of the file and of the turns that are open; those become unfinished."""
+        for lock in self._open.values():
+            lock.release()
+        self._open.clear()
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Turns.
+
+    def new_session(self) -> str:
+        """The id of a new, empty session: eight letters and digits."""
+        session = secrets.token_hex(4)
+        with self._db.writing():
+            self._db.insert("INSERT INTO sessions VALUES (?, ?)", session, _now())
+        return session
+
+    def begin_turn(self, session: str, request: str, options: Json) -> Turn:
+        """Record ``request`` durably and hold its turn for this process until `end_turn`."""
+        with contextlib.ExitStack() as undo:
+            with self._db.writing():
+                if self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session)) is None:
+                    raise BadInput(f"There is no session {session!r}.")
+                id = self._db.insert(
+                    "INSERT INTO turns (session, request, options, created) VALUES (?, ?, ?, ?)",
+                    session,
+                    scrub(request),
+                    canonical(options),
+                    _now(),
+                )
+                # The lock comes before the row is seen: nobody may take the turn for a crashed one.
+                lock = self._turn_lock(id)
+                undo.callback(lock.release, gone=True)
+                turn = Turn.of(self._db.one("SELECT * FROM turns WHERE id = ?", id))
+            undo.pop_all()
+        self._open[id] = lock
+        return turn
+
+    def record_brief(self, turn: Turn | int, brief: Json) -> None:
+        """Freeze the turn's Brief; a second, different one is a `ValueError`."""
+        text = canonical(brief)
+        with self._db.writing():
+            id = self._held(turn)
+            before = self._db.one("SELECT brief FROM turns WHERE id = ?", id)[0]
+            if before is None:
+                self._db.execute("UPDATE turns SET brief = ? WHERE id = ?", text, id)
+            elif before != text:
+                raise ValueError(f"turn {id} has a Brief already; it cannot become {text}")
+
+    def record_plan(self, turn: Turn | int, plan: Sequence[Json]) -> None:
+        """Keep the turn's plan, in place of the one before."""
+        with self._db.writing():
+            id = self._held(turn)
+            self._db.execute("UPDATE turns SET plan = ? WHERE id = ?", canonical(list(plan)), id)
+
+    def end_turn(self, turn: Turn | int, outcome: Json) -> None:
+        """Record how the turn ended, once, and give up its lock."""
+        with self._db.writing():
+            id = self._held(turn)
+            self._close_steps(id, "cancelled", "the turn ended before the step did")
+            self._db.execute(
+                "UPDATE turns SET outcome = ?, ended = ? WHERE id = ?",
+                canonical(outcome),
+                _now(),
+                id,
+            )
+        with durable.clear_errors(self.home.locks):
+            self._open.pop(id).release(gone=True)
+
+    def turn(self, id: int) -> TurnRecord:
+        """Everything about one turn; `BadInput` if there is none with this ``id``."""
+        with self._db.reading():
+            return self._record(self._turn_row(id))
+
+    def turns(self, limit: int, session: str | None = None) -> list[TurnRecord]:
+        """The newest ``limit`` turns, of one session or of all, newest first."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT * FROM turns WHERE ?1 IS NULL OR session = ?1 ORDER BY id DESC LIMIT ?2",
+                session,
+                limit,
+            )
+            return [self._record(row) for row in rows]
+
+    def unfinished(self) -> list[TurnRecord]:
+        """The turns that were cut short: not ended, and their process is gone. Oldest first."""
+        with self._db.alone(), self._db.reading():  # alone: asking takes each lock for a moment
+            rows = self._db.all("SELECT * FROM turns WHERE ended IS NULL ORDER BY id")
+            return [self._record(row) for row in rows if self._abandoned(row["id"])]
+
+    def reopen_turn(self, id: int) -> Turn:
+        """Take up an unfinished turn; the steps it was in the middle of are marked ``crashed``.
+
+        Raises `BadInput` if there is no such turn or it has ended, `Stopped` if it is running.
+        """
+        with contextlib.ExitStack() as undo:
+            with self._db.writing():
+                row = self._turn_row(id)
+                if row["ended"] is not None:
+                    raise BadInput(f"Turn {id} has ended; there is nothing left to resume.")
+                lock = self._turn_lock(id)
+                undo.callback(lock.release)
+                self._close_steps(id, "crashed", "the process ended before the step did")
+            undo.pop_all()
+        self._open[id] = lock
+        return Turn.of(row)
+
+    # Steps.
+
+    def find_step(self, key: str) -> Step | None:
+        """The newest finished step with this ``key``, of any turn, whose pictures are all there."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT * FROM steps WHERE key = ? AND outcome = 'done' ORDER BY id DESC", key
+            )
+            for row in rows:
+                step = self._step(row)
+                if all(self.store.has(picture.digest) for picture in step.pictures):
+                    return step
+        return None
+
+    def begin_step(
+        self,
+        turn: Turn | int,
+        tool: str,
+        args: Json,
+        inputs: Sequence[str],
+        seed: int | None,
+        key: str,
+    ) -> Step:
+        """Record the intent to run ``tool``, before it runs. ``inputs`` are handles."""
+        with self._db.writing():
+            for handle in inputs:
+                self._picture_id(handle)
+            id = self._db.insert(
+                "INSERT INTO steps (turn, tool, args, inputs, seed, key, outcome, cost, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'begun', '{}', ?)",
+                self._held(turn),
+                scrub(tool),
+                canonical(args),
+                canonical(list(inputs)),
+                _seed(seed),
+                key,
+                _now(),
+            )
+            return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", id))
+
+    def finish_step(
+        self, step: Step, images: Sequence[Image.Image], value: Json | None, cost: Json
+    ) -> Step:
+        """Keep what ``step`` made: its pictures' files, then in one transaction all the rest.
+
+        ``value`` is what a tool said rather than drew. A call that named a seed for each picture
+        (``args["seeds"]``) gives each its own. Returns the finished step, with handles.
+        """
+        seeds = step.args.get("seeds")
+        if not isinstance(seeds, list) or len(seeds) != len(images):
+            seeds = [step.seed] * len(images)
+        kept = [(self.store.put(image), image.width, image.height) for image in images]
+        with self._db.writing():
+            self._end_step(step, "done", value=value, cost=cost)
+            for position, (name, width, height) in enumerate(kept):
+                picture = self._db.insert(
+                    "INSERT INTO pictures (digest, width, height, parents, step, turn, seed,"
+                    " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    name,
+                    width,
+                    height,
+                    canonical(list(step.inputs)),
+                    step.id,
+                    step.turn,
+                    _seed(seeds[position]),
+                    _now(),
+                )
+                self._db.insert(
+                    "INSERT INTO step_pictures VALUES (?, ?, ?)", step.id, position, picture
+                )
+            return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", step.id))
+
+    def reuse_step(self, turn: Turn | int, step: Step) -> Step:
+        """Record that in ``turn`` the same call was answered by the earlier ``step``."""
+        with self._db.writing():
+            id = self._db.insert(
+                "INSERT INTO steps (turn, tool, args, inputs, seed, key, outcome, value, cost,"
+                " source, created, ended)"
+                " SELECT ?1, tool, args, inputs, seed, key, 'reused', value, '{}', id, ?2, ?2"
+                " FROM steps WHERE id = ?3 AND outcome = 'done'",
+                self._held(turn),
+                _now(),
+                step.id,
+            )
+            self._db.insert(
+                "INSERT INTO step_pictures SELECT ?1, position, picture FROM step_pictures"
+                " WHERE step = ?2",
+                id,
+                step.id,
+            )
+            return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", id))
+
+    def fail_step(self, step: Step, error: str, outcome: Failure) -> Step:
+        """Record that ``step`` ended without a result, and why."""
+        with self._db.writing():
+            self._end_step(step, outcome, error=scrub(error))
+            return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", step.id))
+
+    def take_in(self, turn: Turn | int, data: bytes | Path) -> Picture:
+        """An upload as a picture of ``turn``, by a step of the tool ``upload``. Raises `BadInput`."""
+        digest = self.store.take_in(data)
+        key = step_key("upload", {}, [digest], None, "")
+        earlier = self.find_step(key)
+        if earlier is not None:
+            return self.reuse_step(turn, earlier).pictures[0]
+        step = self.begin_step(turn, "upload", {}, [], None, key)
+        return self.finish_step(step, [self.store.get(digest)], None, {}).pictures[0]
+
+    # Pictures and verdicts.
+
+    def picture(self, handle: str) -> Picture:
+        """The picture of this handle; a `ToolError` that names the nearest ones if there is none."""
+        with self._db.reading():
+            id = self._picture_id(handle)
+            return Picture.of(self._db.one("SELECT * FROM pictures WHERE id = ?", id))
+
+    def record_verdict(self, turn: Turn | int, handle: str, verdict: Json) -> None:
+        """Keep a judge's verdict on one picture."""
+        with self._db.writing():
+            self._db.insert(
+                "INSERT INTO verdicts (turn, picture, verdict, created) VALUES (?, ?, ?, ?)",
+                self._held(turn),
+                self._picture_id(handle),
+                canonical(verdict),
+                _now(),
+            )
+
+    def verdicts(self, turn: Turn | int) -> list[VerdictRow]:
+        """The turn's verdicts in the order they were given."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.reading():
+            rows = self._db.all("SELECT * FROM verdicts WHERE turn = ? ORDER BY id", id)
+            return [VerdictRow.of(row) for row in rows]
+
+    # Care.
+
+    def sweep(self) -> Swept:
+        """Remove what crashes left behind in the store; nothing that the ledger names is touched."""
+        with self._db.reading():
+            first = self._db.one("SELECT min(created) FROM sessions")[0]
+        since = math.inf if first is None else datetime.fromisoformat(first).timestamp()
+        return self.store.sweep(self._digests, since)
+
+    def check(self) -> list[str]:
+        """What is wrong with the ledger and the pictures it names, in words; empty when all is well.
+
+        Reads everything; meant for a doctor's visit, not for every start.
+        """
+        with self._db.reading():
+            wrong = [
+                f"{self.home.ledger}: {row[0]}"
+                for row in self._db.all("PRAGMA integrity_check")
+                if row[0] != "ok"
+            ]
+            wrong += [
+                f"{self.home.ledger}: a row of {row['table']} names a {row['parent']} that is gone"
+                for row in self._db.all("PRAGMA foreign_key_check")
+            ]
+        for name in sorted(self._digests()):
+            try:
+                self.store.get(name)
+            except Stopped as stopped:
+                wrong.append(str(stopped.args[0]))
+        return wrong
+
+    # Inside.
+
+    def _turn_row(self, id: int) -> sqlite3.Row:
+        row = None
+        if 0 < id < 2**63:  # what SQLite can look for
+            row = self._db.first("SELECT * FROM turns WHERE id = ?", id)
+        if row is None:
+            raise BadInput(f"There is no turn {id!r}.")
+        return row
+
+    def _held(self, turn: Turn | int) -> int:
+        id = turn if isinstance(turn, int) else turn.id
+        if id not in self._open:
+            raise ValueError(f"turn {id} is not open in this ledger: it ended or was not reopened")
+        return id
+
+    def _turn_lock(self, id: int) -> durable.Lock:
+        lock = durable.lock(self.home.locks / f"turn-{id}")
+        if lock is None:
+            raise Stopped(
+                f"Turn {id} is still running.",
+                kept="It was not touched.",
+                hint="Wait for it, or end its process, and try again.",
+            )
+        return lock
+
+    def _abandoned(self, id: int) -> bool:
+        lock = durable.lock(self.home.locks / f"turn-{id}")
+        if lock is not None:
+            lock.release()
+        return lock is not None
+
+    def _picture_id(self, handle: str) -> int:
+        """The row of ``handle``; a `ToolError` that names the nearest handles if there is none."""
+        form = _HANDLE.fullmatch(handle)
+        if form is not None:
+            id = int(form[1])
+            if self._db.first("SELECT 1 FROM pictures WHERE id = ?", id) is not None:
+                return id
+            near = self._db.all("SELECT id FROM pictures ORDER BY abs(id - ?) LIMIT 3", id)
+        else:
+            near = self._db.all("SELECT id FROM pictures ORDER BY id DESC LIMIT 3")
+        names = ", ".join(f"img-{row['id']}" for row in sorted(near, key=lambda row: row["id"]))
+        raise ToolError(
+            f"there is no picture {handle!r}; "
+            + (f"near it: {names}" if names else "there are none")
+        )
+
+    def _end_step(
+        self,
+        step: Step,
+        outcome: Outcome,
+        *,
+        value: Json | None = None,
+        cost: Json | None = None,
+        error: str | None = None,
+    ) -> None:
+        self._held(step.turn)
+        ended = self._db.execute(
+            "UPDATE steps SET outcome = ?, value = ?, cost = ?, error = ?, ended = ?"
+            " WHERE id = ? AND outcome = 'begun'",
+            outcome,
+            None if value is None else canonical(value),
+            canonical(cost or {}),
+            error,
+            _now(),
+            step.id,
+        )
+        if ended.rowcount != 1:
+            raise ValueError(f"step {step.id} has ended already; it cannot become {outcome!r}")
+
+    def _close_steps(self, turn: int, outcome: Failure, error: str) -> None:
+        """No step stays begun once nobody works at it."""
+        self._db.execute(
+            "UPDATE steps SET outcome = ?, error = ?, ended = ? WHERE turn = ? AND outcome = 'begun'",
+            outcome,
+            error,
+            _now(),
+            turn,
+        )
+
+    def _step(self, row: sqlite3.Row) -> Step:
+        pictures = self._db.all(
+            "SELECT pictures.* FROM step_pictures JOIN pictures ON pictures.id = picture"
+            " WHERE step_pictures.step = ? ORDER BY position",
+            row["id"],
+        )
+        return Step.of(row, tuple(Picture.of(picture) for picture in pictures))
+
+    def _record(self, row: sqlite3.Row) -> TurnRecord:
+        turn = Turn.of(row)
+        rows = self._db.all("SELECT * FROM steps WHERE turn = ? ORDER BY id", turn.id)
+        steps = tuple(self._step(step) for step in rows)
+        return TurnRecord(
+            **vars(turn),
+            **{name: row[name] and json.loads(row[name]) for name in ("brief", "plan", "outcome")},
+            ended=row["ended"],
+            steps=steps,
+            pictures=tuple(
+                {picture.handle: picture for step in steps for picture in step.pictures}.values()
+            ),
+            verdicts=tuple(self.verdicts(turn)),
+        )
+
+    def _digests(self) -> set[str]:
+        with self._db.reading():
+            return {row["digest"] for row in self._db.all("SELECT DISTINCT digest FROM pictures")}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _seed(seed: int | None) -> int | None:
+    if seed is not None and not -(2**63) <= seed < 2**63:
+        raise ToolError(f"a seed is a whole number of 64 bits, not {seed!r}")
+    return seed

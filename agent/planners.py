@@ -1,0 +1,117 @@
+"""Who decides: a planner turns a request into a Brief, a Brief into calls, a failure into a repair.
+
+`BuiltinPlanner` needs no LLM and no download: a bilingual semantic parser understands, and a few
+plain rules plan. It is called what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from ..prompts import render
+from ..tools.world import Word, world
+from . import wording
+from .brief import Brief
+from .plan import Attempt, Call
+from .seen import Seen
+from .wording import Wording
+
+BATCH = 4
+"""Pictures drawn in one call, each from a seed of its own."""
+ROUNDS = 3
+GUIDANCE_UP = 1.6
+"""Factor on the painter's own guidance scale in the last repair."""
+
+
+class Planner(Protocol):
+    """What the loop needs of a planner. Plans name only tools of ``offered``."""
+
+    name: str
+
+    def understand(self, request: str, pictures: Sequence[str]) -> Brief:
+        """The Brief for a request; ``pictures`` are the handles of the session, oldest first."""
+
+    def plan(self, brief: Brief, seed: int, offered: Collection[str]) -> list[Call]:
+        """The first calls; empty when nothing that is asked for can be done."""
+
+    def repair(
+        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
+    ) -> list[Call]:
+        """The next calls after failed attempts; empty when there is nothing left to try."""
+
+    def talk(self, request: str, brief: Brief) -> str:
+        """An answer in words, for a request that asks for no picture."""
+
+    def wording(self, brief: Brief) -> Wording:
+        """How the painter is told, and what it is not told."""
+
+
+class BuiltinPlanner:
+    """Plans by rule: draw a batch; then new seeds and fuller words; then closer guidance."""
+
+    name = "builtin"
+
+    def __init__(self, guidance_scale: float) -> None:
+        self._guidance = guidance_scale
+
+    def understand(self, request: str, pictures: Sequence[str]) -> Brief:
+        from .language import understand
+
+        return understand(request, known_pictures=tuple(pictures))
+
+    def wording(self, brief: Brief) -> Wording:
+        return wording.word(brief)
+
+    def plan(self, brief: Brief, seed: int, offered: Collection[str]) -> list[Call]:
+        words = wording.word(brief)
+        if not words.paintable or "text_to_image" not in offered:
+            return []
+        return [self._draw(words.prompt or "a picture", seed, wording.negative(brief))]
+
+    def repair(
+        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
+    ) -> list[Call]:
+        if len(attempts) >= ROUNDS:
+            return []
+        spelled = wording.word(brief, spelled_out=True).prompt
+        start = seed + BATCH * len(attempts)
+        if len(attempts) == 1:
+            return [self._draw(spelled, start, wording.negative(brief))]
+        extras = [g.noun for s in seen.values() for g in s.groups]
+        return [
+            self._draw(
+                spelled, start, wording.negative(brief, extras),
+                guidance_scale=round(self._guidance * GUIDANCE_UP, 2),
+            )
+        ]  # fmt: skip
+
+    def talk(self, request: str, brief: Brief) -> str:
+        if brief.intent == "ask":
+            return capabilities(brief.language)
+        thanks = ("thank", "thx", "谢", "感谢")
+        kind = "thanks" if any(t in request.lower() for t in thanks) else "chat"
+        return render(f"{kind}.{brief.language}")
+
+    @staticmethod
+    def _draw(prompt: str, seed: int, negative: str, **more: float) -> Call:
+        seeds = [(seed + k) % 2**32 for k in range(BATCH)]
+        arguments = {"prompt": prompt, "negative_prompt": negative, "seeds": seeds, **more}
+        return Call(tool="text_to_image", arguments=arguments)
+
+
+def capabilities(language: str) -> str:
+    """What the built-in models know, in words."""
+    w = world()
+
+    def names(pool: dict[str, Word]) -> str:
+        if language == "zh":
+            return "、".join(entry.zh[0] for entry in pool.values())
+        return ", ".join(pool)
+
+    return render(
+        f"capabilities.{language}",
+        objects=names(w.objects), colors=names(w.colors), seasons=names(w.seasons),
+        times=names(w.times), weathers=names(w.weathers), settings=names(w.settings),
+        styles=names(w.styles),
+    )  # fmt: skip

@@ -1,0 +1,172 @@
+"""What the ledger holds: its rows as they are handed out, and the tables they are kept in."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = dict[str, Any]
+Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
+Failure = Literal["failed", "cancelled", "crashed"]
+
+SCHEMA_VERSION = 1
+SCHEMA = (
+    """CREATE TABLE sessions (
+        id TEXT PRIMARY KEY, created TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE turns (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL REFERENCES sessions,
+        request TEXT NOT NULL, options TEXT NOT NULL, created TEXT NOT NULL,
+        brief TEXT, plan TEXT, outcome TEXT, ended TEXT
+    ) STRICT""",
+    """CREATE TABLE steps (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, turn INTEGER NOT NULL REFERENCES turns,
+        tool TEXT NOT NULL, args TEXT NOT NULL, inputs TEXT NOT NULL, seed INTEGER,
+        key TEXT NOT NULL, outcome TEXT NOT NULL CHECK (
+            outcome IN ('begun', 'done', 'reused', 'failed', 'cancelled', 'crashed')
+        ),
+        value TEXT, cost TEXT NOT NULL, error TEXT, source INTEGER REFERENCES steps,
+        created TEXT NOT NULL, ended TEXT
+    ) STRICT""",
+    """CREATE TABLE pictures (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL, width INTEGER NOT NULL,
+        height INTEGER NOT NULL, parents TEXT NOT NULL, step INTEGER NOT NULL REFERENCES steps,
+        turn INTEGER NOT NULL REFERENCES turns, seed INTEGER, created TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE step_pictures (
+        step INTEGER NOT NULL REFERENCES steps, position INTEGER NOT NULL,
+        picture INTEGER NOT NULL REFERENCES pictures, PRIMARY KEY (step, position)
+    ) STRICT""",
+    """CREATE TABLE verdicts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, turn INTEGER NOT NULL REFERENCES turns,
+        picture INTEGER NOT NULL REFERENCES pictures, verdict TEXT NOT NULL, created TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX turns_of_session ON turns (session)",
+    "CREATE INDEX turns_unended ON turns (id) WHERE ended IS NULL",
+    "CREATE INDEX steps_of_turn ON steps (turn)",
+    "CREATE INDEX steps_by_key ON steps (key) WHERE outcome = 'done'",
+    "CREATE INDEX verdicts_of_turn ON verdicts (turn)",
+)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One request as it was taken. Times are UTC in ISO 8601."""
+
+    id: int
+    session: str
+    request: str
+    options: Json
+    created: str
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> Turn:
+        """The turn in a row of ``turns``."""
+        options = json.loads(row["options"])
+        return Turn(row["id"], row["session"], row["request"], options, row["created"])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image in the store; ``handle`` ("img-3") is its name in the whole home, never reused."""
+
+    handle: str
+    digest: str
+    width: int
+    height: int
+    parents: tuple[str, ...]
+    step: int
+    turn: int
+    seed: int | None
+    created: str
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> Picture:
+        """The picture in a row of ``pictures``."""
+        return Picture(
+            handle=f"img-{row['id']}",
+            digest=row["digest"],
+            width=row["width"],
+            height=row["height"],
+            parents=tuple(json.loads(row["parents"])),
+            step=row["step"],
+            turn=row["turn"],
+            seed=row["seed"],
+            created=row["created"],
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tool call: what was asked (``inputs`` by handle), and once it ended, what came of it.
+
+    A ``reused`` step was answered by the earlier step ``source`` and names that step's pictures.
+    """
+
+    id: int
+    turn: int
+    tool: str
+    args: Json
+    inputs: tuple[str, ...]
+    seed: int | None
+    key: str
+    outcome: Outcome
+    value: Json | None
+    cost: Json
+    error: str | None
+    source: int | None
+    created: str
+    ended: str | None
+    pictures: tuple[Picture, ...]
+
+    @classmethod
+    def of(cls, row: sqlite3.Row, pictures: tuple[Picture, ...]) -> Step:
+        """The step in a row of ``steps``."""
+        return Step(
+            id=row["id"],
+            turn=row["turn"],
+            tool=row["tool"],
+            args=json.loads(row["args"]),
+            inputs=tuple(json.loads(row["inputs"])),
+            seed=row["seed"],
+            key=row["key"],
+            outcome=row["outcome"],
+            value=None if row["value"] is None else json.loads(row["value"]),
+            cost=json.loads(row["cost"]),
+            error=row["error"],
+            source=row["source"],
+            created=row["created"],
+            ended=row["ended"],
+            pictures=pictures,
+        )
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """A verdict on one picture, as the judge gave it."""
+
+    turn: int
+    handle: str
+    verdict: Json
+    created: str
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> VerdictRow:
+        """The verdict in a row of ``verdicts``."""
+        verdict = json.loads(row["verdict"])
+        return VerdictRow(row["turn"], f"img-{row['picture']}", verdict, row["created"])
+
+
+@dataclass(frozen=True)
+class TurnRecord(Turn):
+    """A turn and all that followed from it, in order. ``ended`` is None while it is unfinished."""
+
+    brief: Json | None
+    plan: list[Json] | None
+    outcome: Json | None
+    ended: str | None
+    steps: tuple[Step, ...]
+    pictures: tuple[Picture, ...]
+    verdicts: tuple[VerdictRow, ...]

@@ -1,0 +1,272 @@
+"""The picture store: pixels by their content hash, and the one door that uploads come in by.
+
+A blob is a PNG of nothing but pixels: whatever metadata a picture had stays outside. Its name is the
+SHA-256 of mode, size and pixels (not of pixels alone: 30x100 is not 100x30), so a blob never
+changes, equal pictures are kept once, and a damaged file is always noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..tools.errors import BadInput, Stopped, ToolError
+from . import durable
+from .home import Home
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MODES = ("L", "RGB", "RGBA")
+MAX_BYTES = 20_000_000
+MAX_PIXELS = 50_000_000
+DECODE_MEMORY = 1 << 30
+"""Bytes of address space that decoding one upload may use."""
+DECODE_SECONDS = 5
+"""Seconds of processor time that decoding one upload may take."""
+ORPHAN_SECONDS = 3600.0
+"""A blob that no ledger row names is swept when it is older than this."""
+
+_PATIENCE = 60.0  # seconds on the clock for a decoder that waits instead of working
+_SIGNATURES = {
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
+}
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many orphans a sweep removed."""
+
+    temporaries: int
+    blobs: int
+
+
+class Store:
+    """The pictures of one home, by digest. Safe to share between threads and processes."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def put(self, image: Image.Image) -> str:
+        """Keep ``image`` durably and return its digest.
+
+        Modes L, RGB and RGBA are kept as they are; palettes and other 8-bit modes become RGB, or
+        RGBA where there is transparency. Raises `ToolError` for a picture without pixels, above
+        50 megapixels, or of a mode that 8 bits a channel cannot hold.
+        """
+        image = _plain(image)
+        digest = digest_of(image)
+        path = self._file(digest)
+        with (
+            durable.clear_errors(path),
+            durable.locked(self.home.locks / "store", shared=True),
+        ):
+            if path.exists() and _read(path, digest) is not None:
+                os.utime(path)  # sweeping counts an orphan's age from its last use
+                durable.sync_folder(path.parent)  # whoever wrote it may not have come so far
+            else:
+                durable.write_file(path, _encoded(image))
+        return digest
+
+    def get(self, digest: str) -> Image.Image:
+        """The picture with ``digest``, verified; `Stopped` if its file is missing or damaged."""
+        path = self.path(digest)
+        with durable.clear_errors(path):
+            image = _read(path, digest)
+        if image is None:
+            raise Stopped(
+                f"The picture file {path} is damaged: its pixels are not those it is named for.",
+                kept="The other pictures are not affected.",
+                hint="Restore the file from a backup, or delete it and make the picture again.",
+            )
+        return image
+
+    def path(self, digest: str) -> Path:
+        """The PNG file of ``digest``; `Stopped` if it is not there."""
+        path = self._file(digest)
+        if not path.is_file():
+            raise Stopped(
+                f"The picture file {path} is missing.",
+                kept="The other pictures are not affected.",
+                hint="Restore the file from a backup, or make the picture again.",
+            )
+        return path
+
+    def has(self, digest: str) -> bool:
+        """Whether there is a file for ``digest``."""
+        return self._file(digest).is_file()
+
+    def take_in(self, data: bytes | Path) -> str:
+        """Keep an upload and return its digest: PNG, JPEG or WebP by content, one frame.
+
+        It is decoded in a limited process of its own, turned upright, brought to sRGB and stripped
+        of all metadata. Raises `BadInput`, naming the limit, above 20 MB or 50 megapixels, for an
+        animation, another format, or a file that is damaged or too costly to decode.
+        """
+        content = data if isinstance(data, bytes) else _file_content(data)
+        what = "The picture" if isinstance(data, bytes) else f"The file {data.name!r}"
+        if len(content) > MAX_BYTES:
+            raise BadInput(f"{what} has {len(content):,} bytes; at most {MAX_BYTES:,} are taken.")
+        for format, signature in _SIGNATURES.items():
+            if signature.match(content):
+                return self.put(_decoded(content, format, what))
+        raise BadInput(
+            f"{what} is not a PNG, JPEG or WebP picture (it begins with {content[:8]!r}).",
+            hint="Save it as one of these three and try again.",
+        )
+
+    def sweep(self, named: Callable[[], Collection[str]], since: float) -> Swept:
+        """Remove orphans: all temporary files, and blobs that nothing names.
+
+        ``named`` gives the digests that are in use; it is called once nobody can be writing. A blob
+        goes only if it is older than an hour (a step may be about to name it) and younger than
+        ``since`` (seconds since the epoch: when the naming began; what is older is not ours).
+        """
+        temporaries = blobs = 0
+        with (
+            durable.clear_errors(self.home.blobs),
+            durable.locked(self.home.locks / "store"),
+        ):
+            in_use = named()
+            now = time.time()
+            for file in self.home.blobs.iterdir():
+                if file.name.startswith(durable.TEMPORARY):
+                    durable.remove(file)
+                    temporaries += 1
+                elif (
+                    _DIGEST.fullmatch(file.stem)
+                    and file.stem not in in_use
+                    and since <= file.stat().st_mtime < now - ORPHAN_SECONDS
+                ):
+                    durable.remove(file)
+                    blobs += 1
+        return Swept(temporaries, blobs)
+
+    def _file(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"a digest is 64 hexadecimal digits, not {digest!r}")
+        return self.home.blobs / f"{digest}.png"
+
+
+def digest_of(image: Image.Image) -> str:
+    """SHA-256 over mode, size and pixels of ``image``, in hexadecimal."""
+    head = f"{image.mode} {image.width}x{image.height}\n".encode()
+    return hashlib.sha256(head + image.tobytes()).hexdigest()
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """``image`` in one of `MODES`, without anything that is not pixels."""
+    from PIL import Image
+
+    width, height = image.size
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ToolError(
+            f"a picture of {width}x{height} cannot be kept: it needs at least one pixel and at most "
+            f"{MAX_PIXELS:,}"
+        )
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode[0] in "IF":
+        raise ToolError(
+            f"a picture of mode {image.mode!r} cannot be kept; convert it to one of {MODES}"
+        )
+    elif image.mode not in MODES:
+        image = image.convert("RGB")
+    return Image.frombytes(image.mode, image.size, image.tobytes())
+
+
+def _encoded(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _read(path: Path, digest: str) -> Image.Image | None:
+    """The picture in ``path``, or None unless it is whole and the one that ``digest`` names."""
+    from PIL import Image
+
+    data = path.read_bytes()
+    try:
+        file = Image.open(BytesIO(data), formats=("PNG",))
+        image = Image.frombytes(file.mode, file.size, file.tobytes())
+    except Exception:  # noqa: BLE001  # whatever a decoder makes of a damaged file, it is damaged
+        return None
+    return image if image.mode in MODES and digest_of(image) == digest else None
+
+
+def _file_content(path: Path) -> bytes:
+    """What ``path`` holds, and no more of it than tells that it is too long."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise BadInput(f"{path} is not a file.")
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BadInput(f"{str(path)!r} cannot be read: {reason}.") from error
+
+
+def _decoded(content: bytes, format: str, what: str) -> Image.Image:
+    """The picture in ``content``, decoded by ``decode.py`` in a process of its own."""
+    from PIL import Image
+
+    script = Path(__file__).with_name("decode.py")
+    limits = (MAX_PIXELS, DECODE_MEMORY, DECODE_SECONDS)
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(script), format, *map(str, limits)],
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+        )
+    patience = threading.Timer(_PATIENCE, process.kill)
+    patience.start()
+    try:
+        with process:
+            assert process.stdout is not None
+            head = process.stdout.readline(200)
+            pixels = process.stdout.read(4 * MAX_PIXELS + 1)
+    finally:
+        patience.cancel()
+    answer: dict[str, object] = {}
+    if process.returncode == 0 and head.endswith(b"\n"):
+        answer = json.loads(head)
+    match answer:
+        case {"mode": str(mode), "width": int(width), "height": int(height)}:
+            bands = {"L": 1, "RGB": 3, "RGBA": 4}.get(mode, 0)
+            if 0 < width * height * bands == len(pixels) <= MAX_PIXELS * bands:
+                return Image.frombytes(mode, (width, height), pixels)
+        case {"refused": "pixels"}:
+            raise BadInput(f"{what} has more than {MAX_PIXELS // 1_000_000} megapixels.")
+        case {"refused": "frames"}:
+            raise BadInput(f"{what} is an animation; only a picture of one frame is taken.")
+        case {"refused": "memory"}:
+            raise BadInput(f"{what} needs more than {DECODE_MEMORY >> 20} MiB to decode.")
+        case {"refused": "damaged"}:
+            raise BadInput(f"{what} is damaged or cut short; it cannot be decoded.")
+    raise BadInput(
+        f"{what} could not be decoded within {DECODE_SECONDS} seconds of processor time and "
+        f"{DECODE_MEMORY >> 20} MiB."
+    )

@@ -1,0 +1,113 @@
+"""Tools that misbehave, for the worker to survive. Their role only sends them to the worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Literal
+
+from PIL import Image
+from pydantic import BaseModel
+
+from danqing.tools.errors import BadInput, Stopped, ToolError
+from danqing.tools.registry import Context, tool
+
+
+class Number(BaseModel):
+    """A number."""
+
+    number: int
+
+
+class Names(BaseModel):
+    """Names."""
+
+    names: list[str]
+
+
+@tool(role="upscaler")
+def die(*, by: Literal["SIGKILL", "SIGSEGV", "exit"], attempt: int = 0) -> Number:
+    """End the process."""
+    if by == "exit":
+        os._exit(3)
+    os.kill(os.getpid(), signal.Signals[by])
+    return Number(number=attempt)
+
+
+@tool(role="upscaler")
+def hang(*, seconds: float) -> Number:
+    """Do not look at the cancel flag."""
+    time.sleep(seconds)
+    return Number(number=0)
+
+
+@tool(role="upscaler")
+def count(context: Context, *, to: int) -> Number:
+    """Count a hundred numbers a second, ready to be cancelled between two."""
+    for number in range(to):
+        context.progress(number + 1, to, "counting")
+        context.check_cancelled()
+        time.sleep(0.01)
+    return Number(number=to)
+
+
+@tool(role="upscaler")
+def complain(*, about: Literal["arguments", "disk", "request", "nothing"]) -> Number:
+    """Raise each kind of error."""
+    if about == "arguments":
+        raise ToolError("strange_tools: about = 'arguments' is refused.")
+    if about == "disk":
+        raise Stopped("The disk is full.", kept="The picture is kept.", hint="Make room.")
+    if about == "request":
+        raise BadInput("The request is empty.")
+    raise ZeroDivisionError("a bug")
+
+
+@tool(role="upscaler")
+def chatter() -> Number:
+    """Print where a careless library prints."""
+    print("to stdout", flush=True)
+    os.write(2, b"to stderr\n")
+    return Number(number=1)
+
+
+@tool(role="upscaler")
+def environment() -> Names:
+    """Name the variables that the worker was given."""
+    return Names(names=sorted(os.environ))
+
+
+@tool(role="upscaler")
+def whoami() -> Names:
+    """The worker's process id and session id."""
+    return Names(names=[str(os.getpid()), str(os.getsid(0))])
+
+
+@tool(role="upscaler")
+def echo(image: Image.Image) -> Image.Image:
+    """Give the image back."""
+    return image
+
+
+@tool(role="upscaler")
+def choke(image: Image.Image) -> Image.Image:
+    """Die of a black image."""
+    if image.getbbox() is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return image
+
+
+@tool(role="upscaler")
+def exhaust(context: Context, *, times: int) -> Number:
+    """Run out of memory so many times."""
+    global exhausted
+    exhausted += 1
+    if exhausted <= times:
+        raise MemoryError
+    return Number(number=exhausted)
+
+
+exhausted = 0
+
+TOOLS = (die, hang, count, complain, chatter, environment, whoami, echo, choke, exhaust)

@@ -1,0 +1,356 @@
+"""A worker may crash, hang, fail or be cancelled; the session goes on."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import strange_tools
+from PIL import Image
+
+from danqing.tools import process
+from danqing.tools.catalogue import Entry, Profile
+from danqing.tools.engine import Engine, Progress, WorkerCrashed, WorkerFailed
+from danqing.tools.errors import BadInput, Cancelled, Stopped, ToolError
+
+
+@pytest.fixture(scope="module")
+def engine(strange_profile: Profile) -> Iterator[Engine]:
+    """A worker with strange tools and no model, so that it starts in a moment."""
+    with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def strange_profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    entry = Entry(
+        source=str(tmp_path_factory.mktemp("empty")), loader="image-to-image", license="MIT",
+        commercial=True, size_mb=0, memory_mb=0,
+    )  # fmt: skip
+    return Profile(name="strange", summary="", models={"upscaler": entry})
+
+
+def pid_of(engine: Engine) -> int:
+    return int(names(engine, "whoami")[0])
+
+
+def names(engine: Engine, tool: str) -> list[str]:
+    value = engine.call(tool, {}).value
+    assert value is not None
+    return list(value["names"])
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int, seconds: float = 5) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not is_running(pid):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_an_image_goes_there_and_back_unchanged(
+    engine: Engine, photo: Image.Image, mode: str
+) -> None:
+    image = photo.convert(mode)
+    result = engine.call("echo", {}, {"image": image})
+    assert result.value is None
+    assert result.images[0].mode == mode
+    assert result.images[0].tobytes() == image.tobytes()
+    assert result.peak_mb > 0
+    assert result.device == "cpu"
+
+
+def test_progress_is_reported_in_order_and_in_the_callers_thread(engine: Engine) -> None:
+    seen: list[Progress] = []
+    threads: set[int] = set()
+
+    def note(progress: Progress) -> None:
+        seen.append(progress)
+        threads.add(threading.get_ident())
+
+    assert engine.call("count", {"to": 5}, on_progress=note).value == {"number": 5}
+    assert [(p.done, p.total, p.note) for p in seen] == [(i, 5, "counting") for i in range(1, 6)]
+    assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(seen))
+    assert threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize(
+    ("by", "how"),
+    [("SIGKILL", "Killed, perhaps out of memory"), ("SIGSEGV", "Segm"), ("exit", "exit code 3")],
+)
+def test_a_crash_costs_one_call(engine: Engine, by: str, how: str) -> None:
+    before, restarts = pid_of(engine), engine.status().restarts
+    with pytest.raises(WorkerCrashed, match=f"die: the worker stopped .{how}"):
+        engine.call("die", {"by": by})
+    assert engine.status().state == "stopped"
+    assert pid_of(engine) != before
+    assert engine.status().restarts == restarts + 1
+
+
+def test_a_call_that_crashes_twice_is_not_tried_a_third_time(engine: Engine) -> None:
+    for _ in range(2):
+        with pytest.raises(WorkerCrashed, match="the worker stopped"):
+            engine.call("die", {"by": "SIGKILL", "attempt": 1})
+    alive = pid_of(engine)
+    with pytest.raises(WorkerCrashed, match="stopped the worker 2 times, so it is not tried"):
+        engine.call("die", {"by": "SIGKILL", "attempt": 1})
+    assert pid_of(engine) == alive
+    with pytest.raises(WorkerCrashed, match="the worker stopped"):
+        engine.call("die", {"by": "SIGKILL", "attempt": 2})
+
+
+def test_another_image_is_another_call(engine: Engine) -> None:
+    black, white = (Image.new("L", (16, 16), shade) for shade in (0, 255))
+    for message in ("the worker stopped", "the worker stopped", "so it is not tried again"):
+        with pytest.raises(WorkerCrashed, match=message):
+            engine.call("choke", {}, {"image": black})
+    assert engine.call("choke", {}, {"image": white}).images[0].getpixel((0, 0)) == 255
+
+
+def test_a_worker_that_cannot_be_started_costs_the_call(
+    strange_profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(WorkerCrashed, match="No such file or directory: '/nowhere/python'"):
+            engine.call("whoami", {})
+    assert pid_of(engine) > 0
+    engine.close()
+
+
+def test_a_worker_killed_between_calls_costs_nothing(engine: Engine) -> None:
+    pid = pid_of(engine)
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until_gone(pid)
+    while engine.status().state != "stopped":
+        time.sleep(0.01)
+    assert pid_of(engine) != pid
+
+
+def test_a_cancel_ends_the_call_at_the_next_step_and_keeps_the_worker(engine: Engine) -> None:
+    pid, cancel = pid_of(engine), threading.Event()
+    started = time.monotonic()
+    with pytest.raises(Cancelled, match="count was cancelled"):
+        engine.call("count", {"to": 6000}, on_progress=lambda _: cancel.set(), cancel=cancel)
+    assert time.monotonic() - started < process.CANCEL_GRACE
+    assert pid_of(engine) == pid
+
+
+def test_a_call_that_ignores_the_cancel_is_ended_by_force(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "CANCEL_GRACE", 0.2)
+    pid, cancel = pid_of(engine), threading.Event()
+    threading.Timer(0.1, cancel.set).start()
+    with pytest.raises(Cancelled):
+        engine.call("hang", {"seconds": 60.0}, cancel=cancel)
+    assert not is_running(pid)
+    assert pid_of(engine) != pid
+
+
+def test_a_call_that_takes_too_long_is_ended(engine: Engine) -> None:
+    pid = pid_of(engine)
+    with pytest.raises(ToolError, match=r"hang: not finished within 0\.2 s"):
+        engine.call("hang", {"seconds": 60.0}, timeout=0.2)
+    assert not is_running(pid)
+    assert pid_of(engine) != pid
+
+
+def test_a_listener_that_raises_ends_the_call_and_is_heard(engine: Engine) -> None:
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    pid = pid_of(engine)
+    with pytest.raises(KeyboardInterrupt):
+        engine.call("count", {"to": 6000}, on_progress=interrupt)
+    started = time.monotonic()
+    assert engine.call("count", {"to": 2}).value == {"number": 2}
+    assert time.monotonic() - started < 2
+    assert pid_of(engine) == pid
+
+
+def test_errors_arrive_with_their_type(engine: Engine) -> None:
+    with pytest.raises(ToolError, match="'arguments' is refused") as refused:
+        engine.call("complain", {"about": "arguments"})
+    assert type(refused.value) is ToolError
+    with pytest.raises(Stopped) as stopped:
+        engine.call("complain", {"about": "disk"})
+    assert (stopped.value.kept, stopped.value.hint) == ("The picture is kept.", "Make room.")
+    with pytest.raises(BadInput, match="The request is empty"):
+        engine.call("complain", {"about": "request"})
+
+
+def test_a_bug_in_a_tool_is_told_from_a_refusal_and_leaves_its_traceback(engine: Engine) -> None:
+    with pytest.raises(WorkerFailed, match="ZeroDivisionError: a bug") as failed:
+        engine.call("complain", {"about": "nothing"})
+    assert "in complain" in failed.value.traceback
+    assert "in complain" in engine.log()
+
+
+def test_what_libraries_print_goes_to_the_log(
+    engine: Engine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine.call("chatter", {})
+    assert "to stdout" in engine.log()
+    assert "to stderr" in engine.log()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_running_out_of_memory_is_tried_once_more_and_then_refused(engine: Engine) -> None:
+    assert engine.call("exhaust", {"times": 1}).value == {"number": 2}
+    with pytest.raises(ToolError, match="memory of cpu is not enough"):
+        engine.call("exhaust", {"times": 9})
+
+
+def test_the_worker_gets_no_secrets_and_no_way_out(
+    strange_profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "HF_TOKEN", "LANGSMITH_API_KEY", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
+    with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS) as engine:
+        given = set(names(engine, "environment"))
+    assert not [n for n in given if {"KEY", "TOKEN", "SECRET"} & set(n.split("_"))]
+    assert {"HF_HUB_OFFLINE", "DO_NOT_TRACK", "PATH"} <= given
+
+
+def test_the_terminals_ctrl_c_does_not_reach_the_worker(engine: Engine) -> None:
+    pid, session = names(engine, "whoami")
+    assert session == pid
+    assert int(session) != os.getsid(0)
+
+
+def test_the_worker_outlives_the_thread_that_started_it(strange_profile: Profile) -> None:
+    engine = Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS)
+    starter = threading.Thread(target=engine.start)
+    starter.start()
+    starter.join()
+    pid = pid_of(engine)
+    time.sleep(0.1)
+    assert pid_of(engine) == pid
+    started = time.monotonic()
+    engine.close()
+    assert not is_running(pid)
+    assert time.monotonic() - started < process.CANCEL_GRACE, "it had to be killed"
+
+
+def test_the_worker_ends_with_the_session_however_that_ends(
+    strange_profile: Profile, tmp_path: Path
+) -> None:
+    script = textwrap.dedent(
+        f"""
+        import sys, threading, time
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import strange_tools
+        from danqing.tools.catalogue import Profile
+        from danqing.tools.engine import Engine
+        profile = Profile.model_validate_json({strange_profile.model_dump_json()!r})
+        engine = Engine(profile, device="cpu", tools=strange_tools.TOOLS)
+        print(engine.call("whoami", {{}}).value["names"][0], flush=True)
+        engine.call("hang", {{"seconds": 60.0}})
+        """
+    )
+    session = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    with session:
+        assert session.stdout is not None
+        worker = int(session.stdout.readline())
+        assert is_running(worker)
+        session.kill()
+    assert wait_until_gone(worker)
+
+
+def test_calls_from_several_threads_take_turns(engine: Engine) -> None:
+    results: list[int] = []
+
+    def call(number: int) -> None:
+        value = engine.call("count", {"to": number}).value
+        assert value is not None
+        results.append(value["number"])
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == list(range(1, 9))
+
+
+def test_waiting_for_a_turn_can_be_cancelled_and_timed_out(engine: Engine) -> None:
+    stop, started = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        with pytest.raises(Cancelled):
+            engine.call("count", {"to": 6000}, on_progress=lambda _: started.set(), cancel=stop)
+
+    other = threading.Thread(target=occupy)
+    other.start()
+    assert started.wait(10)
+    pid = engine.status().pid
+    with pytest.raises(ToolError, match="not finished within"):
+        engine.call("count", {"to": 1}, timeout=0.1)
+    gone = threading.Event()
+    gone.set()
+    with pytest.raises(Cancelled):
+        engine.call("count", {"to": 1}, cancel=gone)
+    assert engine.status().state == "busy"
+    stop.set()
+    other.join()
+    assert engine.status().pid == pid
+
+
+def test_closing_ends_a_call_that_another_thread_waits_for(engine: Engine) -> None:
+    ended: list[BaseException] = []
+    started = threading.Event()
+
+    def wait() -> None:
+        try:
+            engine.call("count", {"to": 6000}, on_progress=lambda _: started.set())
+        except Cancelled as error:
+            ended.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert started.wait(10)
+    engine.close()
+    waiting.join(10)
+    assert len(ended) == 1
+
+
+def test_an_unknown_tool_is_refused_with_the_nearest(engine: Engine) -> None:
+    with pytest.raises(ToolError, match="no tool 'coutn'; did you mean count"):
+        engine.call("coutn", {})
+
+
+def test_a_missing_model_stops_before_a_worker_is_started(tmp_path: Path) -> None:
+    engine = Engine(Profile(name="empty", summary="", models={}))
+    assert set(engine.available()) == {"adjust"}
+    with pytest.raises(Stopped, match="has no model for the role 'captioner'"):
+        engine.call("caption", {}, {"image": Image.new("L", (16, 16))})
+    assert engine.status().state == "stopped"
+
+
+def test_tools_without_a_model_run_at_once_without_a_worker(photo: Image.Image) -> None:
+    engine = Engine(Profile(name="empty", summary="", models={}))
+    result = engine.call("adjust", {"flip": "horizontal"}, {"image": photo})
+    assert result.images[0].size == photo.size
+    assert engine.status().state == "stopped"
+    with pytest.raises(ToolError, match="nothing to do"):
+        engine.call("adjust", {}, {"image": photo})

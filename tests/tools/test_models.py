@@ -1,0 +1,100 @@
+"""Models are loaded once, from whole and harmless files, and make room for each other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from danqing.tools.catalogue import Profile
+from danqing.tools.engine import Engine
+from danqing.tools.errors import BadInput, Stopped
+from danqing.tools.models import Models, pick_device
+
+
+def copied(profile: Profile, folder: Path) -> Profile:
+    """The profile with its captioner's files copied to ``folder``."""
+    entry = profile.models["captioner"]
+    shutil.copytree(entry.folder, folder, dirs_exist_ok=True)
+    moved = entry.model_copy(update={"source": str(folder)})
+    return profile.model_copy(update={"models": {"captioner": moved}})
+
+
+def test_halves_on_disk_are_floats_on_a_cpu(toy_models_here: Models) -> None:
+    loaded = toy_models_here.get("upscaler")
+    assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
+    assert not loaded.model.training
+    assert toy_models_here.get("upscaler") is loaded
+
+
+def test_the_least_recently_used_model_makes_room(toy_profile: Profile) -> None:
+    sizes = Models(toy_profile.models, device="cpu")
+    captioner, upscaler = (sizes.get(r).memory_mb for r in ("captioner", "upscaler"))
+    declared = toy_profile.models["text-to-image"].memory_mb
+    models = Models(toy_profile.models, device="cpu", memory_mb=declared + captioner + upscaler / 2)
+    models.get("captioner")
+    models.get("upscaler")
+    models.get("captioner")
+    assert models.roles == ("upscaler", "captioner")
+    models.get("text-to-image")
+    assert models.roles == ("captioner", "text-to-image")
+    models.unload()
+    assert not models.roles
+
+
+def test_a_damaged_file_stops_the_call_by_name_and_not_the_worker(
+    toy_profile: Profile, tmp_path: Path
+) -> None:
+    profile = copied(toy_profile, tmp_path)
+    weights = tmp_path / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100])
+    image = {"image": Image.new("RGB", (32, 32))}
+    with Engine(profile, device="cpu") as engine:
+        for _ in range(2):
+            with pytest.raises(Stopped, match=f"{weights} has .* bytes instead of"):
+                engine.call("caption", {}, image)
+        assert engine.status().restarts == 0
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json", "tokenizer.json"])
+def test_a_missing_or_broken_description_stops(
+    toy_profile: Profile, tmp_path: Path, file: str
+) -> None:
+    profile = copied(toy_profile, tmp_path)
+    (tmp_path / file).write_text("{")
+    with pytest.raises(Stopped, match=f"The model at {tmp_path} cannot be loaded"):
+        Models(profile.models, device="cpu").get("captioner")
+
+
+def test_code_in_a_model_folder_is_not_run(toy_profile: Profile, tmp_path: Path) -> None:
+    profile = copied(toy_profile, tmp_path)
+    trace = tmp_path / "ran"
+    (tmp_path / "modeling_evil.py").write_text(f"open({str(trace)!r}, 'w')\nclass Evil: pass\n")
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForImageTextToText": "modeling_evil.Evil"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    Models(profile.models, device="cpu").get("captioner")
+    assert not trace.exists()
+
+
+def test_weights_in_a_pickle_are_not_read(toy_profile: Profile, tmp_path: Path) -> None:
+    profile = copied(toy_profile, tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(Stopped, match=r"has no \.safetensors file"):
+        Models(profile.models, device="cpu").get("captioner")
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert pick_device("cpu") == "cpu"
+    with pytest.raises(BadInput, match=r"'tpu' cannot be used. Usable: .*'cpu'"):
+        pick_device("tpu")
+
+
+def test_a_role_that_the_profile_lacks_stops() -> None:
+    with pytest.raises(Stopped, match="no model for the role 'upscaler'"):
+        Models({}, device="cpu").get("upscaler")

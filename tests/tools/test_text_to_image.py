@@ -1,0 +1,146 @@
+"""Drawing with a real pipeline of toy weights, here and in a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from danqing.tools import text_to_image
+from danqing.tools.catalogue import Profile
+from danqing.tools.engine import Engine, Progress, WorkerCrashed
+from danqing.tools.errors import Cancelled, ToolError
+from danqing.tools.models import Models
+from danqing.tools.registry import Context
+
+
+def apart(a: Image.Image, b: Image.Image) -> int:
+    return int(np.abs(np.asarray(a, int) - np.asarray(b, int)).max())
+
+
+def test_one_picture_is_drawn_per_seed_at_the_models_own_size(context: Context) -> None:
+    pictures = text_to_image(context, prompt="a red house", seeds=[1, 2, 3])
+    assert [(p.mode, p.size) for p in pictures] == [("RGB", (32, 32))] * 3
+    assert apart(pictures[0], pictures[1]) > 8
+    assert apart(pictures[1], pictures[2]) > 8
+
+
+def test_a_seed_draws_the_same_alone_and_in_any_batch(context: Context) -> None:
+    alone = text_to_image(context, prompt="a red house", seeds=[7])[0]
+    for seeds in ([7, 8], [9, 7], [1, 2, 3, 4, 5, 6, 8, 7]):
+        together = text_to_image(context, prompt="a red house", seeds=seeds)[seeds.index(7)]
+        assert apart(alone, together) <= 1
+
+
+def test_the_same_call_gives_the_same_bytes_here_and_in_a_worker(
+    context: Context, toy_engine: Engine
+) -> None:
+    call: dict[str, Any] = {
+        "prompt": "a red house",
+        "negative_prompt": "snow",
+        "seeds": [3, 4],
+        "steps": 4,
+    }
+    here = [picture.tobytes() for picture in text_to_image(context, **call)]
+    for _ in range(2):
+        there = toy_engine.call("text_to_image", call).images
+        assert [picture.tobytes() for picture in there] == here
+
+
+def test_prompt_negative_prompt_guidance_and_steps_all_matter(context: Context) -> None:
+    call: dict[str, Any] = {
+        "prompt": "a red house",
+        "seeds": [1],
+        "guidance_scale": 4.0,
+        "steps": 3,
+    }
+    [base] = text_to_image(context, **call)
+    changes: list[dict[str, Any]] = [
+        {"prompt": "two cats"},
+        {"negative_prompt": "snow"},
+        {"guidance_scale": 8.0},
+        {"steps": 5},
+    ]
+    for change in changes:
+        assert text_to_image(context, **call | change)[0].tobytes() != base.tobytes()
+
+
+def test_left_out_values_are_the_models_own(context: Context, toy_engine: Engine) -> None:
+    full = toy_engine.arguments("text_to_image", {"prompt": "a", "seeds": [1]})
+    assert (full["steps"], full["guidance_scale"]) == (3, 3.0)
+    short = text_to_image(context, prompt="a", seeds=[1])[0]
+    assert short.tobytes() == text_to_image(context, **full)[0].tobytes()
+
+
+def test_progress_is_reported_for_every_denoising_step(toy_engine: Engine) -> None:
+    seen: list[Progress] = []
+    toy_engine.call(
+        "text_to_image", {"prompt": "a", "seeds": [1], "steps": 6}, on_progress=seen.append
+    )
+    assert [(p.done, p.total) for p in seen] == [(i, 6) for i in range(7)]
+
+
+def test_a_cancel_ends_the_drawing_within_a_step(toy_engine: Engine) -> None:
+    seen: list[Progress] = []
+    cancel, pid = threading.Event(), toy_engine.status().pid
+    before = toy_engine.call("text_to_image", {"prompt": "a", "seeds": [1]}).images[0]
+
+    def listen(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.done == 2:
+            cancel.set()
+
+    call = {"prompt": "a", "seeds": [1], "steps": 150}
+    with pytest.raises(Cancelled):
+        toy_engine.call("text_to_image", call, on_progress=listen, cancel=cancel)
+    assert seen[-1].done < 150
+    after = toy_engine.call("text_to_image", {"prompt": "a", "seeds": [1]}).images[0]
+    assert after.tobytes() == before.tobytes()
+    assert toy_engine.status().pid == pid
+
+
+def test_no_step_is_drawn_after_a_cancel(context: Context) -> None:
+    steps: list[int] = []
+
+    def check() -> None:
+        if len(steps) > 2:
+            raise Cancelled("cancelled")
+
+    watched = replace(context, progress=lambda done, *_: steps.append(done), check_cancelled=check)
+    with pytest.raises(Cancelled):
+        text_to_image(watched, prompt="a", seeds=[1], steps=50)
+    assert steps == [0, 1, 2]
+
+
+def test_a_worker_killed_while_it_draws_costs_that_call_and_no_bytes(toy_engine: Engine) -> None:
+    call = {"prompt": "a red house", "seeds": [5]}
+    before = toy_engine.call("text_to_image", call).images[0].tobytes()
+
+    def kill(_: Progress) -> None:
+        os.kill(toy_engine.status().pid or 0, signal.SIGKILL)
+
+    with pytest.raises(WorkerCrashed, match="text_to_image: the worker stopped"):
+        toy_engine.call("text_to_image", call, on_progress=kill)
+    assert toy_engine.call("text_to_image", call).images[0].tobytes() == before
+
+
+def test_a_prompt_longer_than_the_model_reads_is_refused(context: Context) -> None:
+    with pytest.raises(ToolError, match=r"negative_prompt has \d+ tokens; allowed are 77"):
+        text_to_image(context, prompt="a", negative_prompt="very long words " * 40, seeds=[1])
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_a_blank_picture_is_an_error_that_names_its_seed(
+    toy_profile: Profile, value: float
+) -> None:
+    models = Models(toy_profile.models, device="cpu")
+    last = models.get("text-to-image").model.vae.decoder.conv_out
+    last.weight.data.fill_(value)
+    with pytest.raises(ToolError, match=r"the seeds \[11, 12\] came out blank"):
+        text_to_image(Context(models), prompt="a", seeds=[11, 12])

@@ -1,0 +1,137 @@
+"""Models with random toy weights in the real classes and folder formats."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from danqing.tools.catalogue import Entry, Profile
+
+WORDS = ("a", "the", "two", "red", "blue", "house", "tree", "cats", "snow", "in", "autumn", "and")
+
+
+def write_profile(folder: Path) -> Profile:
+    """A profile of three toy models, written below ``folder``."""
+    torch.manual_seed(0)
+    write_painter(folder / "painter")
+    write_captioner(folder / "captioner")
+    write_upscaler(folder / "upscaler")
+    common: dict[str, Any] = {"license": "CC0-1.0", "commercial": True, "size_mb": 1}
+    return Profile(
+        name="toy",
+        summary="random weights",
+        models={
+            "text-to-image": Entry(
+                source=str(folder / "painter"),
+                loader="diffusers",
+                native_size=32,
+                memory_mb=1,
+                defaults={"steps": 3, "guidance_scale": 3.0},
+                **common,
+            ),
+            "captioner": Entry(
+                source=str(folder / "captioner"), loader="image-text-to-text", memory_mb=1, **common
+            ),
+            "upscaler": Entry(
+                source=str(folder / "upscaler"), loader="image-to-image", memory_mb=1, **common
+            ),
+        },
+    )
+
+
+def write_painter(folder: Path) -> None:
+    """A StableDiffusionPipeline that draws 32x32 pixels, stored in float16."""
+    from diffusers import (
+        AutoencoderKL,
+        DDIMScheduler,
+        StableDiffusionPipeline,
+        UNet2DConditionModel,
+    )
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*alphabet, *(letter + "</w>" for letter in alphabet)]
+    vocabulary = {token: i for i, token in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
+    end = vocabulary["<|endoftext|>"]
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(vocabulary), hidden_size=32, intermediate_size=37, num_hidden_layers=2,
+            num_attention_heads=4, bos_token_id=end - 1, eos_token_id=end, pad_token_id=end,
+        )
+    )  # fmt: skip
+    unet = UNet2DConditionModel(
+        sample_size=16, block_out_channels=(32, 64), layers_per_block=1, norm_num_groups=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), cross_attention_dim=32,
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), attention_head_dim=8,
+    )  # fmt: skip
+    vae = AutoencoderKL(
+        block_out_channels=(32, 32), norm_num_groups=8, latent_channels=4, sample_size=32,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    scheduler = DDIMScheduler(
+        beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+    )
+    pipeline: Any = StableDiffusionPipeline(
+        vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler,
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    parts: list[Any] = [text_encoder, unet, vae]
+    for part in parts:
+        part.half()
+    pipeline.save_pretrained(folder, safe_serialization=True)
+
+
+def write_captioner(folder: Path) -> None:
+    """A VisionEncoderDecoderModel of a Swin encoder and a BERT decoder for 32x32 pixels."""
+    from transformers import (
+        BertConfig,
+        PreTrainedTokenizerFast,
+        SwinConfig,
+        VisionEncoderDecoderConfig,
+        VisionEncoderDecoderModel,
+        ViTImageProcessor,
+    )
+
+    vocabulary = {word: i for i, word in enumerate(["<pad>", "<s>", "</s>", "<unk>", *WORDS])}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.decoder = decoders.WordPiece()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
+        unk_token="<unk>", model_max_length=32,
+    )  # fmt: skip
+    encoder = SwinConfig(
+        image_size=32, patch_size=2, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4
+    )
+    decoder = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=37, is_decoder=True, add_cross_attention=True, pad_token_id=0,
+        bos_token_id=1, eos_token_id=2, max_position_embeddings=128,
+    )  # fmt: skip
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = 1, 0, 2
+    model = VisionEncoderDecoderModel(config)
+    model.generation_config.max_new_tokens = 12
+    model.generation_config.decoder_start_token_id = 1
+    model.generation_config.pad_token_id = 0
+    model.generation_config.eos_token_id = 2
+    model.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+def write_upscaler(folder: Path) -> None:
+    """A Swin2SRForImageSuperResolution that enlarges four times."""
+    from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution
+
+    config = Swin2SRConfig(
+        image_size=16, embed_dim=16, depths=[1], num_heads=[2], window_size=4, upscale=4,
+        upsampler="pixelshuffledirect", mlp_ratio=1.0,
+    )  # fmt: skip
+    Swin2SRForImageSuperResolution(config).half().save_pretrained(folder)

@@ -1,0 +1,246 @@
+"""The recipes' own rules, and that what each saves is loaded by the code that the tools run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from danqing.tools import models
+from danqing.tools.caption import read_words
+from danqing.tools.catalogue import Entry
+from training import autoencoder, captioner, cards, data, grader, upscaler, wear
+from training.scenes import captions, facts, layout
+from training.scenes.render import render
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="module")
+def latents(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("autoencoder")
+    autoencoder.build("small").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path, latents):
+    """Runs a recipe whole, on a handful of pictures for a second."""
+
+    def run(recipe, **settings: int) -> Path:
+        monkeypatch.setattr(recipe, "HELD_OUT", 2)
+        small = {**recipe.SETTINGS["small"], **settings}
+        monkeypatch.setitem(recipe.SETTINGS, "small", small)
+        options = ["--minutes", "0.01", "--device", "cpu", "--data", str(tmp_path / "data")]
+        options += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
+        if recipe is not grader:
+            options += ["--autoencoder", str(latents)]
+        monkeypatch.setattr(sys, "argv", ["recipe", *options])
+        recipe.main()
+        return tmp_path / "out"
+
+    return run
+
+
+def entry(folder: Path, loader: str) -> Entry:
+    return Entry(
+        source=str(folder), loader=loader, native_size=128, license="Apache-2.0", commercial=True,
+        size_mb=8, memory_mb=16,
+    )  # fmt: skip
+
+
+# -- whole recipes
+
+
+def test_the_captioner_that_a_recipe_saves_is_read_by_the_caption_tools_loader(tiny):
+    out = tiny(captioner, n=4, batch=4, round_trips=2)
+    loaded = models.load(entry(out, "image-text-to-text"), "cpu")
+    image_processor, words = loaded.processor
+    picture = Image.fromarray(render(layout.sample(1), 128).rgb)
+    pixels = image_processor(images=picture, return_tensors="pt").pixel_values
+    assert pixels.shape == (1, 3, 128, 128)
+    assert float(pixels.min()) >= -1.0 and float(pixels.max()) <= 1.0
+    ids = loaded.model.generate(pixel_values=pixels, max_new_tokens=96, do_sample=False)[0]
+    text, said = read_words(words, ids.tolist(), [0.5] * len(ids))
+    assert text == words.decode(ids, skip_special_tokens=True)
+    assert [word for word, _ in said] == text.split()
+    assert "license: apache-2.0" in (out / "README.md").read_text("utf-8")
+
+
+def test_the_upscaler_that_a_recipe_saves_enlarges_through_the_upscale_tools_loader(tiny):
+    out = tiny(upscaler, n=2, batch=2)
+    loaded = models.load(entry(out, "image-to-image"), "cpu")
+    assert loaded.model.config.upscale == upscaler.SCALE
+    small = torch.rand(1, 3, 24, 32)
+    with torch.inference_mode():
+        large = loaded.model(pixel_values=small).reconstruction
+    assert large.shape == (1, 3, 96, 128)
+    assert json.loads((out.parent / "work" / "scores.json").read_text())["n"] == 2
+
+
+def test_a_saved_grader_sees_the_same_after_loading(tiny):
+    out = tiny(grader, n=4, batch=4)
+    network = grader.load(out)
+    pictures = np.stack([render(layout.sample(seed), 128).rgb for seed in (1, 2)])
+    first, second = grader.look(network, pictures), grader.look(grader.load(out), pictures)
+    assert [look.facts for look in first] == [look.facts for look in second]
+    assert all(set(look.facts) == set(captioner.FACTS) for look in first)
+
+
+# -- the captioner's words and maps
+
+
+def test_every_canonical_caption_survives_the_tokenizer():
+    words = captioner.tokenizer()
+    for seed in range(120):
+        text = captions.canonical(layout.sample(seed))
+        assert words.decode(words(text).input_ids, skip_special_tokens=True) == text
+        assert words.unk_token is None and words.pad_token_id not in words(text).input_ids
+
+
+def test_labels_end_with_the_end_and_ignore_what_follows():
+    words = captioner.tokenizer()
+    text = captions.canonical(layout.sample(3))
+    ids = captioner.encode(words, [text])[0]
+    length = int((ids >= 0).sum())
+    assert ids[length - 1] == words.eos_token_id and (ids[length:] == -100).all()
+    assert words.decode(ids[: length - 1]) == text
+
+
+def test_a_caption_with_a_foreign_word_or_without_an_end_is_refused():
+    words = captioner.tokenizer()
+    with pytest.raises(ValueError, match="outside the vocabulary"):
+        captioner.encode(words, ["a cat at the left.", "a zebra at the left."])
+    with pytest.raises(ValueError, match="more than 64 tokens"):
+        captioner.encode(words, ["a cat. " * 40])
+
+
+def test_the_map_of_a_mirrored_scene_is_the_mirrored_map():
+    for seed in range(30):
+        scene = layout.sample(seed)
+        there = captioner.map_of(facts.mirror(scene))
+        assert there[2].sum() == captioner.map_of(scene)[2].sum()
+        for thing in facts.mirror(scene).things:
+            x, y = facts.center(thing.box)
+            assert there[2][int(y * captioner.GRID), int(x * captioner.GRID)] == 1
+
+
+def test_a_batch_shows_a_mirrored_picture_with_the_mirrored_words(tmp_path):
+    data.draw(tmp_path / "set", 3, workers=1)
+    dataset = data.Dataset.open(tmp_path / "set")
+    words = captioner.tokenizer()
+    samples = captioner.prepare(dataset, np.empty((0, 128, 128, 3), np.uint8), words)
+    scenes = [captioner.scene_of(spec) for spec in dataset.scenes]
+    expected = {
+        captions.canonical(side): np.asarray(picture)[:, ::step].astype(float)
+        for scene, picture in zip(scenes, dataset.pictures, strict=True)
+        for side, step in ((scene, 1), (facts.mirror(scene), -1))
+    }
+    pixels, ids, maps, told = samples.batch(24, np.random.default_rng(0), "cpu")
+    assert maps.shape == (24, 3, 16, 16) and told.shape == (24, 5)
+    for x, row in zip(pixels, ids, strict=True):
+        text = words.decode(row[row >= 0], skip_special_tokens=True)
+        shown = (x.permute(1, 2, 0).numpy() + 1.0) * 127.5
+        nearest = min(expected, key=lambda k: np.abs(expected[k] - shown).mean())
+        assert text == nearest
+
+
+def test_scores_tell_right_groups_from_wrong_ones():
+    true = (
+        "flat illustration. sea, winter, day, clear. a red boat at the left; two cats at the right."
+    )
+    said = "flat illustration. sea, winter, day, rain. a red boat at the left; a cat at the right."
+    found = captioner.scores([said, true], [true, true])
+    assert found["exact"] == 0.5 and found["style"] == 1.0 and found["facts"] == 7 / 8
+    assert found["group_precision"] == found["group_recall"] == 3 / 4
+
+
+# -- the upscaler
+
+
+def test_an_untrained_upscaler_enlarges_about_as_bilinear_interpolation_does():
+    torch.manual_seed(0)
+    small = render(layout.sample(5), 128).rgb[None, 40:88, 40:88]
+    plain = upscaler.interpolated(small, Image.Resampling.BILINEAR)
+    made = upscaler.enlarge(upscaler.build("small"), small)
+    assert upscaler.scores(made, plain)["psnr_db"] > 30
+
+
+def test_ssim_is_one_for_the_same_picture_and_falls_with_noise():
+    rng = np.random.default_rng(0)
+    a = render(layout.sample(6), 128).rgb[..., 0] / 255
+    mild, strong = (np.clip(a + rng.normal(0, s, a.shape), 0, 1) for s in (0.02, 0.2))
+    assert upscaler.ssim(a, a) == pytest.approx(1.0)
+    assert 1.0 > upscaler.ssim(a, mild) > upscaler.ssim(a, strong) > 0.0
+
+
+def test_training_crops_show_the_same_place_at_both_sizes(tmp_path, latents):
+    pairs = upscaler.pairs(tmp_path, "pairs", 2, 7, latents, "cpu")
+    pairs.soft = np.asarray(pairs.small)
+    x, y = pairs.batch(8, np.random.default_rng(1), "cpu")
+    assert x.shape == (8, 3, 32, 32) and y.shape == (8, 3, 128, 128)
+    reduced = torch.nn.functional.avg_pool2d(y, upscaler.SCALE)
+    right = (reduced - x).abs().mean((1, 2, 3))
+    wrong = (reduced.roll(1, 0) - x).abs().mean((1, 2, 3))
+    assert right.mean() < 0.5 * wrong.mean()
+
+
+# -- worn pictures, the grader, cards
+
+
+def test_a_worn_picture_keeps_shape_and_stays_near_the_drawing():
+    rng = np.random.default_rng(0)
+    picture = render(layout.sample(8), 128).rgb
+    changed = 0
+    for _ in range(40):
+        worn = wear.worn(picture, rng)
+        assert worn.shape == picture.shape and worn.dtype == np.uint8
+        far = np.abs(worn.astype(float) - picture).mean()
+        assert far < 30
+        changed += far > 0
+    assert 10 < changed < 40
+
+
+def test_round_trips_are_made_once_and_kept(tmp_path, latents):
+    pictures = np.stack([render(layout.sample(seed), 64).rgb for seed in (1, 2, 3)])
+    file = tmp_path / "soft.npy"
+    made = wear.cached_round_trips(file, latents, pictures, 2, "cpu")
+    stamp = file.stat().st_mtime_ns
+    again = wear.cached_round_trips(file, latents, pictures, 2, "cpu")
+    assert made.shape == (2, 64, 64, 3) and np.array_equal(made, again)
+    assert file.stat().st_mtime_ns == stamp
+
+
+def test_neighboring_centers_are_counted_as_two_things_and_a_split_one_as_one():
+    p = np.zeros((28, 16, 16), np.float32)
+    p[3, 5, 5] = p[3, 5, 6] = 0.95
+    p[4, 1, 1], p[4, 1, 2] = 0.5, 0.4
+    p[5, 9, 9] = 0.3
+    found = [peak[0] for peak in grader._peaks(p)]
+    assert sorted(found) == [3, 3, 4]
+
+
+def test_a_card_names_every_weight_file_with_its_hash(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    page = cards.write(
+        tmp_path, cards.UPSCALER, minutes=14.6, samples=1234, scores={"a": {"psnr_db": 31.25}}
+    ).read_text("utf-8")
+    assert page.startswith("---\nlicense: apache-2.0\n")
+    assert hashlib.sha256(b"weights").hexdigest() in page
+    assert "| a: psnr_db | 31.25 |" in page and "1,234 samples in 15 minutes" in page
+
+
+def test_a_card_without_weights_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="safetensors"):
+        cards.write(tmp_path, cards.GRADER, minutes=1, samples=1, scores={})

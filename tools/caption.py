@@ -1,0 +1,98 @@
+"""Say what an image shows, with the profile's captioner."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from .registry import Context, flatten, tool
+
+MAX_TOKENS = 96
+"""Length of a caption at most, for a model that does not say."""
+
+
+class Caption(BaseModel):
+    """A sentence about an image, and how sure the model was of each of its words (0 to 1).
+
+    ``words`` are in the order of the text, without its punctuation.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    words: list[tuple[str, float]]
+
+
+@tool(role="captioner")
+def caption(context: Context, image: Image.Image) -> Caption:
+    """Say in one sentence what an image shows.
+
+    Transparent parts are seen as white. The text is read greedily, so the same pixels give the same
+    words; a word's probability is the product of its tokens' probabilities.
+    """
+    captioner = context.models.get("captioner")
+    image_processor, tokenizer = captioner.processor
+    pixels = image_processor(images=flatten(image), return_tensors="pt").pixel_values
+    context.check_cancelled()
+    limit = captioner.model.generation_config.max_new_tokens or MAX_TOKENS
+    generated = captioner.model.generate(
+        pixel_values=pixels.to(captioner.device, captioner.model.dtype),
+        max_new_tokens=limit,
+        do_sample=False,
+        num_beams=1,
+        return_dict_in_generate=True,
+        output_logits=True,
+        stopping_criteria=[_Reporter(context, limit)],
+    )
+    tokens = generated.sequences[0, -len(generated.logits) :].tolist()
+    probabilities = [
+        float(step[0].float().softmax(-1)[token])
+        for step, token in zip(generated.logits, tokens, strict=True)
+    ]
+    text, words = read_words(tokenizer, tokens, probabilities)
+    return Caption(text=text, words=words)
+
+
+class _Reporter:
+    """Called by ``generate`` after every token: reports, and lets a cancel through."""
+
+    def __init__(self, context: Context, limit: int) -> None:
+        self._context, self._limit, self._count = context, limit, 0
+
+    def __call__(self, sequences: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        self._count += 1
+        self._context.progress(self._count, self._limit, "reading")
+        self._context.check_cancelled()
+        return torch.zeros(len(sequences), dtype=torch.bool, device=sequences.device)
+
+
+def read_words(
+    tokenizer: Any, tokens: list[int], probabilities: list[float]
+) -> tuple[str, list[tuple[str, float]]]:
+    """The text of ``tokens``, and its words with the product of their tokens' probabilities.
+
+    Tokens are placed in the text by decoding ever longer beginnings, which works for every kind of
+    tokenizer; a token that is only part of a character counts for the character it completes.
+    """
+    text, start, log = "", 0, 0.0
+    spans: list[tuple[int, int, float]] = []
+    for count, (token, probability) in enumerate(zip(tokens, probabilities, strict=True), 1):
+        if token in tokenizer.all_special_ids:
+            continue
+        text = tokenizer.decode(tokens[:count], skip_special_tokens=True)
+        end = len(text.rstrip("\N{REPLACEMENT CHARACTER}"))
+        log += math.log(max(probability, 1e-12))
+        if end > start:
+            spans.append((start, end, log))
+            start, log = end, 0.0
+    words = []
+    for match in re.finditer(r"\w+(?:['’-]\w+)*", text):
+        parts = [log for a, b, log in spans if a < match.end() and b > match.start()]
+        words.append((match.group(), math.exp(sum(parts))))
+    return text.strip(), words

@@ -1,0 +1,190 @@
+"""Run tools in a worker process, so that a crash costs one call and never the session.
+
+    engine = Engine("sketchbook")
+    engine.start()                       # returns at once; the worker imports and loads meanwhile
+    result = engine.call("text_to_image", {"prompt": "a red house", "seeds": [1]})
+
+This side never imports torch. Tools without a model run here, at once, in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from PIL import Image
+
+from . import TOOLS, catalogue
+from .call import Call, Progress, Result, WorkerCrashed, WorkerFailed
+from .catalogue import Profile
+from .errors import ToolError
+from .frames import Frame
+from .models import Models
+from .process import POLL, Gone, Status, Worker
+from .registry import Context, Role, ToolSpec, by_name
+
+__all__ = ["Engine", "Progress", "Result", "Status", "WorkerCrashed", "WorkerFailed"]
+
+CRASHES_ALLOWED = 2
+"""A call that has stopped the worker this often is not tried again."""
+
+
+class Engine:
+    """Runs one call at a time; callable from several threads, which wait for their turn.
+
+    ``profile`` is a name from the catalogue or a `Profile`; ``device`` is cuda, mps or cpu, or None
+    for the best there is; ``memory_mb`` bounds the models held at once.
+    """
+
+    def __init__(
+        self,
+        profile: str | Profile = catalogue.DEFAULT_PROFILE,
+        *,
+        device: str | None = None,
+        memory_mb: float | None = None,
+        tools: Sequence[Callable[..., Any]] = TOOLS,
+    ) -> None:
+        self.profile = catalogue.profile(profile) if isinstance(profile, str) else profile
+        self.tools: Mapping[str, ToolSpec] = by_name(tuple(tools))
+        self._device = device
+        self._memory_mb = memory_mb
+        self._worker: Worker | None = None
+        self._workers_started = 0
+        self._turn = threading.Lock()
+        self._starting = threading.Lock()
+        self._ids = itertools.count(1)
+        self._crashes: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def available(self) -> dict[str, ToolSpec]:
+        """The tools that can run now: those without a model, or with one whose files are there."""
+        roles = catalogue.available(self.profile)
+        return {name: s for name, s in self.tools.items() if s.role is None or s.role in roles}
+
+    def start(self, roles: Sequence[Role] = ("text-to-image", "captioner")) -> None:
+        """Start the worker and let it load the models of ``roles``; returns at once."""
+        ready = catalogue.available(self.profile)
+        self._live_worker(warm=[role for role in roles if role in ready])
+
+    def arguments(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The call's arguments in full: validated, defaults of tool and model filled in.
+
+        Equal calls have equal results here, so this is what to store and to compare.
+        Raises `ToolError` as `ToolSpec.validate` does, and for an unknown tool.
+        """
+        spec = self._spec(tool)
+        full = spec.validate(arguments)
+        if spec.role is not None and (entry := self.profile.models.get(spec.role)):
+            full |= {k: v for k, v in entry.defaults.items() if k in full and full[k] is None}
+        return full
+
+    def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        images: Mapping[str, Image.Image] | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        cancel: threading.Event | None = None,
+        timeout: float | None = None,
+    ) -> Result:
+        """Run one tool and wait for its result.
+
+        ``on_progress`` is called in this thread. ``cancel`` ends the call between two steps, or
+        after 2 s by force. ``timeout`` is in seconds from now, loading and waiting included.
+
+        Raises `ToolError` for refused arguments and what the tool itself refuses, and when the time
+        is up; `WorkerCrashed` when the worker stopped, or when this very call stopped it twice
+        before; `WorkerFailed` for a bug; `Cancelled`; `Stopped` for missing or damaged models.
+        """
+        spec = self._spec(tool)
+        full = self.arguments(tool, arguments)
+        checked = spec.check_images(images or {})
+        if spec.role is None:
+            return self._run_here(spec, full, checked)
+        catalogue.entry(self.profile, spec.role)
+        call = Call(next(self._ids), spec, full, checked, on_progress, cancel, timeout)
+        if self._crashes and self._crashes[call.key] >= CRASHES_ALLOWED:
+            raise WorkerCrashed(
+                f"{tool}: this call has stopped the worker {self._crashes[call.key]} times,"
+                " so it is not tried again; change its arguments."
+            )
+        with self._my_turn(call):
+            worker = self._live_worker()
+            try:
+                return worker.exchange(call)
+            except Gone as gone:
+                self._crashes[call.key] += 1
+                raise WorkerCrashed(
+                    f"{tool}: the worker stopped ({gone}); the next call starts a fresh one."
+                ) from None
+
+    def status(self) -> Status:
+        """How the worker is right now."""
+        restarts = max(0, self._workers_started - 1)
+        if self._worker is None or not self._worker.alive:
+            return Status("stopped", restarts=restarts)
+        return replace(self._worker.status, restarts=restarts)
+
+    def log(self) -> str:
+        """The last 8 KiB that the libraries in the present worker printed."""
+        return self._worker.log() if self._worker else ""
+
+    def close(self) -> None:
+        """Stop the worker, by force if it does not end within 2 s; a later call starts anew."""
+        with self._starting:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
+
+    def _spec(self, tool: str) -> ToolSpec:
+        if tool in self.tools:
+            return self.tools[tool]
+        nearest = difflib.get_close_matches(tool, self.tools, n=3) or list(self.tools)
+        raise ToolError(f"There is no tool {tool!r}; did you mean {' or '.join(nearest)}?")
+
+    def _live_worker(self, warm: Sequence[Role] = ()) -> Worker:
+        with self._starting:
+            if self._worker is None or not self._worker.alive:
+                self._worker = Worker()
+                self._workers_started += 1
+                entries = {role: e.model_dump() for role, e in self.profile.models.items()}
+                self._worker.post(
+                    Frame(
+                        "configure",
+                        {"entries": entries, "device": self._device, "memory_mb": self._memory_mb},
+                    )
+                )
+            if warm:
+                self._worker.post(Frame("warm", {"roles": list(warm)}))
+            return self._worker
+
+    @contextlib.contextmanager
+    def _my_turn(self, call: Call) -> Iterator[None]:
+        while not self._turn.acquire(timeout=POLL):
+            call.check_waiting()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _run_here(
+        self, spec: ToolSpec, arguments: Mapping[str, Any], images: Mapping[str, Image.Image]
+    ) -> Result:
+        started = time.perf_counter()
+        result = spec.run(Context(Models({})), arguments, images)
+        made, value = spec.unpack(result)
+        return Result(made, value, time.perf_counter() - started, 0.0, "cpu")

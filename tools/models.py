@@ -1,0 +1,241 @@
+"""The models of a worker: loaded on first use, shared, evicted under a memory budget.
+
+Only the worker process uses this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import catalogue
+from .catalogue import Entry
+from .errors import BadInput, Stopped
+from .registry import Role
+
+DEVICES = ("cuda", "mps", "cpu")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory. ``processor`` is what its loader needs beside it, or None."""
+
+    entry: Entry
+    model: Any
+    processor: Any
+    device: str
+    memory_mb: float
+    seconds: float
+
+
+class Models:
+    """The loaded models by role.
+
+    ``device`` is cuda, mps or cpu, or None for the best there is. ``memory_mb`` bounds the weights
+    held at once: the least recently used model makes room. One model is always held, even when it
+    is larger than the budget.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[Role, Entry],
+        *,
+        device: str | None = None,
+        memory_mb: float | None = None,
+    ) -> None:
+        self.entries = entries
+        self._wanted = device
+        self._device: str | None = None
+        self._memory_mb = memory_mb
+        self._loaded: OrderedDict[Role, Loaded] = OrderedDict()
+
+    @property
+    def device(self) -> str:
+        """Where the models run; looked up once, since it needs torch."""
+        if self._device is None:
+            self._device = pick_device(self._wanted)
+        return self._device
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles now in memory, least recently used first."""
+        return tuple(self._loaded)
+
+    def get(self, role: Role) -> Loaded:
+        """The model for ``role``; loads it on first use.
+
+        Raises `Stopped` when the profile has no such model or its files are damaged.
+        """
+        if role in self._loaded:
+            self._loaded.move_to_end(role)
+            return self._loaded[role]
+        entry = self.entries.get(role)
+        if entry is None:
+            raise Stopped(f"This profile has no model for the role {role!r}.")
+        self._make_room(entry.memory_mb)
+        self._loaded[role] = load(entry, self.device)
+        return self._loaded[role]
+
+    def unload(self, *, keep: Role | None = None) -> None:
+        """Let go of every model but ``keep``, and of the memory it leaves behind."""
+        for role in [role for role in self._loaded if role != keep]:
+            del self._loaded[role]
+        release_memory(self.device)
+
+    def _make_room(self, needed_mb: float) -> None:
+        if not self._loaded:
+            return
+        budget = self._memory_mb if self._memory_mb is not None else memory_budget(self.device)
+        while self._loaded and needed_mb + sum(m.memory_mb for m in self._loaded.values()) > budget:
+            self._loaded.popitem(last=False)
+            release_memory(self.device)
+
+
+def pick_device(wanted: str | None) -> str:
+    """The device to use: ``wanted`` if it works, else the best there is.
+
+    Raises `BadInput` for a name that is not known or not there.
+    """
+    if wanted == "cpu":
+        return wanted
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted is None:
+        return next((name for name, usable in there.items() if usable), "cpu")
+    if not there.get(wanted, False):
+        usable = [name for name in DEVICES if there.get(name, True)]
+        raise BadInput(f"The device {wanted!r} cannot be used.", hint=f"Usable: {usable}.")
+    return wanted
+
+
+def memory_budget(device: str) -> float:
+    """MiB that models may take by default: 80 % of a GPU, half of the machine's memory."""
+    if device == "cuda":
+        import torch
+
+        return 0.8 * torch.cuda.get_device_properties(0).total_memory / 2**20
+    return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
+
+
+def release_memory(device: str) -> None:
+    """Give freed memory back to the device."""
+    import gc
+
+    gc.collect()
+    if device != "cpu":
+        import torch
+
+        (torch.cuda if device == "cuda" else torch.mps).empty_cache()
+
+
+def load(entry: Entry, device: str) -> Loaded:
+    """Read a model folder: safetensors only, local files only, no code from the folder.
+
+    Raises `Stopped` naming the file that is missing, damaged or not what it says it is.
+    """
+    catalogue.check_weights(entry.folder)
+    started = time.perf_counter()
+    configure_torch()
+    try:
+        with _without_scipy():
+            model, processor = _LOADERS[entry.loader](str(entry.folder), _dtype(device))
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise Stopped(
+            f"The model at {entry.folder} cannot be loaded: {error}",
+            hint="Install the package again, or choose another profile.",
+        ) from error
+    model.to(device)
+    parts = model.components.values() if entry.loader == "diffusers" else (model,)
+    memory = 0
+    for part in parts:
+        if hasattr(part, "parameters"):
+            part.eval()
+            memory += sum(p.numel() * p.element_size() for p in part.parameters())
+    seconds = time.perf_counter() - started
+    return Loaded(entry, model, processor, device, memory / 2**20, seconds)
+
+
+def configure_torch() -> None:
+    """All cores, and the same bytes for the same inputs."""
+    import torch
+
+    linux = sys.platform == "linux"
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def _dtype(device: str) -> Any:
+    """float32 on a CPU, where halves are slower by two orders; else bfloat16 or float16."""
+    import torch
+
+    if device == "cpu":
+        return torch.float32
+    if device == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.bfloat16
+    return torch.float16
+
+
+@contextlib.contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Hide scipy while the libraries are imported.
+
+    diffusers and transformers import it only because it is there, for schedulers and losses unused
+    here, and that takes a sixth of their start-up time. None in ``sys.modules`` is how Python
+    spells absence; afterwards scipy can be imported as ever.
+    """
+    if "scipy" in sys.modules:
+        yield
+        return
+    sys.modules["scipy"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["scipy"]
+
+
+def _load_diffusers(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from diffusers import DiffusionPipeline
+
+    pipeline = DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline, None
+
+
+def _load_captioner(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+
+    model = AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    # Of the two implementations the one on Pillow gives the same pixels on every machine.
+    image_processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, local_files_only=True, backend="pil"
+    )
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return model, (image_processor, tokenizer)
+
+
+def _load_upscaler(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoModelForImageToImage
+
+    model = AutoModelForImageToImage.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    return model, None
+
+
+_LOADERS = {
+    "diffusers": _load_diffusers,
+    "image-text-to-text": _load_captioner,
+    "image-to-image": _load_upscaler,
+}

@@ -1,0 +1,289 @@
+"""What a tool is: a plain typed function on images, and the `ToolSpec` that follows from it.
+
+The declaration is the only source: the arguments' pydantic model, the JSON schema a planner reads,
+the names of the image handles and the messages for refused values are all derived from the
+function's signature and docstring.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from .errors import ToolError
+
+if TYPE_CHECKING:
+    from .models import Models
+
+Role = Literal["text-to-image", "captioner", "upscaler"]
+"""What a model does for a tool; the catalogue maps each role to a model."""
+
+HANDLE = r"^img-[1-9][0-9]*$"
+SMALLEST, LARGEST = 16, 8192
+"""The range of an image's side, in pixels."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _no_progress(done: int, total: int, note: str = "") -> None:
+    """Progress that nobody listens to."""
+
+
+def _never_cancelled() -> None:
+    """A call that nobody can cancel."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a tool may use beside its arguments.
+
+    ``models.get(role)`` loads a model; ``progress(done, total, note)`` reports; and
+    ``check_cancelled()`` raises `Cancelled` once the caller no longer wants the result.
+    """
+
+    models: Models
+    progress: Callable[..., None] = _no_progress
+    check_cancelled: Callable[[], None] = _never_cancelled
+
+
+def tool(*, role: Role | None = None) -> Callable[[Function], Function]:
+    """Declare the model ``role`` a tool needs; the function itself stays as it is."""
+
+    def declare(function: Function) -> Function:
+        function.role = role  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """Everything the outside needs to know about one tool."""
+
+    name: str
+    summary: str
+    description: str
+    role: Role | None
+    images: tuple[str, ...]
+    """Names of the parameters that are images; outside they are handles such as ``img-3``."""
+    arguments: type[BaseModel]
+    """The other parameters, without ``context``; unknown ones are refused."""
+    returns: Literal["image", "images", "value"]
+    function: Callable[..., Any]
+    takes_context: bool
+
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of the parameters as a planner sees them: images are handle strings."""
+        schema = self.arguments.model_json_schema()
+        handles = {
+            name: {"type": "string", "pattern": HANDLE, "description": "handle of an image"}
+            for name in self.images
+        }
+        schema["properties"] = handles | {
+            name: {key: value for key, value in entry.items() if key != "title"}
+            for name, entry in schema.get("properties", {}).items()
+        }
+        schema["required"] = [*self.images, *schema.get("required", ())]
+        schema["additionalProperties"] = False
+        schema["title"] = self.name
+        schema["description"] = self.summary
+        return schema
+
+    def parse(self, arguments: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+        """Split a planner's arguments into image handles and validated values.
+
+        Raises `ToolError` when a handle is missing or malformed, or as `validate` does.
+        """
+        values = dict(arguments)
+        handles: dict[str, str] = {}
+        for name in self.images:
+            if name not in values:
+                raise ToolError(f"{self.name}: {name} is missing; give the handle of an image.")
+            handle = values.pop(name)
+            if not (isinstance(handle, str) and re.fullmatch(HANDLE, handle)):
+                raise ToolError(
+                    f"{self.name}: {name} = {_shown(handle)} is refused;"
+                    " allowed is the handle of an image, such as 'img-1'."
+                )
+            handles[name] = handle
+        return handles, self.validate(values)
+
+    def validate(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments as JSON values with defaults filled in.
+
+        Raises `ToolError` with one sentence a value: what was given and what is allowed.
+        """
+        try:
+            return self.arguments.model_validate(dict(arguments)).model_dump(mode="json")
+        except ValidationError as error:
+            raise ToolError(self._refusal(error)) from None
+
+    def check_images(self, images: Mapping[str, Image.Image]) -> dict[str, Image.Image]:
+        """The images in one of the modes L, LA, RGB, RGBA.
+
+        Raises `ToolError` for a missing or unknown name and for a side outside 16..8192 pixels.
+        """
+        if set(images) != set(self.images):
+            raise ToolError(
+                f"{self.name}: the images {sorted(images)} were given;"
+                f" allowed are exactly {sorted(self.images)}."
+            )
+        for name, image in images.items():
+            if not all(SMALLEST <= side <= LARGEST for side in image.size):
+                raise ToolError(
+                    f"{self.name}: {name} measures {image.width}x{image.height} pixels;"
+                    f" allowed are sides of {SMALLEST} to {LARGEST} pixels."
+                )
+        return {name: plain_mode(image) for name, image in images.items()}
+
+    def run(
+        self, context: Context | None, arguments: Mapping[str, Any], images: Mapping[str, Any]
+    ) -> Any:
+        """Call the function with validated ``arguments`` and checked ``images``."""
+        positional = (context,) if self.takes_context else ()
+        return self.function(*positional, **images, **arguments)
+
+    def unpack(self, result: Any) -> tuple[list[Image.Image], dict[str, Any] | None]:
+        """What the function returned, as images and the JSON value it stands for."""
+        if self.returns == "value":
+            return [], result.model_dump(mode="json")
+        return ([result] if self.returns == "image" else list(result)), None
+
+    def _refusal(self, error: ValidationError) -> str:
+        """The refused values, each with what is allowed in its place."""
+        properties = self.arguments.model_json_schema().get("properties", {})
+        sentences: dict[str, str] = {}
+        for problem in error.errors(include_url=False):
+            where = problem["loc"]
+            name = str(where[0])
+            if problem["type"] == "extra_forbidden":
+                known = [*self.images, *properties]
+                nearest = difflib.get_close_matches(name, known, n=3) or known
+                sentences[name] = (
+                    f"there is no argument {name!r}; did you mean {' or '.join(nearest)}?"
+                )
+            elif problem["type"] == "missing":
+                sentences[name] = f"{name} is missing; allowed is {allowed(properties[name])}."
+            else:
+                at = "".join(f"[{i}]" for i in where[1:] if isinstance(i, int))
+                sentences.setdefault(
+                    name,
+                    f"{name}{at} = {_shown(problem['input'])} is refused;"
+                    f" allowed is {allowed(properties[name])}.",
+                )
+        return f"{self.name}: " + " ".join(sentences.values())
+
+
+def allowed(schema: Mapping[str, Any]) -> str:
+    """What a JSON schema allows, in words: ``a whole number from 1 to 100``."""
+    if "anyOf" in schema:
+        return " or ".join(allowed(option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    kind = schema.get("type")
+    if kind == "array":
+        items = schema.get("items", {})
+        count = _range(schema.get("minItems"), schema.get("maxItems"))
+        return f"a list of {count} items, each {allowed(items)}"
+    if kind == "string":
+        return f"text of {_range(schema.get('minLength'), schema.get('maxLength'))} characters"
+    if kind in ("integer", "number"):
+        noun = "a whole number" if kind == "integer" else "a number"
+        low = schema.get("minimum", schema.get("exclusiveMinimum"))
+        high = schema.get("maximum", schema.get("exclusiveMaximum"))
+        if low is None and high is None:
+            return noun
+        return f"{noun} from {low} to {high}"
+    return {"boolean": "true or false", "null": "null"}.get(str(kind), str(kind))
+
+
+def plain_mode(image: Image.Image) -> Image.Image:
+    """The image as L, LA, RGB or RGBA: palettes, bilevel and other modes are converted."""
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """The image as RGB, transparent parts on white: what a model is shown."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+@cache
+def spec(function: Callable[..., Any]) -> ToolSpec:
+    """Derive the `ToolSpec` of a tool function.
+
+    Raises TypeError when the declaration itself is wrong: a parameter without an annotation, or a
+    return type that is neither an image, a list of images nor a pydantic model.
+    """
+    hints = typing.get_type_hints(
+        function, localns={"Context": Context, "Models": object}, include_extras=True
+    )
+    images: list[str] = []
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in hints:
+            raise TypeError(f"tool {function.__name__}: parameter {name} has no annotation")
+        if hints[name] is Context:
+            continue
+        if hints[name] is Image.Image:
+            images.append(name)
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints[name], default)
+    description = inspect.getdoc(function) or ""
+    return ToolSpec(
+        name=function.__name__,
+        summary=" ".join(description.split("\n\n")[0].split()),
+        description=description,
+        role=getattr(function, "role", None),
+        images=tuple(images),
+        arguments=create_model(
+            f"{function.__name__}_arguments",
+            __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True),
+            **fields,
+        ),
+        returns=_returns(function, hints.get("return")),
+        function=function,
+        takes_context="context" in hints,
+    )
+
+
+def by_name(functions: tuple[Callable[..., Any], ...]) -> Mapping[str, ToolSpec]:
+    """The specs of ``functions`` by tool name, in their order."""
+    return MappingProxyType({function.__name__: spec(function) for function in functions})
+
+
+def _returns(function: Callable[..., Any], hint: Any) -> Literal["image", "images", "value"]:
+    if hint is Image.Image:
+        return "image"
+    if hint == list[Image.Image]:
+        return "images"
+    if inspect.isclass(hint) and issubclass(hint, BaseModel):
+        return "value"
+    raise TypeError(f"tool {function.__name__}: cannot return {hint!r}")
+
+
+def _range(low: int | None, high: int | None) -> str:
+    if low == high and low is not None:
+        return f"exactly {low}"
+    return f"{low or 0} to {high}" if high is not None else f"at least {low or 0}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

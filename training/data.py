@@ -1,0 +1,113 @@
+"""The pictures and sentences that the built-in models are trained on, drawn once and kept on disk.
+
+A data set is a folder: ``pictures.npy`` (uint8, shape (n, size, size, 3)), ``scenes.jsonl`` (the
+spec of each picture) and ``captions.jsonl`` (for each picture, lists of sentences by kind). The
+scene seeds are ``first`` to ``first + n - 1``; seeds from `HELD_OUT` on are kept for scoring and no
+recipe trains on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .scenes import captions, layout
+from .scenes.render import render
+
+HELD_OUT = 50_000_000
+CHUNK = 250  # pictures drawn by one task
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set on disk; ``pictures`` is memory-mapped."""
+
+    pictures: np.ndarray
+    captions: list[dict[str, list[str]]]
+    scenes: list[dict[str, object]]
+
+    @classmethod
+    def open(cls, folder: Path) -> Dataset:
+        """Raises FileNotFoundError where no data set has been drawn."""
+        return cls(
+            np.load(folder / "pictures.npy", mmap_mode="r"),
+            list(_lines(folder / "captions.jsonl")),
+            list(_lines(folder / "scenes.jsonl")),
+        )
+
+
+def sentences(seed: int) -> dict[str, list[str]]:
+    """Sentences for the scene of ``seed``: the canonical one, partial ones, English, Chinese."""
+    scene = layout.sample(seed)
+    rng = np.random.default_rng([seed, 9])
+    return {
+        "canonical": [captions.canonical(scene)],
+        "partial": [captions.caption(scene, rng, "en", register="canonical") for _ in range(4)],
+        "en": [captions.caption(scene, rng, "en") for _ in range(3)],
+        "zh": [captions.caption(scene, rng, "zh") for _ in range(3)],
+    }
+
+
+def draw(folder: Path, n: int, *, size: int = 128, first: int = 0, workers: int = 0) -> None:
+    """Draw ``n`` scenes into ``folder``; a folder that already holds them is left as it is."""
+    if (folder / "captions.jsonl").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = np.lib.format.open_memmap(
+        folder / "pictures.part.npy", mode="w+", dtype=np.uint8, shape=(n, size, size, 3)
+    )
+    starts = range(0, n, CHUNK)
+    with (
+        ProcessPoolExecutor(workers or os.cpu_count()) as pool,
+        open(folder / "scenes.jsonl", "w", encoding="utf-8") as scenes,
+        open(folder / "captions.part", "w", encoding="utf-8") as texts,
+    ):
+        jobs = [(first + s, min(CHUNK, n - s), size) for s in starts]
+        for start, (rgb, specs, words) in zip(starts, pool.map(_chunk, jobs), strict=True):
+            pictures[start : start + len(rgb)] = rgb
+            scenes.writelines(json.dumps(spec) + "\n" for spec in specs)
+            texts.writelines(json.dumps(w, ensure_ascii=False) + "\n" for w in words)
+    pictures.flush()
+    (folder / "pictures.part.npy").rename(folder / "pictures.npy")
+    (folder / "captions.part").rename(folder / "captions.jsonl")
+
+
+def _chunk(
+    job: tuple[int, int, int],
+) -> tuple[np.ndarray, list[dict[str, object]], list[dict[str, list[str]]]]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    first, n, size = job
+    scenes = [layout.sample(seed) for seed in range(first, first + n)]
+    rgb = np.stack([render(scene, size).rgb for scene in scenes])
+    return rgb, [asdict(s) for s in scenes], [sentences(s.seed) for s in scenes]
+
+
+def _lines(path: Path) -> Iterator[dict]:  # type: ignore[type-arg]
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.data", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--n", type=int, default=24_000)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=0)
+    args = parser.parse_args()
+    draw(args.folder, args.n, size=args.size, first=args.first, workers=args.workers)
+    print(f"{args.n} pictures in {args.folder}")
+
+
+if __name__ == "__main__":
+    main()

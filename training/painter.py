@@ -1,0 +1,260 @@
+"""The painter: text to latents by diffusion, saved as a stock `StableDiffusionPipeline` folder.
+
+A small CLIP text encoder and a UNet (or, for comparison, a transformer) learn together to predict
+the velocity v (Salimans & Ho 2022) of noised latents on a cosine schedule, from sentences in
+English and Chinese. The tokenizer is a byte-pair encoding learned from the same sentences.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from PIL import Image
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch import nn
+from torch.nn import functional as F
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from . import data
+from .autoencoder import to_tensor
+from .run import Run, arguments
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "small": {"n": 24_000, "batch": 32, "rate": 6e-4, "channels": (128, 192), "text": (192, 3)},
+    "full": {"n": 300_000, "batch": 512, "rate": 8e-4, "channels": (128, 192), "text": (192, 4)},
+}
+VOCABULARY = 2_048
+LENGTH = 72  # tokens of a prompt
+START, END = "<|startoftext|>", "<|endoftext|>"
+SHARES = {"canonical": 0.3, "partial": 0.4, "en": 0.12, "zh": 0.18}
+UNCONDITIONAL = 0.1  # share of samples that are trained without a sentence, for guidance
+SCHEDULE = {
+    "num_train_timesteps": 1000,
+    "beta_schedule": "squaredcos_cap_v2",
+    "prediction_type": "v_prediction",
+}
+
+
+# -- the parts
+
+
+def tokenizer_from(sentences: list[str]) -> CLIPTokenizer:
+    """A CLIP tokenizer whose byte pairs are learned from ``sentences``."""
+    pattern = CLIPTokenizer()._tokenizer  # its normalizer and pre-tokenizer, as they are
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
+    bpe.normalizer = pattern.normalizer or normalizers.NFC()
+    bpe.pre_tokenizer = pattern.pre_tokenizer or pre_tokenizers.ByteLevel()
+    bpe.train_from_iterator(
+        sentences,
+        trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            special_tokens=[START, END],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            end_of_word_suffix="</w>",
+            show_progress=False,
+        ),
+    )
+    learned = json.loads(bpe.to_str())["model"]
+    merges = [tuple(m) if not isinstance(m, str) else tuple(m.split(" ")) for m in learned["merges"]]
+    vocabulary = dict(learned["vocab"])
+    for letter in sorted(pre_tokenizers.ByteLevel.alphabet()):  # a last letter has its own token
+        vocabulary.setdefault(letter + "</w>", len(vocabulary))
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
+
+
+def text_encoder(size: tuple[int, int], vocabulary: int, ends: int) -> CLIPTextModel:
+    width, layers = size
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=vocabulary, hidden_size=width, intermediate_size=3 * width,
+            num_hidden_layers=layers, num_attention_heads=6, max_position_embeddings=LENGTH,
+            hidden_act="gelu", bos_token_id=0, eos_token_id=ends, pad_token_id=ends,
+        )
+    )  # fmt: skip
+
+
+def unet(channels: tuple[int, ...], text_width: int) -> UNet2DConditionModel:
+    """Text is attended to at the coarser level only: the fine one is where the time goes."""
+    return UNet2DConditionModel(
+        sample_size=16, in_channels=8, out_channels=8, layers_per_block=1,
+        block_out_channels=channels, norm_num_groups=16, attention_head_dim=6,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=text_width, time_embedding_dim=256,
+    )  # fmt: skip
+
+
+def transformer(text_width: int) -> PixArtTransformer2DModel:
+    """64 tokens of 2×2 latents; for the comparison with the UNet."""
+    return PixArtTransformer2DModel(
+        num_attention_heads=8, attention_head_dim=32, in_channels=8, out_channels=8, num_layers=8,
+        norm_num_groups=8, cross_attention_dim=256, sample_size=16, patch_size=2,
+        caption_channels=text_width, use_additional_conditions=False,
+    )  # fmt: skip
+
+
+def predict(denoiser: nn.Module, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    """The velocity that either kind of denoiser predicts, shape of ``x``."""
+    if isinstance(denoiser, PixArtTransformer2DModel):
+        nothing = {"resolution": None, "aspect_ratio": None}
+        out = denoiser(x, encoder_hidden_states=text, timestep=t, added_cond_kwargs=nothing)
+        return out.sample  # type: ignore[no-any-return]
+    return denoiser(x, t, encoder_hidden_states=text).sample  # type: ignore[no-any-return]
+
+
+# -- the data, ready for training
+
+
+@dataclass
+class Samples:
+    """``latents`` float16 (n, 8, 16, 16); ``tokens`` by kind of sentence, int16 (n, k, LENGTH)."""
+
+    latents: torch.Tensor
+    tokens: dict[str, torch.Tensor]
+    nothing: torch.Tensor
+
+    def batch(
+        self, n: int, rng: np.random.Generator, device: str
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = rng.integers(0, len(self.latents), n)
+        kinds = rng.choice(list(SHARES), n, p=list(SHARES.values()))
+        ids = torch.stack(
+            [
+                self.nothing
+                if rng.random() < UNCONDITIONAL
+                else self.tokens[k][i, rng.integers(self.tokens[k].shape[1])]
+                for i, k in zip(rows, kinds, strict=True)
+            ]
+        )
+        return self.latents[rows].float().to(device), ids.long().to(device)
+
+
+def prepare(
+    vae: AutoencoderTiny, tokenizer: CLIPTokenizer, dataset: data.Dataset, device: str
+) -> Samples:
+    """Encode every picture and every sentence once."""
+    latents = []
+    with torch.inference_mode():
+        for start in range(0, len(dataset.pictures), 64):
+            x = to_tensor(np.asarray(dataset.pictures[start : start + 64])).to(device)
+            latents.append(vae.encode(x).latents.half().cpu())
+    tokens = {}
+    for kind in SHARES:
+        lines = [c[kind] for c in dataset.captions]
+        flat = [text for group in lines for text in group]
+        tokens[kind] = encode(tokenizer, flat).view(len(lines), -1, LENGTH).to(torch.int16)
+    return Samples(torch.cat(latents), tokens, encode(tokenizer, [""])[0].to(torch.int16))
+
+
+def encode(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
+    """Token ids, int64 (n, LENGTH), padded and cut."""
+    return tokenizer(  # type: ignore[no-any-return]
+        texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
+    ).input_ids
+
+
+# -- looking at it
+
+
+@torch.inference_mode()
+def sample(
+    denoiser: nn.Module, text: CLIPTextModel, vae: AutoencoderTiny, tokenizer: CLIPTokenizer,
+    prompts: list[str], *, seed: int = 0, steps: int = 20, guidance: float = 3.0,
+) -> np.ndarray:  # fmt: skip
+    """Pictures for ``prompts``, uint8 (n, 128, 128, 3), with either kind of denoiser."""
+    device = next(denoiser.parameters()).device
+    states = text(encode(tokenizer, prompts + [""] * len(prompts)).to(device))[0]
+    scheduler = DPMSolverMultistepScheduler(**SCHEDULE)
+    scheduler.set_timesteps(steps)
+    x = torch.cat(
+        [
+            torch.randn(1, 8, 16, 16, generator=torch.Generator().manual_seed(seed + i))
+            for i in range(len(prompts))
+        ]
+    ).to(device)
+    for t in scheduler.timesteps:
+        both = predict(denoiser, torch.cat([x, x]), t.expand(2 * len(x)).to(device), states)
+        with_text, without = both.chunk(2)
+        x = scheduler.step(without + guidance * (with_text - without), t, x).prev_sample
+    y = vae.decode(x).sample.clamp(-1, 1)
+    return ((y + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def sheet(pictures: np.ndarray, columns: int = 8) -> Image.Image:
+    rows = -(-len(pictures) // columns)
+    size = pictures.shape[1]
+    page = Image.new("RGB", (columns * (size + 4) + 4, rows * (size + 4) + 4), "white")
+    for k, rgb in enumerate(pictures):
+        at = (4 + (k % columns) * (size + 4), 4 + (k // columns) * (size + 4))
+        page.paste(Image.fromarray(rgb), at)
+    return page
+
+
+def main() -> None:
+    parser = arguments("painter", __doc__)
+    parser.add_argument("--denoiser", choices=("unet", "transformer"), default="unet")
+    parser.add_argument("--autoencoder", type=Path, required=True, help="its finished folder")
+    args = parser.parse_args()
+    s = SETTINGS[args.setting]
+    torch.manual_seed(0)
+    data.draw(args.data / "train", s["n"])
+    data.draw(args.data / "held-out", 500, first=data.HELD_OUT)
+    dataset = data.Dataset.open(args.data / "train")
+    vae = AutoencoderTiny.from_pretrained(args.autoencoder).float().to(args.device).eval()
+    words = args.work / "tokenizer"
+    if args.fresh or not words.exists():
+        some = [t for c in dataset.captions[:12_000] for kind in SHARES for t in c[kind]]
+        tokenizer_from(some).save_pretrained(words)
+    tokenizer = CLIPTokenizer.from_pretrained(words)
+    samples = prepare(vae, tokenizer, dataset, args.device)
+    text = text_encoder(s["text"], len(tokenizer), tokenizer.eos_token_id).to(args.device)
+    width = s["text"][0]
+    denoiser = (unet(s["channels"], width) if args.denoiser == "unet" else transformer(width)).to(
+        args.device
+    )
+    print(f"{sum(p.numel() for m in (denoiser, text) for p in m.parameters()) / 1e6:.1f} M", flush=True)
+    optimizer = torch.optim.AdamW(
+        [*denoiser.parameters(), *text.parameters()], lr=s["rate"], weight_decay=0.01
+    )
+    run = Run(
+        {"denoiser": denoiser, "text": text}, optimizer, args.work, args.minutes, fresh=args.fresh
+    )
+    noising = DDPMScheduler(**SCHEDULE)
+    rng = np.random.default_rng(run.step)
+    for _ in run.steps():
+        x, ids = samples.batch(s["batch"], rng, args.device)
+        noise = torch.randn_like(x)
+        t = torch.randint(0, 1000, (len(x),), device=args.device)
+        v = predict(denoiser, noising.add_noise(x, noise, t), t, text(ids)[0])
+        run.learn(F.mse_loss(v, noising.get_velocity(x, noise, t)))
+    denoiser, text = run.averages["denoiser"], run.averages["text"]
+    prompts = [c["canonical"][0] for c in data.Dataset.open(args.data / "held-out").captions[:48]]
+    page = sheet(np.concatenate([
+        sample(denoiser, text, vae, tokenizer, prompts[i : i + 16], seed=i) for i in (0, 16, 32)
+    ]))  # fmt: skip
+    page.save(args.work / "sheet.png")
+    (args.work / "prompts.txt").write_text("\n".join(prompts), "utf-8")
+    if args.denoiser == "unet":
+        pipeline = StableDiffusionPipeline(
+            vae=vae, text_encoder=text, tokenizer=tokenizer, unet=denoiser,
+            scheduler=DPMSolverMultistepScheduler(**SCHEDULE), safety_checker=None,
+            feature_extractor=None, requires_safety_checker=False,
+        )  # fmt: skip
+        out: Path = args.out or args.work / "finished"
+        pipeline.to(torch.float16).save_pretrained(out, max_shard_size="14MB")
+        print(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Everything in a picture that is not a countable thing: light, sky, setting, season, weather.
+
+`light` says what time and weather do to colors, `paint` paints the backdrop and `paint_weather`
+what falls or drifts in front of the things. The backdrop chooses its own colors for every time of
+day, so it paints past `Canvas.light`; it never marks `Canvas.ids`. Nothing here may look like one
+of the objects of `danqing.tools.world`: no sun, moon, star, single cloud, tree, house or tower.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from .canvas import Canvas, Light
+from .scenery import city, desert, indoors, meadow, mountains, sea
+from .scenery.brush import Brush
+from .scenery.mood import Mood, mood_of
+from .scenery.seasons import Side, corner, corner_box
+from .scenery.weather import fog, weather
+from .spec import Box, Scene
+
+Range = tuple[float, float]
+
+HORIZON: dict[str, Range] = {
+    "meadow": (0.46, 0.58),
+    "sea": (0.36, 0.48),
+    "mountains": (0.56, 0.64),
+    "city": (0.58, 0.66),
+    "desert": (0.48, 0.58),
+    "indoors": (0.62, 0.70),
+}
+"""Range of `Scene.horizon` for each setting."""
+
+GROUND: dict[str, Range] = {
+    "meadow": (0.16, 0.96),
+    "sea": (0.64, 0.96),
+    "mountains": (0.14, 0.96),
+    "city": (0.16, 0.96),
+    "desert": (0.16, 0.96),
+    "indoors": (0.14, 0.94),
+}
+"""Where the feet of ground things may be: shares of the way from the horizon to the bottom."""
+
+WATER: dict[str, Range] = {"sea": (0.08, 0.46)}
+"""Likewise for things that float."""
+
+FLOOR: dict[str, Range] = {"indoors": GROUND["indoors"]}
+"""Likewise for things that stand in a room."""
+
+SKYLINE: dict[str, float] = {
+    "meadow": 0.1,
+    "sea": 0.09,
+    "mountains": 0.34,
+    "city": 0.38,
+    "desert": 0.16,
+    "indoors": 0.0,
+}
+"""How far above the horizon hills, peaks and roofs reach at most; above that there is only sky."""
+
+_SETTINGS: dict[str, ModuleType] = {
+    "meadow": meadow,
+    "sea": sea,
+    "mountains": mountains,
+    "city": city,
+    "desert": desert,
+    "indoors": indoors,
+}
+
+_GAIN = {
+    "morning": (1.03, 0.97, 1.0),
+    "day": (1.0, 1.0, 1.0),
+    "sunset": (1.05, 0.89, 0.80),
+    "night": (0.62, 0.66, 0.85),
+}
+_DIM = {"clear": 1.0, "cloudy": 0.96, "rain": 0.9, "snow": 0.98, "fog": 0.98}
+
+
+def light(scene: Scene) -> Light:
+    """The light of the scene; it comes from where its sun or moon stands, if it has one."""
+    r, g, b = (k * _DIM[scene.weather] for k in _GAIN[scene.time])
+    return Light(gain=(r, g, b), haze=_mood(scene).haze, side=_side(scene))
+
+
+def branch_corner(scene: Scene) -> Side:
+    """The top corner that the season's branch reaches into."""
+    return corner(scene)
+
+
+def branch_box(scene: Scene) -> Box:
+    """The part of the picture that the season's branch stays in."""
+    frame = indoors.window(scene) if scene.setting == "indoors" else (0.0, 0.0, 1.0, 1.0)
+    return corner_box(scene, frame)
+
+
+def window_pane(scene: Scene) -> Box:
+    """The sky in the clear middle pane of the window of a room: where things of the sky can be."""
+    return indoors.pane(scene)
+
+
+def paint(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
+    """Paint sky, setting, season and what lies on the ground over the whole canvas."""
+    brush = Brush(canvas.rgb, canvas.size, _mood(scene), rng)
+    _SETTINGS[scene.setting].paint(brush, scene)
+    if scene.weather == "fog" and scene.setting != "indoors":
+        fog(brush, scene.horizon, 0.6)
+
+
+def paint_weather(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
+    """Paint rain, snow or fog over everything; in a room it stays outside the window."""
+    if scene.setting != "indoors":
+        weather(Brush(canvas.rgb, canvas.size, _mood(scene), rng), scene.horizon)
+
+
+def _side(scene: Scene) -> int:
+    for thing in scene.things:
+        if thing.kind in ("sun", "moon"):
+            return -1 if thing.box[0] + thing.box[2] < 1.0 else 1
+    return -1 if (scene.seed * 40503 >> 5) & 1 else 1
+
+
+def _mood(scene: Scene) -> Mood:
+    return mood_of(scene.season, scene.time, scene.weather, _side(scene))

@@ -1,0 +1,1 @@
+"""How each object is drawn, one file a category of the world."""

@@ -1,0 +1,1 @@
+"""What the backdrop is made of: its colors, its brush, and a module for each setting."""

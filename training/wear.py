@@ -1,0 +1,84 @@
+"""How pictures look that were not drawn but painted: soft, noisy, squeezed, sent through latents.
+
+The captioner and the upscaler meet the painter's pictures, not the renderer's. They learn on
+renders that were worn in these ways, so that the labels stay true.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+
+LATENT_NOISE = 0.08  # deviation of the noise on latents of deviation 1
+
+
+def worn(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A slightly spoiled copy of a picture, uint8 (h, w, 3); most copies are spoiled in one way."""
+    if rng.random() < 0.25:
+        return rgb
+    x = rgb
+    if rng.random() < 0.3:
+        x = softened(x, rng)
+    if rng.random() < 0.25:
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 1.0))
+    if rng.random() < 0.4:
+        gain, lift = rng.uniform(0.9, 1.1), rng.uniform(-10.0, 10.0)
+        tint = gain * rng.uniform(0.97, 1.03, 3)
+        x = np.clip(x * tint + lift, 0, 255).astype(np.uint8)
+    if rng.random() < 0.25:
+        x = np.clip(x + rng.normal(0.0, rng.uniform(1.0, 6.0), x.shape), 0, 255).astype(np.uint8)
+    if rng.random() < 0.2:
+        x = squeezed(x, int(rng.integers(55, 96)))
+    return x
+
+
+def softened(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Made smaller and larger again, as by one tool that reduces and another that enlarges."""
+    h, w = rgb.shape[:2]
+    scale = rng.uniform(0.6, 0.9)
+    small = cv2.resize(rgb, (round(w * scale), round(h * scale)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (w, h), interpolation=cv2.INTER_CUBIC)
+
+
+def squeezed(rgb: np.ndarray, quality: int) -> np.ndarray:
+    """Through JPEG at a ``quality`` of 1 to 100."""
+    _, code = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+@torch.inference_mode()
+def round_trips(
+    autoencoder: Path, pictures: np.ndarray, device: str, *, seed: int = 0
+) -> np.ndarray:
+    """``pictures`` (uint8, (n, h, w, 3)) encoded, disturbed a little and decoded.
+
+    The deviation of a picture's noise is uniform between none and `LATENT_NOISE`.
+    """
+    vae = AutoencoderTiny.from_pretrained(autoencoder, torch_dtype=torch.float32).to(device).eval()
+    random = torch.Generator().manual_seed(seed)
+    out = np.empty_like(pictures)
+    for start in range(0, len(pictures), 16):
+        rgb = torch.from_numpy(np.array(pictures[start : start + 16]))
+        x = rgb.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        z = vae.encode(x.to(device)).latents
+        size = LATENT_NOISE * torch.rand(len(z), 1, 1, 1, generator=random)
+        z = z + (size * torch.randn(z.shape, generator=random)).to(device)
+        y = (vae.decode(z).sample.clamp(-1, 1) + 1.0) * 127.5
+        out[start : start + 16] = y.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return out
+
+
+def cached_round_trips(
+    file: Path, autoencoder: Path, pictures: np.ndarray, n: int, device: str
+) -> np.ndarray:
+    """Round trips of the first ``n`` pictures, made once and kept in ``file`` (a ``.npy``)."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part.npy")
+        np.save(part, round_trips(autoencoder, pictures[:n], device))
+        part.rename(file)
+    return np.asarray(np.load(file, mmap_mode="r"))
