@@ -73,7 +73,7 @@ def account(ledger: Ledger, handle: str, models: Json, versions: Json) -> Json:
     }
 
 
-def write_png(path: Path, image: Image.Image, provenance: Json | None) -> None:
+def write(path: Path, image: Image.Image, provenance: Json | None) -> None:
     """Write ``image`` to ``path`` for the user: whole or not at all, over what was there.
 
     The suffix says the format: .png and .webp keep every pixel, .jpg is quality 95 on white where

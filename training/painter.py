@@ -31,7 +31,7 @@ from .autoencoder import to_tensor
 from .run import Run, arguments
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 24_000, "batch": 32, "rate": 6e-4, "channels": (128, 192), "text": (192, 3)},
+    "small": {"n": 24_000, "batch": 16, "rate": 6e-4, "channels": (128, 192), "text": (192, 3)},
     "full": {"n": 300_000, "batch": 512, "rate": 8e-4, "channels": (128, 192), "text": (192, 4)},
 }
 VOCABULARY = 2_048

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-WARM_UP = 200  # steps
+WARM_UP = 60  # steps
 SAVE_EVERY = 240.0  # seconds between checkpoints
 
 

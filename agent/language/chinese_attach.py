@@ -58,12 +58,15 @@ class Attaching(Standing):
     def of(self, i: int) -> None:
         """的: ends a clause that describes the noun to come, if one is open."""
         after = self.at(i + 1)
+        if self.negated and not self.outer and "noun" in self.at(i - 1):
+            self.negated = False
         if self.outer and not (self.at(i - 1).has("color", "size", "modifier") and after.has("noun")
                                and self.described.start is not None):  # fmt: skip
             if after.has("localizer") and not after.has("noun") and self.grounds:
                 return
             inner, self.described = self.described, self.outer.pop()
             self.described.grounds += inner.grounds
+            self.described.modifiers += inner.modifiers
             self.described.places += inner.places
             if self.described.start is None:
                 self.described.start = self.at(i).start

@@ -53,7 +53,7 @@ def picture(mode: str = "RGB") -> Image.Image:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_account_comes_back_from_every_format(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"猫{suffix}"
-    provenance.write_png(path, picture(), ACCOUNT)
+    provenance.write(path, picture(), ACCOUNT)
     assert provenance.read(path) == ACCOUNT
     with Image.open(path) as image:
         assert image.size == (48, 32)
@@ -64,7 +64,7 @@ def test_without_an_account_a_file_holds_only_pixels(tmp_path: Path, suffix: str
     image = picture()
     image.info |= {"comment": b"canary", "exif": b"canary", "icc_profile": b"canary", "x": "canary"}
     path = tmp_path / f"a{suffix}"
-    provenance.write_png(path, image, None)
+    provenance.write(path, image, None)
     assert provenance.read(path) is None
     assert b"canary" not in path.read_bytes()
     assert b"anqing" not in path.read_bytes()
@@ -72,7 +72,7 @@ def test_without_an_account_a_file_holds_only_pixels(tmp_path: Path, suffix: str
 
 def test_galleries_find_the_parameters_they_know(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    provenance.write_png(path, picture(), ACCOUNT)
+    provenance.write(path, picture(), ACCOUNT)
     with Image.open(path) as image:
         prompt, negative, last = image.info["parameters"].split("\n")
     assert (prompt, negative) == ("红猫, 雪", "Negative prompt: blur")
@@ -87,7 +87,7 @@ def test_galleries_find_the_parameters_they_know(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
 def test_exif_holds_the_parameters_as_unicode(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
-    provenance.write_png(path, picture(), ACCOUNT)
+    provenance.write(path, picture(), ACCOUNT)
     with Image.open(path) as image:
         comment = image.getexif().get_ifd(0x8769)[0x9286]
     assert comment.startswith(b"UNICODE\0")
@@ -106,13 +106,13 @@ def test_lossless_formats_keep_every_pixel(tmp_path: Path, suffix: str, mode: st
     image = picture(mode)
     if mode == "RGBA":
         image.putalpha(Image.linear_gradient("L").resize(image.size))
-    provenance.write_png(path, image, ACCOUNT)
+    provenance.write(path, image, ACCOUNT)
     with Image.open(path) as back:
         assert back.convert(mode).tobytes() == image.tobytes()
 
 
 def test_a_jpeg_shows_a_transparent_picture_on_white(tmp_path: Path) -> None:
-    provenance.write_png(tmp_path / "a.jpg", Image.new("RGBA", (8, 8), (255, 0, 0, 0)), None)
+    provenance.write(tmp_path / "a.jpg", Image.new("RGBA", (8, 8), (255, 0, 0, 0)), None)
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.getpixel((4, 4)) == (255, 255, 255)
 
@@ -120,7 +120,7 @@ def test_a_jpeg_shows_a_transparent_picture_on_white(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.gif", "a", "a.png.exe", ".png"])
 def test_another_suffix_is_named_with_the_allowed_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match=r"\.png, \.jpg, \.jpeg, \.webp") as told:
-        provenance.write_png(tmp_path / name, picture(), None)
+        provenance.write(tmp_path / name, picture(), None)
     assert repr(Path(name).suffix or name) in str(told.value)
     assert not list(tmp_path.iterdir())
 
@@ -128,8 +128,8 @@ def test_another_suffix_is_named_with_the_allowed_ones(tmp_path: Path, name: str
 def test_an_account_that_does_not_fit_a_jpeg_is_told(tmp_path: Path) -> None:
     account = {**ACCOUNT, "request": "猫" * 20_000}
     with pytest.raises(BadInput, match="--no-metadata"):
-        provenance.write_png(tmp_path / "a.jpg", picture(), account)
-    provenance.write_png(tmp_path / "a.png", picture(), account)
+        provenance.write(tmp_path / "a.jpg", picture(), account)
+    provenance.write(tmp_path / "a.png", picture(), account)
     assert provenance.read(tmp_path / "a.png") == account
 
 
@@ -137,7 +137,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.png"
-    provenance.write_png(path, picture("L"), None)
+    provenance.write(path, picture("L"), None)
     before = path.read_bytes()
 
     def full(fd: int, data: bytes) -> None:
@@ -147,16 +147,16 @@ def test_a_file_is_replaced_whole_or_not_at_all(
     with monkeypatch.context() as patch:
         patch.setattr(durable, "write", full)
         with pytest.raises(Stopped, match="no space left"):
-            provenance.write_png(path, picture(), ACCOUNT)
+            provenance.write(path, picture(), ACCOUNT)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    provenance.write_png(path, picture(), ACCOUNT)
+    provenance.write(path, picture(), ACCOUNT)
     assert provenance.read(path) == ACCOUNT
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(Stopped, match="nowhere"):
-        provenance.write_png(tmp_path / "nowhere" / "a.png", picture(), None)
+        provenance.write(tmp_path / "nowhere" / "a.png", picture(), None)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_file_is_as_open_as_its_folder_and_the_umask_let_it(
     tmp_path.chmod(folder)
     before = os.umask(umask)
     try:
-        provenance.write_png(tmp_path / "a.png", picture(), None)
+        provenance.write(tmp_path / "a.png", picture(), None)
     finally:
         os.umask(before)
     assert (tmp_path / "a.png").stat().st_mode & 0o777 == file
@@ -234,7 +234,7 @@ def test_a_mutated_file_is_read_or_refused_and_nothing_else(
     tmp_path: Path, suffix: str, at: float, junk: bytes
 ) -> None:
     path = tmp_path / f"a{suffix}"
-    provenance.write_png(path, picture(), ACCOUNT)
+    provenance.write(path, picture(), ACCOUNT)
     whole = path.read_bytes()
     place = int(at * min(len(whole), 3000))
     path.write_bytes(whole[:place] + junk + whole[place + len(junk) :])
@@ -258,7 +258,7 @@ def test_a_mutated_file_is_read_or_refused_and_nothing_else(
 def test_any_words_go_round(tmp_path: Path, words: str, seed: int | None, suffix: str) -> None:
     account = {"request": words, "seed": seed, "steps": [{"args": {"prompt": words}}]}
     path = tmp_path / f"a{suffix}"
-    provenance.write_png(path, picture(), account)
+    provenance.write(path, picture(), account)
     assert provenance.read(path) == json.loads(canonical(account))
 
 
@@ -285,5 +285,5 @@ def test_the_account_of_a_picture_tells_all_steps_that_led_to_it(tmp_path: Path)
         ("blend", [house, tree, house], [both]),
         ("upscale", [both], [last]),
     ]
-    provenance.write_png(tmp_path / "a.png", picture(), account)
+    provenance.write(tmp_path / "a.png", picture(), account)
     assert provenance.read(tmp_path / "a.png") == account

@@ -1,0 +1,345 @@
+"""The studio: requests in, turns out; everything durable in between."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from ..tools import catalogue
+from ..tools.engine import Engine
+from ..tools.errors import BadInput, Stopped
+from . import events, provenance, reply
+from .act import Hands, seed_of
+from .brief import Brief
+from .budget import Budget, Spent
+from .home import Home
+from .ledger import Ledger
+from .loop import Loop, State
+from .planners import BuiltinPlanner, Planner
+from .records import Json, Step, Turn, TurnRecord
+from .store import digest_of
+from .verdict import Finding, Verdict
+
+SMALLEST_SIZE, LARGEST_SIZE = 64, 2048
+DEFAULT_SIZE = (512, 512)
+
+
+class PictureDocument(BaseModel):
+    """A finished picture: its handle, where the file is, its size in pixels and its seed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    handle: str
+    path: str
+    width: int
+    height: int
+    seed: int | None
+
+
+class StepDocument(BaseModel):
+    """One tool call of a turn and how it ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tool: str
+    arguments: dict[str, Any]
+    inputs: list[str]
+    outputs: list[str]
+    seconds: float
+    outcome: str
+
+
+class Cost(BaseModel):
+    """What a turn used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: int
+    pictures: int
+    seconds: float
+    tokens: int
+    money: float
+
+
+class TurnDocument(BaseModel):
+    """A whole turn, as ``danqing draw --json`` prints it. Public; ``version`` tells its schema."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Literal[1] = 1
+    turn: int
+    session: str
+    request: str
+    brief: Brief | None
+    reply: str
+    picture: PictureDocument | None
+    verdict: dict[str, Finding]
+    satisfied: bool
+    stopped: str
+    steps: list[StepDocument]
+    cost: Cost
+
+    @property
+    def exit_code(self) -> int:
+        """0 when satisfied or answered in words, 3 when claims are left unmet."""
+        return 0 if self.satisfied else 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a request is carried out; kept with its turn, so that resuming repeats it exactly."""
+
+    seed: int
+    size: tuple[int, int] = DEFAULT_SIZE
+    budget: Budget = Budget()
+    models: str = catalogue.DEFAULT_PROFILE
+    llm: str = "builtin"
+    metadata: bool = True
+    out: str | None = None
+
+    def __post_init__(self) -> None:
+        width, height = self.size
+        if not all(SMALLEST_SIZE <= side <= LARGEST_SIZE for side in self.size):
+            raise BadInput(
+                f"A picture of {width}x{height} pixels cannot be made.",
+                hint=f"A side has {SMALLEST_SIZE} to {LARGEST_SIZE} pixels.",
+            )
+        if not 0 <= self.seed < 2**32:
+            raise BadInput(f"A seed is a whole number from 0 to {2**32 - 1}, not {self.seed!r}.")
+        if self.llm != "builtin":
+            raise BadInput(
+                f"There is no planner {self.llm!r}.", hint="The one that is here is: builtin."
+            )
+        catalogue.profile(self.models)
+        if self.out is not None and Path(self.out).suffix.lower() not in provenance.FORMATS:
+            raise BadInput(
+                f"A picture cannot be written as {self.out!r}.",
+                hint=f"End the name in one of {', '.join(provenance.FORMATS)}.",
+            )
+
+    @classmethod
+    def read(cls, data: Json) -> Options:
+        """Options as the ledger keeps them."""
+        rest = {k: v for k, v in data.items() if k not in ("size", "budget")}
+        return cls(size=tuple(data["size"]), budget=Budget(**data["budget"]), **rest)
+
+    def as_json(self) -> Json:
+        return {
+            **{k: getattr(self, k) for k in ("seed", "models", "llm", "metadata", "out")},
+            "size": list(self.size), "budget": vars(self.budget).copy(),
+        }  # fmt: skip
+
+
+def new_seed() -> int:
+    """A random seed."""
+    return secrets.randbelow(2**32)
+
+
+class Studio:
+    """A ledger and an engine at work. Close it, or use it as a context manager."""
+
+    def __init__(self, home: Home, *, models: str = catalogue.DEFAULT_PROFILE) -> None:
+        self.home = home
+        self.ledger = Ledger(home)
+        self.engine = Engine(models)
+        self.cancel = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    def close(self) -> None:
+        """Stop the worker and let go of the ledger; turns in the middle can be resumed."""
+        self.engine.close()
+        self.ledger.close()
+
+    def warm_up(self) -> None:
+        """Start the worker, so that it loads its models while something else is done."""
+        self.engine.start(("text-to-image", "captioner", "upscaler"))
+
+    def ask(
+        self, request: str, options: Options, *, session: str | None = None,
+        listener: events.Listener = events.nobody,
+    ) -> TurnDocument:  # fmt: skip
+        """Carry out one request to its end.
+
+        Raises `BadInput` for a request that cannot be read, `Cancelled` when the user stops it and
+        `Stopped` when it cannot go on; what was made is kept, and `resume` goes on from there.
+        """
+        from .language.text import check
+
+        check(request)
+        turn = self.ledger.begin_turn(
+            session or self.ledger.new_session(), request, options.as_json()
+        )
+        return self._carry_out(turn, listener)
+
+    def resume(self, *, listener: events.Listener = events.nobody) -> list[TurnDocument]:
+        """Finish every turn that a crash or the user cut short, oldest first."""
+        return [
+            self._carry_out(self.ledger.reopen_turn(record.id), listener)
+            for record in self.ledger.unfinished()
+        ]
+
+    def _carry_out(self, turn: Turn, listener: events.Listener) -> TurnDocument:
+        options = Options.read(turn.options)
+        record = self.ledger.turn(turn.id)
+        spent = Spent(options.budget)
+        planner = self._planner()
+        hands = Hands(
+            self.ledger, self.engine, turn, spent,
+            on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
+        )  # fmt: skip
+        loop = Loop(
+            turn, self.ledger, planner, hands, frozenset(self.engine.available()), options.seed,
+            options.size, self._pictures(record), listener, self.cancel,
+        )  # fmt: skip
+        outcome = self._outcome(turn, loop.run(), planner, options, spent)
+        self.ledger.end_turn(turn, outcome)
+        return self.document(turn.id)
+
+    def _planner(self) -> Planner:
+        entry = self.engine.profile.models.get("text-to-image")
+        return BuiltinPlanner(float(entry.defaults.get("guidance_scale", 4.0)) if entry else 4.0)
+
+    def _pictures(self, record: TurnRecord) -> tuple[str, ...]:
+        """Handles of the finished pictures of the turn's session, oldest first."""
+        earlier = self.ledger.turns(200, record.session)
+        finished = [t.outcome["picture"] for t in reversed(earlier) if t.outcome]
+        return tuple(handle for handle in finished if handle)
+
+    def _outcome(
+        self, turn: Turn, state: State, planner: Planner, options: Options, spent: Spent
+    ) -> Json:
+        brief = Brief.model_validate(state["brief"])
+        handle = state.get("picture")
+        verdict = Verdict.model_validate(state["verdict"]) if "verdict" in state else None
+        record = self.ledger.turn(turn.id)
+        words = state.get("words")
+        path = None
+        if handle is not None and verdict is not None:
+            drafts = [p for s in record.steps if s.tool == "text_to_image" for p in s.pictures]
+            words = reply.finished(
+                brief, handle, verdict, len(drafts), planner.wording(brief).notes
+            )
+            path = str(self.save(handle, options.out, metadata=options.metadata))
+        elif words is None:
+            notes = planner.wording(brief).notes
+            words = (
+                reply.beyond(brief, notes)
+                if not record.steps and any(note.drawn is None for note in notes)
+                else reply.unfinished(brief.language, state.get("stopped", "it was stopped"))
+            )
+        return {
+            "reply": words,
+            "picture": handle,
+            "path": path,
+            "verdict": state.get("verdict"),
+            "satisfied": verdict.satisfied if verdict else brief.intent in ("ask", "chat"),
+            "stopped": state.get("stopped", "satisfied"),
+            "cost": {
+                "calls": spent.steps, "pictures": spent.pictures, "tokens": spent.tokens,
+                "seconds": round(spent.seconds, 3), "money": spent.money,
+            },
+        }  # fmt: skip
+
+    def save(self, handle: str, out: str | Path | None = None, *, metadata: bool = True) -> Path:
+        """Write a picture for the user: to ``out``, else into the home's ``pictures`` folder."""
+        picture = self.ledger.picture(handle)
+        path = Path(out).expanduser() if out else self.home.pictures / f"{handle}.png"
+        account = self.account(handle) if metadata else None
+        provenance.write(path.absolute(), self.ledger.store.get(picture.digest), account)
+        return path.absolute()
+
+    def account(self, handle: str) -> Json:
+        """The provenance of a picture: request, steps, seeds, models with hashes, versions."""
+        models = {
+            role: {
+                "name": f"{self.engine.profile.name}/{role}",
+                "sha256": catalogue.models_fingerprint(self.engine.profile, role),
+            }
+            for role in sorted(catalogue.available(self.engine.profile))
+        }
+        return provenance.account(self.ledger, handle, models, {"danqing": version("danqing")})
+
+    def document(self, turn_id: int) -> TurnDocument:
+        """A finished or unfinished turn, from the ledger."""
+        record = self.ledger.turn(turn_id)
+        outcome = record.outcome or {}
+        verdict = outcome.get("verdict") or {"findings": {}}
+        cost = outcome.get("cost") or {
+            "calls": len(record.steps), "pictures": len(record.pictures), "seconds": 0.0,
+            "tokens": 0, "money": 0.0,
+        }  # fmt: skip
+        handle = outcome.get("picture")
+        return TurnDocument(
+            turn=record.id, session=record.session, request=record.request,
+            brief=Brief.model_validate(record.brief) if record.brief else None,
+            reply=outcome.get("reply", ""), satisfied=outcome.get("satisfied", False),
+            picture=self._picture(handle, outcome.get("path")) if handle else None,
+            verdict=verdict["findings"], stopped=outcome.get("stopped", "unfinished"),
+            steps=[_step(s) for s in record.steps], cost=Cost(**cost),
+        )  # fmt: skip
+
+    def _picture(self, handle: str, path: str | None) -> PictureDocument:
+        p = self.ledger.picture(handle)
+        return PictureDocument(
+            handle=handle, path=path or str(self.ledger.store.path(p.digest)),
+            width=p.width, height=p.height, seed=self.seed(handle),
+        )  # fmt: skip
+
+    def seed(self, handle: str) -> int | None:
+        """The seed that a picture, or the picture it was made from, was drawn with."""
+        picture = self.ledger.picture(handle)
+        step = next(s for s in self.ledger.turn(picture.turn).steps if s.id == picture.step)
+        if step.tool == "text_to_image":
+            return seed_of(step, handle)
+        return self.seed(picture.parents[0]) if picture.parents else picture.seed
+
+    def replay(
+        self, handle: str, *, listener: events.Listener = events.nobody
+    ) -> dict[str, bool]:
+        """Run the steps that led to a picture once more, without asking the ledger for results.
+
+        Returns for each picture on the way whether its pixels came out the same.
+        """
+        made: dict[str, Any] = {}
+        same: dict[str, bool] = {}
+        for step in provenance.lineage(self.ledger, handle):
+            spec = self.engine.tools.get(step.tool)
+            if spec is None:
+                raise Stopped(f"{handle} was made by {step.tool!r}, which is not here any more.")
+            images = {
+                name: made[source] for name, source in zip(sorted(spec.images), step.inputs, strict=True)
+            }  # fmt: skip
+            result = self.engine.call(
+                step.tool, step.args, images, cancel=self.cancel,
+                on_progress=lambda p: listener(events.Working(p)),
+            )  # fmt: skip
+            for picture, image in zip(step.pictures, result.images, strict=True):
+                made[picture.handle] = image
+                same[picture.handle] = digest_of(image) == picture.digest
+        return same
+
+
+def _step(step: Step) -> StepDocument:
+    return StepDocument(
+        tool=step.tool, arguments=step.args, inputs=list(step.inputs),
+        outputs=[p.handle for p in step.pictures], seconds=step.cost.get("seconds", 0.0),
+        outcome=step.outcome,
+    )  # fmt: skip
+
+
+
