@@ -7,21 +7,23 @@ from collections import Counter
 from collections.abc import Callable
 
 from ..tools import catalogue
-from ..tools.engine import Engine, Progress, WorkerCrashed
+from ..tools.engine import Engine, Progress, Result, WorkerCrashed
 from ..tools.errors import Cancelled, DanqingError, ToolError
 from .budget import Spent
 from .ledger import Ledger, step_key
 from .plan import Call
-from .records import Step, Turn
+from .records import Failure, Json, Picture, Step, Turn
 
 REPEATS_ALLOWED = 2
+GRACE = 30.0
+"""Seconds that the first picture and the finishing of the best one may take beyond the budget."""
 
 
 class BudgetSpent(ToolError):
     """The turn's budget has no room for the call; ``part`` says which part of it."""
 
     def __init__(self, part: str) -> None:
-        super().__init__(f"the turn's budget of {part} is spent")
+        super().__init__(f"the budget of {part} is spent")
         self.part = part
 
 
@@ -30,7 +32,10 @@ class Repeated(ToolError):
 
 
 class Hands:
-    """Runs the calls of one turn, within its budget; the ledger holds every one of them."""
+    """Runs the calls of one turn, within its budget; the ledger holds every one of them.
+
+    ``offered`` are the tools that can run now; no other is run.
+    """
 
     def __init__(
         self, ledger: Ledger, engine: Engine, turn: Turn, spent: Spent,
@@ -38,64 +43,109 @@ class Hands:
     ) -> None:  # fmt: skip
         self._ledger, self._engine, self._turn, self.spent = ledger, engine, turn, spent
         self._on_progress, self._cancel = on_progress, cancel
+        self.offered = frozenset(engine.available())
         self._asked: Counter[str] = Counter()
+        self._slowest = 0.0
+        steps = ledger.turn(turn.id).steps
+        self._failed = {s.key: str(s.error) for s in steps if s.outcome == "failed"}
 
-    def run(self, call: Call) -> Step:
-        """The finished step for ``call``; an equal call that was made before is not made again.
-
-        Raises `ToolError` for what the planner can mend, `BudgetSpent`, `Repeated`, `Cancelled`
-        and `Stopped`. Whatever happens, the ledger says so.
-        """
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` once the user has asked to stop."""
         if self._cancel.is_set():
             raise Cancelled("Stopped as you asked.", kept="Everything so far is kept.")
-        spec = self._engine.tools.get(call.tool)
+
+    def run(self, call: Call, *, closing: bool = False) -> Step:
+        """The finished step for ``call``; an equal call that was made before is not made again.
+
+        ``closing`` calls bring the best picture to its end: some steps are set aside for them, and
+        they may run when the time is up. Raises `ToolError` for what the planner can mend,
+        `BudgetSpent`, `Repeated`, `Cancelled` and `Stopped`. Whatever ran, the ledger says so.
+        """
+        self.check_cancelled()
+        drawn = _pictures(call)
+        part = self.spent.lacking(drawn, closing=closing)
+        if part is not None:
+            raise BudgetSpent(part)
+        self.spent.steps += 1
+        if call.tool not in self.offered:
+            raise ToolError(
+                f"{call.tool!r} cannot run now; offered are {', '.join(sorted(self.offered))}"
+            )
         arguments = self._engine.arguments(call.tool, call.arguments)
         pictures = {name: self._ledger.picture(handle) for name, handle in call.images.items()}
-        names = sorted(pictures)
-        role = spec.role if spec else None
-        models = catalogue.models_fingerprint(self._engine.profile.name, role) if role else ""
-        key = step_key(
-            call.tool, arguments, [f"{n}={pictures[n].digest}" for n in names], None, models
-        )
+        key = self._key(call.tool, arguments, pictures)
         self._asked[key] += 1
         if self._asked[key] > REPEATS_ALLOWED:
             raise Repeated(f"{call.tool} was asked for {self._asked[key]} times with equal values")
+        if key in self._failed:
+            raise ToolError(self._failed[key])
         earlier = self._ledger.find_step(key)
         if earlier is not None:
-            self.spent.steps += 1
+            self.spent.pictures += drawn
             return self._ledger.reuse_step(self._turn, earlier)
-        part = self.spent.exhausted()
-        if part is not None and call.tool == "text_to_image":
-            raise BudgetSpent(part)
-        self.spent.steps += 1
+        if not closing and self._too_late(drawn):
+            raise BudgetSpent("seconds")
+        return self._run(call, arguments, pictures, key, closing)
+
+    def _key(self, tool: str, arguments: Json, pictures: dict[str, Picture]) -> str:
+        spec = self._engine.tools[tool]
+        models = (
+            catalogue.models_fingerprint(self._engine.profile, spec.role) if spec.role else ""
+        )
+        inputs = [f"{name}={pictures[name].digest}" for name in sorted(pictures)]
+        return step_key(tool, arguments, inputs, None, models)
+
+    def _too_late(self, drawn: int) -> bool:
+        """Whether the time is up, or too short for another drawing like those before."""
+        if drawn and not self.spent.pictures:
+            return False
+        return self.spent.seconds_left <= (self._slowest if drawn else 0.0)
+
+    def _run(
+        self, call: Call, arguments: Json, pictures: dict[str, Picture], key: str, closing: bool
+    ) -> Step:
+        drawn = _pictures(call)
         step = self._ledger.begin_step(
-            self._turn, call.tool, arguments, [call.images[n] for n in names],
+            self._turn, call.tool, arguments, [call.images[n] for n in sorted(pictures)],
             _seed(arguments), key,
         )  # fmt: skip
-        images = {n: self._ledger.store.get(pictures[n].digest) for n in names}
+        # A budget shorter than a model's loading must not end a turn with nothing.
+        least = GRACE if closing or (drawn and not self.spent.pictures) else 1.0
         try:
+            images = {n: self._ledger.store.get(p.digest) for n, p in pictures.items()}
             result = self._engine.call(
                 call.tool, arguments, images, on_progress=self._on_progress, cancel=self._cancel,
-                timeout=max(30.0, self.spent.seconds_left),
+                timeout=max(least, self.spent.seconds_left),
             )  # fmt: skip
         except DanqingError as error:
-            outcome = (
+            outcome: Failure = (
                 "cancelled" if isinstance(error, Cancelled)
                 else "crashed" if isinstance(error, WorkerCrashed)
                 else "failed"
             )  # fmt: skip
-            self._ledger.fail_step(step, str(error), outcome)  # type: ignore[arg-type]
+            self._ledger.fail_step(step, str(error), outcome)
+            self._failed[key] = str(error)
             raise
-        if call.tool == "text_to_image":
-            self.spent.pictures += len(result.images)
-        cost = {
-            "seconds": round(result.seconds, 3), "peak_mb": round(result.peak_mb),
-            "device": result.device,
-        }  # fmt: skip
-        return self._ledger.finish_step(step, result.images, result.value, cost)
+        if drawn:
+            self.spent.pictures += drawn
+            self._slowest = max(self._slowest, result.seconds)
+        return self._ledger.finish_step(step, result.images, result.value, _cost(result))
 
 
-def _seed(arguments: dict[str, object]) -> int | None:
+def _pictures(call: Call) -> int:
+    """How many pictures a call draws: one for each of its seeds."""
+    seeds = call.arguments.get("seeds")
+    return len(seeds) if isinstance(seeds, list) else 0
+
+
+def _cost(result: Result) -> Json:
+    return {
+        "seconds": round(result.seconds, 3), "peak_mb": round(result.peak_mb),
+        "device": result.device,
+    }  # fmt: skip
+
+
+def _seed(arguments: Json) -> int | None:
     seeds = arguments.get("seeds")
     return int(seeds[0]) if isinstance(seeds, list) and seeds else None
 

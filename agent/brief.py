@@ -90,8 +90,8 @@ class Claim(BaseModel):
 class Brief(BaseModel):
     """What the user asked, fixed before the first step of a turn.
 
-    ``target`` is the handle of the picture that an edit or a question is about. ``remarks`` are words
-    that nobody can check ("beautiful"); the painter hears them, no verdict is given on them.
+    ``target`` is the handle of the picture that an edit or a question is about. ``remarks`` are
+    words that nobody can check ("beautiful"); the painter hears them, no verdict is given on them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -34,7 +34,7 @@ class Budget:
 
         Raises `BadInput` that names the part that cannot be read.
         """
-        kinds = {f.name: type(f.default) for f in fields(cls)}
+        kinds = {f.name: int if f.type == "int" else float for f in fields(cls)}
         values: dict[str, float] = {}
         for part in text.split(","):
             match = re.fullmatch(r"\s*([a-z]+)\s*=\s*([0-9]+(?:\.[0-9]+)?)\s*", part)
@@ -52,29 +52,43 @@ class Budget:
         return cls(**values)  # type: ignore[arg-type]
 
 
+CLOSING_STEPS = 4
+"""Steps set aside for bringing the best picture to its end, where the budget is large enough."""
+
+
 @dataclass
 class Spent:
-    """What a turn has used so far."""
+    """What a turn has used so far; ``carried`` are its seconds before it was cut short."""
 
     budget: Budget
     steps: int = 0
     pictures: int = 0
     tokens: int = 0
     money: float = 0.0
-    begun: float = field(default_factory=time.monotonic)
+    carried: float = 0.0
+    begun: float = field(default_factory=lambda: time.monotonic())
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self.begun
+        return time.monotonic() - self.begun + self.carried
 
     @property
     def seconds_left(self) -> float:
         return self.budget.seconds - self.seconds
 
-    def exhausted(self) -> str | None:
-        """The first part of the budget with nothing left, or None."""
-        for name in ("steps", "seconds", "pictures", "tokens", "money"):
-            if getattr(self, name) >= getattr(self.budget, name):
+    def lacking(self, pictures: int, *, closing: bool) -> str | None:
+        """The first part of the budget with no room for one more call, or None.
+
+        ``pictures`` is how many the call draws; a ``closing`` call draws on the steps that were set
+        aside. Time is not looked at here: an answer from the ledger takes none.
+        """
+        aside = 0 if closing else min(CLOSING_STEPS, self.budget.steps - 1)
+        if self.steps >= self.budget.steps - aside:
+            return "steps"
+        if pictures > self.budget.pictures - self.pictures:
+            return "pictures"
+        for name in ("tokens", "money"):
+            if not closing and getattr(self, name) >= getattr(self.budget, name):
                 return name
         return None
 

@@ -1,9 +1,9 @@
 """The few operations on disk that durability rests on; everything durable goes through them.
 
-`write_file` is the whole protocol for a file: a temporary file in the same folder, its bytes synced,
-renamed over the name, the folder synced. A reader sees the old file or the new one, never half, and
-what has returned survives a crash of the process and of the machine. The primitives below it raise
-plain `OSError`; `clear_errors` turns those into words for the user.
+`write_file` is the whole protocol for a file: a temporary file in the same folder, its bytes
+synced, renamed over the name, the folder synced. A reader sees the old file or the new one, never
+half, and what has returned survives a crash of the process and of the machine. The primitives
+below it raise plain `OSError`; `clear_errors` turns those into words for the user.
 
 Locks are `flock`s: the kernel drops them when their process dies, however it dies.
 """

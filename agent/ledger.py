@@ -296,7 +296,10 @@ class Ledger:
             return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", step.id))
 
     def take_in(self, turn: Turn | int, data: bytes | Path) -> Picture:
-        """An upload as a picture of ``turn``, by a step of the tool ``upload``. Raises `BadInput`."""
+        """An upload as a picture of ``turn``, by a step of the tool ``upload``.
+
+        Raises `BadInput` for what is no picture.
+        """
         digest = self.store.take_in(data)
         key = step_key("upload", {}, [digest], None, "")
         earlier = self.find_step(key)
@@ -308,7 +311,7 @@ class Ledger:
     # Pictures and verdicts.
 
     def picture(self, handle: str) -> Picture:
-        """The picture of this handle; a `ToolError` that names the nearest ones if there is none."""
+        """The picture of this handle; a `ToolError` names the nearest ones if there is none."""
         with self._db.reading():
             id = self._picture_id(handle)
             return Picture.of(self._db.one("SELECT * FROM pictures WHERE id = ?", id))
@@ -334,14 +337,14 @@ class Ledger:
     # Care.
 
     def sweep(self) -> Swept:
-        """Remove what crashes left behind in the store; nothing that the ledger names is touched."""
+        """Remove what crashes left in the store; nothing that the ledger names is touched."""
         with self._db.reading():
             first = self._db.one("SELECT min(created) FROM sessions")[0]
         since = math.inf if first is None else datetime.fromisoformat(first).timestamp()
         return self.store.sweep(self._digests, since)
 
     def check(self) -> list[str]:
-        """What is wrong with the ledger and the pictures it names, in words; empty when all is well.
+        """What is wrong with the ledger and the pictures it names, in words; empty if nothing is.
 
         Reads everything; meant for a doctor's visit, not for every start.
         """
@@ -436,7 +439,8 @@ class Ledger:
     def _close_steps(self, turn: int, outcome: Failure, error: str) -> None:
         """No step stays begun once nobody works at it."""
         self._db.execute(
-            "UPDATE steps SET outcome = ?, error = ?, ended = ? WHERE turn = ? AND outcome = 'begun'",
+            "UPDATE steps SET outcome = ?, error = ?, ended = ? "
+            "WHERE turn = ? AND outcome = 'begun'",
             outcome,
             error,
             _now(),

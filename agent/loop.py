@@ -7,16 +7,15 @@ ledger, so a turn that was cut short is resumed by running it again from the sta
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from ..tools.errors import ToolError
-from . import events
+from ..tools.errors import Cancelled, Stopped, ToolError
+from . import events, reply
 from .act import BudgetSpent, Hands, Repeated
 from .brief import Brief
 from .ledger import Ledger
-from .plan import Attempt, Call, best_of
+from .plan import Attempt, Call, best_of, verdict_of
 from .planners import Planner
 from .records import Turn
 from .seen import Seen, read_caption
@@ -25,8 +24,6 @@ from .verdict import Verdict, blind, judge
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-MAX_STEPS = 200  # of the graph; the budget ends a turn long before
-
 
 class State(TypedDict, total=False):
     """What travels between nodes: plain data, handles and never pixels."""
@@ -34,7 +31,6 @@ class State(TypedDict, total=False):
     brief: dict[str, Any]
     calls: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
-    fresh: list[str]
     picture: str
     verdict: dict[str, Any]
     words: str
@@ -43,32 +39,36 @@ class State(TypedDict, total=False):
 
 @dataclass
 class Loop:
-    """One turn's nodes. ``size`` is the (width, height) of the finished picture in pixels."""
+    """One turn's nodes. ``size`` is the (width, height) of the finished picture in pixels.
+
+    ``pictures`` are the finished pictures of the session's earlier turns, oldest first.
+    """
 
     turn: Turn
     ledger: Ledger
     planner: Planner
     hands: Hands
-    offered: frozenset[str]
     seed: int
     size: tuple[int, int]
     pictures: tuple[str, ...] = ()
     emit: events.Listener = events.nobody
-    cancel: threading.Event = field(default_factory=threading.Event)
     seen: dict[str, Seen] = field(default_factory=dict)
+    spent: str | None = None
+    """Which budget was spent when a picture was to be looked at."""
 
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The compiled graph."""
         from langgraph.graph import END, START, StateGraph
 
         g = StateGraph(State)
         for node in (
             self.understand, self.talk, self.plan, self.act, self.inspect, self.repair, self.finish,
         ):  # fmt: skip
-            g.add_node(node.__name__, node)  # type: ignore[call-overload]
+            g.add_node(node.__name__, node)
         g.add_edge(START, "understand")
         g.add_conditional_edges("understand", self.whether_to_draw, ["talk", "plan"])
         g.add_conditional_edges("plan", self.whether_to_act, {"act": "act", "stop": END})
-        g.add_conditional_edges("act", self.whether_to_inspect, ["inspect", "finish"])
+        g.add_conditional_edges("act", self.whether_to_inspect, ["inspect", "repair", "finish"])
         g.add_conditional_edges("inspect", self.whether_to_repair, ["repair", "finish"])
         g.add_conditional_edges("repair", self.whether_to_act, {"act": "act", "stop": "finish"})
         g.add_edge("talk", END)
@@ -79,13 +79,16 @@ class Loop:
         """Run the turn; returns the last state. Raises `Stopped` where the user has to hear it."""
         from langsmith import tracing_context
 
+        # Every round makes a call, and the budget ends the calls; the graph itself must not.
+        limit = 20 + 4 * self.hands.spent.budget.steps
         with tracing_context(enabled=False):  # an inherited variable must not send prompts away
-            return self.graph().invoke({}, {"recursion_limit": MAX_STEPS})  # type: ignore[return-value]
+            last: State = self.graph().invoke({}, {"recursion_limit": limit})  # type: ignore[assignment]
+        return last
 
     # -- the nodes
 
     def understand(self, state: State) -> State:
-        self.emit(events.Phase("understanding"))
+        self._enter("understanding")
         known = self.ledger.turn(self.turn.id).brief
         if known is None:
             brief = self.planner.understand(self.turn.request, self.pictures)
@@ -96,80 +99,88 @@ class Loop:
         return {"brief": brief.model_dump(mode="json"), "attempts": []}
 
     def talk(self, state: State) -> State:
-        self.emit(events.Phase("answering"))
+        self._enter("answering")
         brief = _brief(state)
-        return {"words": self.planner.talk(self.turn.request, brief), "stopped": "answered"}
+        if brief.intent == "ask" and brief.target is not None:
+            return {"words": self._answer(brief), "stopped": "answered"}
+        words = self.planner.talk(self.turn.request, brief)
+        stopped = "no tool here can change a picture" if brief.intent == "edit" else "answered"
+        return {"words": words, "stopped": stopped}
 
     def plan(self, state: State) -> State:
-        self.emit(events.Phase("planning"))
-        brief = _brief(state)
-        calls = self.planner.plan(brief, self.seed, self.offered)
+        self._enter("planning")
+        calls = self.planner.plan(_brief(state), self.seed, self.hands.offered)
         self.ledger.record_plan(self.turn, [c.model_dump(mode="json") for c in calls])
-        if not calls:
-            return {"calls": [], "stopped": "nothing asked for can be painted"}
-        return {"calls": [c.model_dump(mode="json") for c in calls]}
+        if calls:
+            return {"calls": [c.model_dump(mode="json") for c in calls]}
+        if "text_to_image" not in self.hands.offered:
+            return {"calls": [], "stopped": "no painter can run, since its model is not here"}
+        return {"calls": [], "stopped": "nothing asked for can be painted"}
 
     def act(self, state: State) -> State:
-        made: list[dict[str, Any]] = []
-        fresh: list[str] = []
+        attempts = list(state["attempts"])
         for data in state["calls"]:
+            self._enter("drawing", f"round {len(attempts) + 1}")
             call = self._within_budget(Call.model_validate(data))
-            self.emit(events.Phase("drawing", f"round {len(state['attempts']) + 1}"))
+            attempt = Attempt(call=call)
+            stopped = None
             try:
                 step = self.hands.run(call)
-            except BudgetSpent as spent:
-                return {"fresh": fresh, "stopped": f"the budget of {spent.part} is spent"}
-            except Repeated:
-                return {"fresh": fresh, "stopped": "the same call came up again and again"}
-            except ToolError as error:
-                return {"fresh": fresh, "stopped": f"a tool failed: {error}"}
-            handles = [p.handle for p in step.pictures]
-            fresh += handles
-            made.append({"call": call.model_dump(mode="json"), "verdicts": {}})
-        return {"fresh": fresh, "attempts": state["attempts"] + made}
+            except (BudgetSpent, Repeated) as error:
+                stopped = reply.REPEATED if isinstance(error, Repeated) else str(error)
+            except ToolError as error:  # the planner's to mend
+                attempt = attempt.model_copy(update={"error": str(error)})
+            else:
+                made = tuple(dict.fromkeys(p.handle for p in step.pictures))
+                attempt = attempt.model_copy(update={"pictures": made})
+            if stopped is not None:
+                return {"attempts": attempts, "stopped": stopped}
+            attempts.append(attempt.model_dump(mode="json"))
+            if attempt.error is not None:
+                break
+        return {"attempts": attempts}
 
     def inspect(self, state: State) -> State:
-        self.emit(events.Phase("looking"))
-        brief = _brief(state)
-        attempts = [Attempt.model_validate(a) for a in state["attempts"]]
-        verdicts: dict[str, Verdict] = {}
-        for handle in state["fresh"]:
-            verdicts[handle] = self._look(brief, handle)
-            latest = attempts[-1].model_copy(update={"verdicts": dict(verdicts)})
-            best = best_of([*attempts[:-1], latest])
-            self.emit(events.Judged(handle, verdicts[handle], best=best == handle))
-        attempts[-1] = attempts[-1].model_copy(update={"verdicts": verdicts})
-        return {"attempts": [a.model_dump(mode="json") for a in attempts], "fresh": []}
+        self._enter("looking")
+        brief, attempts = _brief(state), _attempts(state)
+        for i, attempt in enumerate(attempts):
+            for handle in attempt.pictures:
+                if handle in attempts[i].verdicts:
+                    continue
+                verdict = self._look(brief, handle)
+                verdicts = {**attempts[i].verdicts, handle: verdict}
+                attempts[i] = attempts[i].model_copy(update={"verdicts": verdicts})
+                self.emit(events.Judged(handle, verdict, best=best_of(attempts) == handle))
+        looked: State = {"attempts": [a.model_dump(mode="json") for a in attempts]}
+        return {**looked, "stopped": self.spent} if self.spent else looked
 
     def repair(self, state: State) -> State:
-        self.emit(events.Phase("repairing"))
-        attempts = [Attempt.model_validate(a) for a in state["attempts"]]
+        self._enter("repairing")
+        attempts = _attempts(state)
         calls = self.planner.repair(_brief(state), self.seed, attempts, self.seen)
-        if not calls:
-            return {"calls": [], "stopped": "no repair is left to try"}
-        return {"calls": [c.model_dump(mode="json") for c in calls]}
+        if calls:
+            return {"calls": [c.model_dump(mode="json") for c in calls]}
+        if best_of(attempts) is None and attempts and attempts[-1].error:
+            return {"calls": [], "stopped": f"{reply.FAILED}: {attempts[-1].error}"}
+        return {"calls": [], "stopped": "no repair is left to try"}
 
     def finish(self, state: State) -> State:
         """The best picture, brought to its size, and looked at once more as it is handed over."""
-        attempts = [Attempt.model_validate(a) for a in state["attempts"]]
+        attempts = _attempts(state)
         best = best_of(attempts)
         if best is None:
             return {"stopped": state.get("stopped", "no picture was drawn")}
-        self.emit(events.Phase("finishing"))
-        brief = _brief(state)
-        draft = next(a.verdicts[best] for a in attempts if best in a.verdicts)
-        stopped = state.get("stopped", "satisfied")
-        try:
-            picture = self._to_size(best)
-            verdict = draft if picture == best else self._look(brief, picture)
-        except ToolError as error:
-            picture, verdict, stopped = best, draft, f"the picture stays small: {error}"
-        if verdict.score < draft.score and draft.with_status("met") - verdict.with_status("met"):
-            self.emit(events.Judged(picture, verdict, best=False))
-        else:
-            self.emit(events.Judged(picture, verdict, best=True))
-        if stopped == "satisfied" and not verdict.satisfied:
-            stopped = "the finished picture reads otherwise than its draft"
+        self._enter("finishing")
+        picture, verdict, trouble = self._finished(_brief(state), best, verdict_of(attempts, best))
+        self.emit(events.Judged(picture, verdict, best=True))
+        stopped = state.get("stopped")
+        if verdict.satisfied:
+            stopped = "satisfied"
+        elif stopped is None:
+            hidden = verdict.with_status("unseen") and not verdict.with_status("unmet")
+            stopped = "no judge can see the rest" if hidden else "the picture was cut to its shape"
+        if trouble is not None:
+            stopped = f"{stopped}; {reply.SMALL}: {trouble}"
         return {"picture": picture, "verdict": verdict.model_dump(mode="json"), "stopped": stopped}
 
     # -- the edges
@@ -180,52 +191,111 @@ class Loop:
     def whether_to_act(self, state: State) -> Literal["act", "stop"]:
         return "act" if state.get("calls") else "stop"
 
-    def whether_to_inspect(self, state: State) -> Literal["inspect", "finish"]:
-        return "inspect" if state.get("fresh") else "finish"
+    def whether_to_inspect(self, state: State) -> Literal["inspect", "repair", "finish"]:
+        unseen = any(handle not in a.verdicts for a in _attempts(state) for handle in a.pictures)
+        return "inspect" if unseen else self.whether_to_repair(state)
 
     def whether_to_repair(self, state: State) -> Literal["repair", "finish"]:
-        attempts = [Attempt.model_validate(a) for a in state["attempts"]]
+        if state.get("stopped") is not None:
+            return "finish"
+        attempts = _attempts(state)
         best = best_of(attempts)
-        verdict = next(a.verdicts[best] for a in attempts if best in a.verdicts) if best else None
-        done = state.get("stopped") is not None or (verdict is not None and verdict.satisfied)
-        hopeless = verdict is not None and not (
-            verdict.with_status("unmet") | verdict.with_status("unsure")
-        )
-        return "finish" if done or hopeless else "repair"
+        if best is None:
+            return "repair"
+        verdict = verdict_of(attempts, best)
+        # What nobody can see, no repair can be seen to mend.
+        return "repair" if verdict.with_status("unmet") | verdict.with_status("unsure") else "finish"
 
     # -- what they share
 
+    def _enter(self, phase: events.PhaseName, note: str = "") -> None:
+        self.hands.check_cancelled()
+        self.emit(events.Phase(phase, note))
+
     def _within_budget(self, call: Call) -> Call:
-        """The call with no more pictures than the budget still has room for."""
+        """The call with no more pictures than the budget still has room for, but one at least."""
         seeds = call.arguments.get("seeds")
         if not isinstance(seeds, list):
             return call
-        room = self.hands.spent.room_for(len(seeds))
-        return call.model_copy(update={"arguments": {**call.arguments, "seeds": seeds[: room or 1]}})
+        room = max(1, self.hands.spent.room_for(len(seeds)))
+        return call.model_copy(update={"arguments": {**call.arguments, "seeds": seeds[:room]}})
 
-    def _look(self, brief: Brief, handle: str) -> Verdict:
+    def _look(self, brief: Brief, handle: str, *, closing: bool = False) -> Verdict:
         """A judge's verdict on a picture; one that fails sees nothing and condemns nothing."""
-        if "caption" not in self.offered:
-            verdict = blind(brief, "no captioner is at hand")
-        else:
-            try:
-                step = self.hands.run(Call(tool="caption", images={"image": handle}))
-            except Repeated:
-                raise
-            except ToolError as error:
-                verdict = blind(brief, f"the captioner failed: {error}")
-            else:
-                value = step.value or {}
-                words = [(str(w), float(p)) for w, p in value.get("words", [])]
-                self.seen[handle] = read_caption(str(value.get("text", "")), words)
-                verdict = judge(brief, self.seen[handle])
+        try:
+            verdict = judge(brief, self._read(handle, closing=closing))
+        except Cancelled:
+            raise
+        except (ToolError, Stopped) as error:  # also a captioner whose files are damaged
+            if isinstance(error, BudgetSpent):
+                self.spent = str(error)
+            verdict = blind(brief, f"nobody could look: {error}")
         self.ledger.record_verdict(self.turn, handle, verdict.model_dump(mode="json"))
         return verdict
 
-    def _to_size(self, handle: str) -> str:
-        """The picture enlarged until it covers ``size``, then fitted to it."""
+    def _read(self, handle: str, *, closing: bool = False) -> Seen:
+        """What the captioner reads in a picture; equal pixels are read once."""
+        digest = self.ledger.picture(handle).digest
+        for other, seen in self.seen.items():
+            if self.ledger.picture(other).digest == digest:
+                self.seen[handle] = seen
+                return seen
+        step = self.hands.run(Call(tool="caption", images={"image": handle}), closing=closing)
+        value = step.value or {}
+        words = [(str(w), float(p)) for w, p in value.get("words", [])]
+        self.seen[handle] = read_caption(str(value.get("text", "")), words)
+        return self.seen[handle]
+
+    def _answer(self, brief: Brief) -> str:
+        """What the captioner says of the picture that a question is about."""
+        handle = brief.target
+        if handle == "last":
+            handle = self.pictures[-1] if self.pictures else None
+        try:
+            if handle is None:
+                return reply.no_picture(brief.language)
+            self.ledger.picture(handle)
+        except ToolError:
+            return reply.no_picture(brief.language)
+        try:
+            return reply.looked(brief.language, handle, self._read(handle).text)
+        except ToolError as error:
+            return reply.unfinished(brief.language, f"{reply.FAILED}: {error}")
+
+    def _finished(
+        self, brief: Brief, best: str, draft: Verdict
+    ) -> tuple[str, Verdict, str | None]:
+        """The best picture at its size, the verdict on it, and why it is not at its size.
+
+        Enlarging must not break what was met: where the model does, the picture is enlarged
+        plainly, and where even that does, the draft itself is handed over. Only another shape than
+        the draft's cannot be had without a cut, and is handed over with what the cut left.
+        """
+        ways: list[tuple[str, Verdict]] = []
+        trouble: str | None = "it would no longer meet what it meets"
+        for model in (True, False):
+            try:
+                picture = self._to_size(best, model=model)
+            except Cancelled:
+                raise
+            except (ToolError, Stopped) as error:
+                trouble = str(error)
+                continue
+            verdict = draft if picture == best else self._look(brief, picture, closing=True)
+            if verdict.findings and len(verdict.with_status("unseen")) == len(verdict.findings):
+                verdict = draft  # nobody could look again: what was seen before stands
+            if verdict.with_status("met") >= draft.with_status("met"):
+                return picture, verdict, None
+            ways.append((picture, verdict))
+        p = self.ledger.picture(best)
+        if ways and p.width * self.size[1] != p.height * self.size[0]:
+            return *max(ways, key=lambda way: way[1].score), None
+        return best, draft, trouble
+
+    def _to_size(self, handle: str, *, model: bool) -> str:
+        """The picture at ``size``: enlarged by the ``model`` until it covers it, then fitted."""
         width, height = self.size
-        while "upscale" in self.offered:
+        while model and "upscale" in self.hands.offered:
             p = self.ledger.picture(handle)
             factor = max(width / p.width, height / p.height)
             if factor <= 1:
@@ -233,7 +303,7 @@ class Loop:
             call = Call(
                 tool="upscale", arguments={"scale": 4 if factor > 2 else 2}, images={"image": handle}
             )
-            handle = self.hands.run(call).pictures[0].handle
+            handle = self.hands.run(call, closing=True).pictures[0].handle
         p = self.ledger.picture(handle)
         if (p.width, p.height) == self.size:
             return handle
@@ -244,17 +314,18 @@ class Loop:
             left, top = (p.width - w) / 2, (p.height - h) / 2
             arguments["crop"] = [round(left), round(top), round(left + w), round(top + h)]
         call = Call(tool="adjust", arguments=arguments, images={"image": handle})
-        return self.hands.run(call).pictures[0].handle
+        return self.hands.run(call, closing=True).pictures[0].handle
 
 
 def _brief(state: State) -> Brief:
     return Brief.model_validate(state["brief"])
 
 
+def _attempts(state: State) -> list[Attempt]:
+    return [Attempt.model_validate(a) for a in state["attempts"]]
+
+
 def chart() -> str:
     """The graph as a Mermaid chart, drawn from the graph itself."""
     loop = Loop.__new__(Loop)  # the shape depends on the class alone
     return str(loop.graph().get_graph().draw_mermaid())
-
-
-

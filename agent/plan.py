@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,20 +21,40 @@ class Call(BaseModel):
 
 
 class Attempt(BaseModel):
-    """A call that was made for the Brief, the pictures it gave and the verdict on each."""
+    """A call that was made for the Brief: the pictures it gave with the verdict on each, once
+    they were looked at; or the error that it ended with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     call: Call
-    verdicts: dict[str, Verdict]
+    pictures: tuple[str, ...] = ()
+    verdicts: dict[str, Verdict] = Field(default_factory=dict)
+    error: str | None = None
 
 
-def best_of(attempts: list[Attempt]) -> str | None:
-    """The handle with the best verdict so far, the earliest among equals; None without pictures."""
-    ranked = [
-        (verdict.score, -order, handle)
-        for order, (handle, verdict) in enumerate(
-            item for attempt in attempts for item in attempt.verdicts.items()
-        )
-    ]
-    return max(ranked)[2] if ranked else None
+def best_of(attempts: Sequence[Attempt]) -> str | None:
+    """The handle of the best picture so far, the earliest among equals; None without pictures.
+
+    A later attempt takes the place of an earlier one only with a picture that scores higher and
+    still meets every claim that the earlier one met: what was right is never given up.
+    """
+    best: tuple[str, Verdict] | None = None
+    for attempt in attempts:
+        for handle, verdict in _ranked(attempt):
+            if best is None or (
+                verdict.score > best[1].score
+                and verdict.with_status("met") >= best[1].with_status("met")
+            ):
+                best = handle, verdict
+                break
+    return best[0] if best else None
+
+
+def _ranked(attempt: Attempt) -> list[tuple[str, Verdict]]:
+    """The pictures of one attempt, the best first, the earliest among equals."""
+    return sorted(attempt.verdicts.items(), key=lambda item: item[1].score, reverse=True)
+
+
+def verdict_of(attempts: Sequence[Attempt], handle: str) -> Verdict:
+    """The verdict on a picture of the attempts."""
+    return next(a.verdicts[handle] for a in attempts if handle in a.verdicts)

@@ -72,13 +72,13 @@ class BuiltinPlanner:
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
     ) -> list[Call]:
-        if len(attempts) >= ROUNDS:
+        if len(attempts) >= ROUNDS or "text_to_image" not in {a.call.tool for a in attempts}:
             return []
         spelled = wording.word(brief, spelled_out=True).prompt
         start = seed + BATCH * len(attempts)
         if len(attempts) == 1:
             return [self._draw(spelled, start, wording.negative(brief))]
-        extras = [g.noun for s in seen.values() for g in s.groups]
+        extras = [g.noun for s in seen.values() for g in s.groups]  # `negative` keeps known nouns
         return [
             self._draw(
                 spelled, start, wording.negative(brief, extras),
@@ -87,6 +87,8 @@ class BuiltinPlanner:
         ]  # fmt: skip
 
     def talk(self, request: str, brief: Brief) -> str:
+        if brief.intent == "edit":
+            return render(f"no-editing.{brief.language}")
         if brief.intent == "ask":
             return capabilities(brief.language)
         thanks = ("thank", "thx", "谢", "感谢")

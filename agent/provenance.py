@@ -206,7 +206,7 @@ def _parsed(text: str, path: Path) -> Json:
             )
         value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
         if not isinstance(value, dict):
-            raise ValueError("it is not a JSON object")  # noqa: TRY004  # the file's value, not ours
+            raise ValueError("it is not a JSON object")  # the file's value, not ours
         _check_depth(value)
         account: Json = json.loads(canonical(value))
     except (ValueError, RecursionError) as error:

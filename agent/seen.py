@@ -1,15 +1,16 @@
 """What a judge saw in a picture: its caption, read into groups of things and facts of the scene.
 
 A caption in the built-in captioner's own grammar (`painter_words`) is read exactly, positions and
-all; any other English caption goes through the semantic parser. Either way what comes out is data:
-it can fail or confirm a claim and can do nothing else.
+all; what does not follow it goes through the semantic parser. Either way what comes out is data: it
+can fail or confirm a claim and can do nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 from ..tools.painter_words import NUMBERS, PLACES, noun_is_worn, plural
 from ..tools.world import world
@@ -17,6 +18,14 @@ from .brief import SCENE_KINDS, Claim, Kind
 
 Words = Sequence[tuple[str, float]]
 """The words of a caption, each with the probability its model gave it."""
+Part = Literal["noun", "count", "color", "place", "sky", "inside", "on"]
+
+
+class Holder(NamedTuple):
+    """What a thing is inside of or stands on."""
+
+    noun: str
+    color: str | None
 
 
 @dataclass(frozen=True)
@@ -24,8 +33,8 @@ class Group:
     """Things that the judge named together.
 
     ``count`` is None for a bare plural; ``x`` is the horizontal position in [0, 1], or None where
-    none is known or the things are spread over the picture; ``confidence`` is the least probable of
-    the words (0 to 1).
+    none is known or the things are spread over the picture. ``confidence`` (0 to 1) is the judge's
+    in the noun; ``doubts`` hold the lower ones of other parts.
     """
 
     noun: str
@@ -34,9 +43,14 @@ class Group:
     x: float | None = None
     spread: bool = False
     sky: bool = False
-    inside: str | None = None
-    on: str | None = None
+    inside: Holder | None = None
+    on: Holder | None = None
     confidence: float = 1.0
+    doubts: Mapping[Part, float] = field(default_factory=dict)
+
+    def sure(self, *parts: Part) -> float:
+        """The judge's confidence that the things are there and that ``parts`` are as it says."""
+        return min([self.confidence, *(self.doubts.get(part, 1.0) for part in parts)])
 
 
 @dataclass(frozen=True)
@@ -44,75 +58,135 @@ class Seen:
     """Everything a caption says. ``facts`` maps season, time, … to a value and its confidence.
 
     ``relations`` hold what was said in words; positions say the rest. ``exact`` tells whether the
-    caption followed the built-in grammar, so that what it does not mention is not there.
+    caption followed the built-in grammar from its style to its last group, so that what it does not
+    mention is not there.
     """
 
     text: str
     groups: tuple[Group, ...] = ()
-    facts: dict[Kind, tuple[str, float]] = field(default_factory=dict)
+    facts: Mapping[Kind, tuple[str, float]] = field(default_factory=dict)
     relations: tuple[tuple[str, str, str], ...] = ()
     exact: bool = False
 
 
 def read_caption(text: str, words: Words = ()) -> Seen:
     """Read a caption and the probabilities of its words; never raises on any text."""
-    return _read_exact(text, words) or _read_free(text, words)
+    confidence = _Confidence(text, words)
+    facts: dict[Kind, tuple[str, float]] = {}
+    groups: list[Group] = []
+    strange: list[str] = []
+    for sentence in re.finditer(r"[^.]+", text):
+        start, end = sentence.span()
+        found = _facts(text, start, end, confidence)
+        if found is None:
+            pieces = [_group(text, a, b, confidence) for a, b in _pieces(text, start, end)]
+            if None in pieces:
+                strange.append(sentence.group())
+            groups += [group for group in pieces if group is not None and None not in pieces]
+        else:
+            facts |= found
+    exact = not strange and set(facts) == SCENE_KINDS
+    if exact:
+        return Seen(text, tuple(groups), facts, exact=True)
+    return _read_free(text, strange, groups, facts, confidence)
+
+
+class _Confidence:
+    """The least word probability within a span of the text."""
+
+    def __init__(self, text: str, words: Words) -> None:
+        self._spans: list[tuple[int, int, float]] = []
+        at = 0
+        for word, probability in words:
+            start = text.find(word, at) if word else -1
+            if start >= 0:
+                at = start + len(word)
+                self._spans.append((start, at, probability))
+
+    def of(self, start: int, end: int) -> float:
+        return min((p for a, b, p in self._spans if a < end and b > start), default=1.0)
 
 
 # -- the built-in captioner's grammar
 
-_PLACE = re.compile(rf"^at the ({'|'.join(sorted(PLACES, key=len, reverse=True))})$")
+_THE_PLACE = rf"at the (?:{'|'.join(sorted(PLACES, key=len, reverse=True))})"
 _GROUP = re.compile(
-    r"^(?P<thing>.+?)(?: inside (?P<inside>.+?))?(?: on (?P<on>the .+?))?(?P<sky> in the sky)?"
-    r"(?: (?P<place>at the (?:far )?(?:left|right)|at the center|across the (?:scene|sky)))?$"
+    r"(?P<thing>[a-z ]+?)(?: inside (?P<inside>(?:the|an?) [a-z ]+?))?"
+    r"(?: on (?P<on>(?:the|an?) [a-z ]+?))?(?P<sky> in the sky)?"
+    rf"(?: (?P<place>{_THE_PLACE}|across the (?:scene|sky)))?"
 )
+_LONGEST = 200  # characters of a group; nothing longer is one
 _STYLE_NAMES = {"flat illustration": "flat", "oil painting": "oil"}
-_CENTERS = {place: (i + 0.5) / len(PLACES) for i, place in enumerate(PLACES)}
+_CENTERS: dict[str, float] = {place: (i + 0.5) / len(PLACES) for i, place in enumerate(PLACES)}
 
 
-def _read_exact(text: str, words: Words) -> Seen | None:
+def _facts(
+    text: str, start: int, end: int, confidence: _Confidence
+) -> dict[Kind, tuple[str, float]] | None:
+    """The style, or the facts, that a sentence states; None if it is about something else."""
     w = world()
-    kinds: dict[str, Kind] = {}
-    for kind, pool in (
-        ("setting", w.settings), ("season", w.seasons), ("time", w.times), ("weather", w.weathers),
-    ):  # fmt: skip
-        kinds |= dict.fromkeys(pool, kind)  # type: ignore[arg-type]
+    body = text[start:end].strip()
+    style = _STYLE_NAMES.get(body, body)
+    if style in w.styles:
+        return {"style": (style, confidence.of(start, end))}
+    pools: dict[Kind, Iterable[str]] = {
+        "setting": w.settings, "season": w.seasons, "time": w.times, "weather": w.weathers,
+    }  # fmt: skip
+    kinds = {word: kind for kind, pool in pools.items() for word in pool}
     facts: dict[Kind, tuple[str, float]] = {}
-    groups: list[Group] = []
-    confidence = _Confidence(text, words)
-    for sentence in re.finditer(r"[^.]+", text):
-        body = sentence.group().strip()
-        style = _STYLE_NAMES.get(body, body)
-        if style in w.styles:
-            facts["style"] = style, confidence.of(sentence.start(), sentence.end())
-            continue
-        parts = [p.strip() for p in body.split(",")]
-        if all(p in kinds for p in parts):
-            for p in parts:
-                at = text.index(p, sentence.start())
-                facts[kinds[p]] = p, confidence.of(at, at + len(p))
-            continue
-        at = sentence.start()
-        for piece in sentence.group().split(";"):
-            group = _group(piece.strip())
-            if group is None:
-                return None
-            groups.append(replace(group, confidence=confidence.of(at, at + len(piece))))
-            at += len(piece) + 1
-    return Seen(text, tuple(groups), facts, exact=True) if facts or groups else None
+    for match in re.finditer(r"[^,]+", text[start:end]):
+        word = match.group().strip()
+        if word not in kinds or kinds[word] in facts:
+            return None
+        at = start + match.start(), start + match.end()
+        facts[kinds[word]] = word, confidence.of(*at)
+    return facts
 
 
-def _group(text: str) -> Group | None:
-    match = _GROUP.match(text)
+def _pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The spans between semicolons, without the blanks around them."""
+    spans = []
+    for match in re.finditer(r"[^;]+", text[start:end]):
+        piece = match.group()
+        a = start + match.start() + len(piece) - len(piece.lstrip())
+        spans.append((a, a + len(piece.strip())))
+    return spans
+
+
+def _group(text: str, start: int, end: int, confidence: _Confidence) -> Group | None:
+    match = _GROUP.fullmatch(text, start, end) if end - start <= _LONGEST else None
     if match is None or (thing := _thing(match["thing"])) is None:
         return None
     count, color, noun = thing
+    holders: dict[str, Holder | None] = {}
+    for name in ("inside", "on"):
+        held = _thing(match[name].removeprefix("the ")) if match[name] else None
+        if match[name] and held is None:
+            return None
+        holders[name] = Holder(held[2], held[1]) if held else None
     place = (match["place"] or "").removeprefix("at the ")
-    holders = [(_thing(h.removeprefix("the ")) if h else None) for h in (match["inside"], match["on"])]
-    inside, on = (h[2] if h else None for h in holders)
+
+    def sure(part: str) -> float:
+        return confidence.of(*match.span(part)) if match[part] else 1.0
+
+    doubts: dict[Part, float] = {
+        # "far left" or "left" is often a close call where the side is not
+        "place": confidence.of(match.end("place") - 5, match.end("place")) if place else 1.0,
+        "sky": sure("sky"), "inside": sure("inside"), "on": sure("on"),
+    }  # fmt: skip
+    start, nouns = match.start("thing"), 1.0
+    for word in re.finditer(r"[a-z]+", match["thing"]):
+        p = confidence.of(start + word.start(), start + word.end())
+        if word.group() in ("a", "an", *NUMBERS):
+            doubts["count"] = p
+        elif word.group() == color:
+            doubts["color"] = p
+        elif word.group() != "in":
+            nouns = min(nouns, p)
     return Group(
         noun, count, color, _CENTERS.get(place), place.startswith("across"),
-        bool(match["sky"]) or place == "across the sky", inside, on,
+        bool(match["sky"]) or place == "across the sky", holders["inside"], holders["on"],
+        nouns, {part: p for part, p in doubts.items() if p < 1.0},
     )  # fmt: skip
 
 
@@ -123,13 +197,13 @@ def _thing(text: str) -> tuple[int | None, str | None, str] | None:
     count: int | None = None
     if words and words[0] in ("a", "an"):
         count, words = 1, words[1:]
-    elif words and words[0] in NUMBERS:
+    elif words and words[0] in NUMBERS[1:]:
         count, words = NUMBERS.index(words[0]), words[1:]
     color = None
     if words and words[0] in w.colors:
         color, words = words[0], words[1:]
-    if len(words) >= 3 and words[-2] == "in" and words[-1] in w.colors and noun_is_worn(words[0]):
-        color, words = words[-1], words[:-2]
+    if len(words) == 3 and words[1] == "in" and words[2] in w.colors and noun_is_worn(words[0]):
+        color, words = words[2], words[:1]
     noun = " ".join(words)
     singular = next((o for o in w.objects if noun in (o, plural(o))), None)
     if singular is None:
@@ -137,42 +211,31 @@ def _thing(text: str) -> tuple[int | None, str | None, str] | None:
     return count if count is not None or noun != singular else 1, color, singular
 
 
-class _Confidence:
-    """The least word probability within a span of the text."""
-
-    def __init__(self, text: str, words: Words) -> None:
-        self._spans: list[tuple[int, int, float]] = []
-        at = 0
-        for word, probability in words:
-            start = text.find(word, at)
-            if start >= 0:
-                at = start + len(word)
-                self._spans.append((start, at, probability))
-
-    def of(self, start: int, end: int) -> float:
-        return min((p for a, b, p in self._spans if a < end and b > start), default=1.0)
-
-
 # -- any other caption
 
 
-def _read_free(text: str, words: Words) -> Seen:
+def _read_free(
+    text: str, sentences: Iterable[str], exact: Iterable[Group],
+    facts: Mapping[Kind, tuple[str, float]], confidence: _Confidence,
+) -> Seen:  # fmt: skip
+    """The caption with its ``sentences`` outside the grammar read by the semantic parser."""
     from .language import statements
 
-    confidence = _Confidence(text, words)
-    facts: dict[Kind, tuple[str, float]] = {}
+    found = dict(facts)
     groups: dict[tuple[str, str | None], Group] = {}
     relations: list[tuple[str, str, str]] = []
-    for claim in statements(text):
+    for claim in statements(".".join(sentences)):
         sure = _sure(confidence, text, claim)
         if claim.kind in SCENE_KINDS:
-            facts[claim.kind] = str(claim.value), sure
+            found.setdefault(claim.kind, (str(claim.value), sure))
             continue
         if claim.subject is None or claim.kind == "absent":
             continue
         key = claim.subject, claim.color
         group = groups.get(key) or Group(claim.subject, None, claim.color, confidence=sure)
-        if claim.kind == "count" and isinstance(claim.value, int):
+        if claim.kind == "object" and claim.source and re.match(r"(?i)an? ", claim.source):
+            group = replace(group, count=1)
+        elif claim.kind == "count" and isinstance(claim.value, int):
             group = replace(group, count=claim.value)
         elif claim.kind == "color":
             group = replace(group, color=str(claim.value))
@@ -182,9 +245,11 @@ def _read_free(text: str, words: Words) -> Seen:
         elif claim.kind == "relation" and claim.object:
             relations.append((claim.subject, str(claim.value), claim.object))
         groups[key] = replace(group, confidence=min(group.confidence, sure))
-    return Seen(text, tuple(groups.values()), facts, tuple(relations))
+    return Seen(text, (*exact, *groups.values()), found, tuple(relations))
 
 
 def _sure(confidence: _Confidence, text: str, claim: Claim) -> float:
     at = text.find(claim.source) if claim.source else -1
-    return confidence.of(at, at + len(claim.source or "")) if at >= 0 else confidence.of(0, len(text))
+    if claim.source is None or at < 0:
+        return confidence.of(0, len(text))
+    return confidence.of(at, at + len(claim.source))

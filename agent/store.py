@@ -1,7 +1,7 @@
 """The picture store: pixels by their content hash, and the one door that uploads come in by.
 
-A blob is a PNG of nothing but pixels: whatever metadata a picture had stays outside. Its name is the
-SHA-256 of mode, size and pixels (not of pixels alone: 30x100 is not 100x30), so a blob never
+A blob is a PNG of nothing but pixels: whatever metadata a picture had stays outside. Its name is
+the SHA-256 of mode, size and pixels (not of pixels alone: 30x100 is not 100x30), so a blob never
 changes, equal pictures are kept once, and a damaged file is always noticed.
 """
 
@@ -177,8 +177,8 @@ def _plain(image: Image.Image) -> Image.Image:
     width, height = image.size
     if not 0 < width * height <= MAX_PIXELS:
         raise ToolError(
-            f"a picture of {width}x{height} cannot be kept: it needs at least one pixel and at most "
-            f"{MAX_PIXELS:,}"
+            f"a picture of {width}x{height} cannot be kept: it needs at least one pixel and "
+            f"at most {MAX_PIXELS:,}"
         )
     if image.has_transparency_data:
         image = image.convert("RGBA")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..tools import catalogue
 from ..tools.engine import Engine
-from ..tools.errors import BadInput, Stopped
+from ..tools.errors import BadInput, Cancelled, Stopped, ToolError
 from . import events, provenance, reply
 from .act import Hands, seed_of
 from .brief import Brief
@@ -137,6 +137,13 @@ class Options:
         }  # fmt: skip
 
 
+def _version() -> str:
+    try:
+        return version("danqing")
+    except PackageNotFoundError:  # run from its source tree
+        return "unreleased"
+
+
 def new_seed() -> int:
     """A random seed."""
     return secrets.randbelow(2**32)
@@ -150,6 +157,8 @@ class Studio:
         self.ledger = Ledger(home)
         self.engine = Engine(models)
         self.cancel = threading.Event()
+        """Set it to stop the work at its next safe point; clear it before more is asked for."""
+        self._cut_short: dict[int, Turn] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -187,27 +196,46 @@ class Studio:
         return self._carry_out(turn, listener)
 
     def resume(self, *, listener: events.Listener = events.nobody) -> list[TurnDocument]:
-        """Finish every turn that a crash or the user cut short, oldest first."""
-        return [
-            self._carry_out(self.ledger.reopen_turn(record.id), listener)
-            for record in self.ledger.unfinished()
-        ]
+        """Finish every turn that a crash or the user cut short, oldest first.
+
+        A turn that cannot go on does not keep the others waiting: its error is raised at the end.
+        """
+        turns = [*self._cut_short.values()]
+        turns += [self.ledger.reopen_turn(record.id) for record in self.ledger.unfinished()]
+        finished: list[TurnDocument] = []
+        trouble: Stopped | None = None
+        for turn in sorted(turns, key=lambda turn: turn.id):
+            try:
+                finished.append(self._carry_out(turn, listener))
+            except Cancelled:
+                raise
+            except Stopped as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+        return finished
 
     def _carry_out(self, turn: Turn, listener: events.Listener) -> TurnDocument:
+        self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
         options = Options.read(turn.options)
+        if options.models != self.engine.profile.name:
+            self.engine.close()
+            self.engine = Engine(options.models)
         record = self.ledger.turn(turn.id)
-        spent = Spent(options.budget)
+        worked = [s.cost.get("seconds", 0.0) for s in record.steps]
+        spent = Spent(options.budget, carried=sum(worked))
         planner = self._planner()
         hands = Hands(
             self.ledger, self.engine, turn, spent,
             on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
         )  # fmt: skip
         loop = Loop(
-            turn, self.ledger, planner, hands, frozenset(self.engine.available()), options.seed,
-            options.size, self._pictures(record), listener, self.cancel,
-        )  # fmt: skip
+            turn, self.ledger, planner, hands, options.seed, options.size, self._pictures(record),
+            listener,
+        )
         outcome = self._outcome(turn, loop.run(), planner, options, spent)
         self.ledger.end_turn(turn, outcome)
+        del self._cut_short[turn.id]
         return self.document(turn.id)
 
     def _planner(self) -> Planner:
@@ -216,8 +244,8 @@ class Studio:
 
     def _pictures(self, record: TurnRecord) -> tuple[str, ...]:
         """Handles of the finished pictures of the turn's session, oldest first."""
-        earlier = self.ledger.turns(200, record.session)
-        finished = [t.outcome["picture"] for t in reversed(earlier) if t.outcome]
+        turns = self.ledger.turns(200, record.session)
+        finished = [t.outcome["picture"] for t in reversed(turns) if t.outcome and t.id < record.id]
         return tuple(handle for handle in finished if handle)
 
     def _outcome(
@@ -230,20 +258,21 @@ class Studio:
         words = state.get("words")
         path = None
         if handle is not None and verdict is not None:
-            drafts = [p for s in record.steps if s.tool == "text_to_image" for p in s.pictures]
+            drafts = {p.handle for s in record.steps if "seeds" in s.args for p in s.pictures}
             words = reply.finished(
-                brief, handle, verdict, len(drafts), planner.wording(brief).notes
-            )
+                brief, handle, verdict, len(drafts), planner.wording(brief).notes,
+                state.get("stopped", "satisfied"),
+            )  # fmt: skip
             path = str(self.save(handle, options.out, metadata=options.metadata))
         elif words is None:
-            notes = planner.wording(brief).notes
+            wording = planner.wording(brief)
             words = (
-                reply.beyond(brief, notes)
-                if not record.steps and any(note.drawn is None for note in notes)
-                else reply.unfinished(brief.language, state.get("stopped", "it was stopped"))
+                reply.beyond(brief, wording.notes)
+                if not wording.paintable and wording.notes
+                else reply.unfinished(brief.language, state["stopped"])
             )
         return {
-            "reply": words,
+            "reply": reply.only_known(words, self._knows),
             "picture": handle,
             "path": path,
             "verdict": state.get("verdict"),
@@ -255,6 +284,13 @@ class Studio:
             },
         }  # fmt: skip
 
+    def _knows(self, handle: str) -> bool:
+        try:
+            self.ledger.picture(handle)
+        except ToolError:
+            return False
+        return True
+
     def save(self, handle: str, out: str | Path | None = None, *, metadata: bool = True) -> Path:
         """Write a picture for the user: to ``out``, else into the home's ``pictures`` folder."""
         picture = self.ledger.picture(handle)
@@ -265,14 +301,14 @@ class Studio:
 
     def account(self, handle: str) -> Json:
         """The provenance of a picture: request, steps, seeds, models with hashes, versions."""
-        models = {
+        models: Json = {
             role: {
                 "name": f"{self.engine.profile.name}/{role}",
                 "sha256": catalogue.models_fingerprint(self.engine.profile, role),
             }
             for role in sorted(catalogue.available(self.engine.profile))
         }
-        return provenance.account(self.ledger, handle, models, {"danqing": version("danqing")})
+        return provenance.account(self.ledger, handle, models, {"danqing": _version()})
 
     def document(self, turn_id: int) -> TurnDocument:
         """A finished or unfinished turn, from the ledger."""

@@ -7,14 +7,15 @@ could look, because it failed or has no word for the thing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ..tools.painter_words import PLACES, Phrase, Place, words
 from ..tools.world import World, world
 from .brief import SCENE_KINDS, Brief, Claim
-from .seen import Group, Seen
+from .seen import Group, Part, Seen
 
 Status = Literal["met", "unmet", "unsure", "unseen"]
 PEOPLE = frozenset({"man", "woman", "girl", "boy", "child", "baby", "people"})
@@ -22,6 +23,20 @@ PEOPLE = frozenset({"man", "woman", "girl", "boy", "child", "baby", "people"})
 SURE = 0.5
 """Below this confidence a judge's word counts as unsure."""
 SEVERAL = 3
+NATURAL: dict[str, frozenset[str]] = {
+    noun: frozenset(colors.split())
+    for noun, colors in {
+        "person": "blue red green orange purple", "cat": "orange gray", "dog": "brown",
+        "rabbit": "brown gray white", "horse": "brown", "bird": "blue", "house": "white yellow",
+        "tower": "gray", "castle": "gray", "tent": "orange", "car": "red blue yellow",
+        "boat": "red blue brown", "balloon": "red orange purple", "tree": "green orange pink white",
+        "pine": "green", "flower": "pink purple red", "cactus": "green", "mushroom": "red",
+        "sun": "yellow orange red", "moon": "yellow white", "star": "yellow white",
+        "cloud": "white gray", "table": "brown", "chair": "brown", "lamp": "yellow",
+        "cup": "white blue", "ball": "red blue orange", "umbrella": "red blue yellow",
+    }.items()
+}  # fmt: skip
+"""Colors that things may have where the built-in captioner names none."""
 
 
 class Finding(BaseModel):
@@ -59,7 +74,7 @@ class Verdict(BaseModel):
 
 def judge(brief: Brief, seen: Seen, *, name: str = "captioner") -> Verdict:
     """The verdict of one judge's reading on every claim of the Brief."""
-    return Verdict(findings={c.id: _find(c, seen, name) for c in brief.claims})
+    return Verdict(findings={c.id: _find(c, seen, brief, name) for c in brief.claims})
 
 
 def blind(brief: Brief, why: str, *, name: str = "captioner") -> Verdict:
@@ -68,8 +83,14 @@ def blind(brief: Brief, why: str, *, name: str = "captioner") -> Verdict:
     return Verdict(findings={c.id: finding for c in brief.claims})
 
 
-def _find(claim: Claim, seen: Seen, name: str) -> Finding:
-    status, evidence = _CHECKS[claim.kind](claim, seen)
+def _find(claim: Claim, seen: Seen, brief: Brief, name: str) -> Finding:
+    if claim.kind == "color":
+        status, evidence = _color(claim, seen, _other_colors(claim, brief))
+    else:
+        status, evidence = _CHECKS[claim.kind](claim, seen)
+    nouns = [n for n in (claim.subject, claim.object, claim.object2) if n]
+    if status == "met" and claim.kind != "absent" and any(_only_wider(seen, n) for n in nouns):
+        status = "unsure"  # a flower was seen where a rose was asked for
     return Finding(status=status, evidence=evidence, judge=name)
 
 
@@ -81,11 +102,13 @@ def _scene(claim: Claim, seen: Seen) -> Answer:
     if value == "landscape" and claim.kind == "setting" and "setting" in seen.facts:
         found, sure = seen.facts["setting"]
         return _graded(found != "indoors", sure, f"the setting is {found}")
-    if not _known(claim):
-        return "unseen", f"the judge has no word for {value!r}"
     if claim.kind not in seen.facts:
+        if value not in _pool(claim.kind):
+            return "unseen", f"the judge has no word for {value!r}"
         return "unsure", f"the judge does not say which {claim.kind}"
     found, sure = seen.facts[claim.kind]
+    if found != value and value not in _pool(claim.kind):
+        return "unseen", f"the judge has no word for {value!r}"
     return _graded(found == value, sure, f"the {claim.kind} is {found}")
 
 
@@ -93,141 +116,185 @@ def _object(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
     if claim.value is not None:
         return "unseen", f"the judge cannot tell whether it is {claim.value!r}"
-    exact, wider = _of_kind(seen, claim.subject)
-    if exact:
-        sure = max(g.confidence for g in exact)
-        return _graded(True, sure, f"there is {_words(exact)}")
-    if wider:
-        return "unsure", f"there is {_words(wider)}, which may be a {claim.subject}"
-    if not _namable(claim.subject):
-        return "unseen", f"the judge has no word for {claim.subject!r}"
-    return _missing(seen, claim.subject)
+    groups, missing = _which(seen, claim.subject, claim.color)
+    if missing is not None:
+        return missing
+    return _graded(True, max(g.sure() for g in groups), f"there is {_words(groups)}")
 
 
 def _count(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
-    exact, wider = _of_kind(seen, claim.subject)
-    groups = [g for g in exact or wider if claim.color in (None, g.color)]
-    if not _namable(claim.subject) and not groups:
-        return "unseen", f"the judge has no word for {claim.subject!r}"
-    if not groups:
-        return _missing(seen, claim.subject)
+    groups, missing = _which(seen, claim.subject, claim.color)
+    if missing is not None:
+        return missing
     if any(g.count is None for g in groups):
         return "unsure", f"there is {_words(groups)}; the judge did not count"
     n = sum(g.count or 0 for g in groups)
     right = n >= SEVERAL if claim.value == "several" else n == claim.value
-    answer = _graded(right, min(g.confidence for g in groups), f"there are {n}: {_words(groups)}")
-    return answer if exact or answer[0] != "met" else ("unsure", answer[1])
+    sure = min(g.sure("count") for g in groups)
+    return _graded(right, sure, f"{n} seen: {_words(groups)}")
 
 
-def _color(claim: Claim, seen: Seen) -> Answer:
+def _color(claim: Claim, seen: Seen, others: frozenset[str]) -> Answer:
+    """Every one is of the color, or of one of the ``others`` that were asked for too."""
     assert claim.subject
-    exact, wider = _of_kind(seen, claim.subject)
-    groups = exact or wider
-    if not groups:
-        if not _namable(claim.subject):
-            return "unseen", f"the judge has no word for {claim.subject!r}"
-        return _missing(seen, claim.subject)
-    if claim.value not in world().colors:
-        return "unseen", f"the judge has no word for the color {claim.value!r}"
-    right = [g for g in groups if g.color == claim.value]
-    if right:
-        return _graded(True, max(g.confidence for g in right), f"there is {_words(right)}")
-    if any(g.color is None for g in groups):
-        return "unsure", f"there is {_words(groups)}; the judge names no color"
-    return _graded(False, min(g.confidence for g in groups), f"there is {_words(groups)}")
+    groups, missing = _which(seen, claim.subject, None)
+    if missing is not None:
+        return missing
+    value, told = str(claim.value), f"there is {_words(groups)}"
+    if any(not _shows_color(g) for g in groups):
+        return "unseen", f"the judge does not tell the color of a {claim.subject}"
+    right = [g for g in groups if g.color == value]
+    if not right and value not in world().colors:
+        return "unseen", f"the judge has no word for the color {value!r}"
+    wrong = [g for g in groups if g.color != value and g.color not in others]
+    if any(g.color is None and _may_be(g, value, seen) for g in wrong):
+        return "unsure", f"{told}; the judge names no color"
+    if wrong or not right:
+        return _graded(False, min(g.sure("color") for g in wrong or groups), told)
+    return _graded(True, min(g.sure("color") for g in right), told)
+
+
+def _other_colors(claim: Claim, brief: Brief) -> frozenset[str]:
+    return frozenset(
+        str(c.value)
+        for c in brief.claims
+        if c.kind == "color" and c.subject == claim.subject and c.value != claim.value
+    )
+
+
+def _shows_color(group: Group) -> bool:
+    known = world().objects.get(group.noun)
+    return known is None or known.coloured or group.color is not None
+
+
+def _may_be(group: Group, color: str, seen: Seen) -> bool:
+    """Whether a thing whose color the judge left out may have this one all the same."""
+    return not seen.exact or color in NATURAL.get(group.noun, ())
 
 
 def _place(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
-    groups = _which(seen, claim.subject, claim.color)
-    if not groups:
-        return _object(Claim(id=claim.id, kind="object", subject=claim.subject), seen)
-    tests = {part: _PARTS[part] for part in str(claim.value).split() if part in _PARTS}
-    if len(tests) != len(str(claim.value).split()):
+    parts = str(claim.value).split()
+    if not parts or any(part not in _PARTS for part in parts):
         return "unseen", f"the judge does not tell {claim.value!r}"
-    best: Answer = "unmet", f"there is {_words(groups)}"
-    for group in groups:
-        results = [test(group) for test in tests.values()]
-        if all(r is True for r in results):
-            return _graded(True, group.confidence, f"there is {_words([group])}")
-        if None in results and False not in results:
-            best = "unsure", f"there is {_words([group])}; the judge does not say where"
-    return best
+    groups, missing = _which(seen, claim.subject, claim.color)
+    if missing is not None:
+        return missing
+    results = [_PARTS[part](group) for part in parts for group in groups]
+    return _told(_all(results), min(g.sure("place", "sky") for g in groups), groups)
 
 
-def _left(group: Group) -> bool | None:
-    return None if group.x is None and not group.spread else group.x is not None and group.x < 0.42
+def _side(group: Group, low: float, high: float) -> bool | None:
+    if group.spread:
+        return False
+    return None if group.x is None else low <= group.x <= high
 
 
-def _right(group: Group) -> bool | None:
-    return None if group.x is None and not group.spread else group.x is not None and group.x > 0.58
-
-
-def _center(group: Group) -> bool | None:
-    if group.x is None and not group.spread:
+def _row(group: Group, *, top: bool) -> bool | None:
+    """What flies is at the top and what stands is at the bottom, unless it stands on something."""
+    if group.on or group.inside:
         return None
-    return group.x is not None and 0.38 <= group.x <= 0.62
+    return group.sky == top
 
 
 _PARTS: dict[str, Callable[[Group], bool | None]] = {
-    "left": _left, "right": _right, "center": _center,
-    "top": lambda g: g.sky, "bottom": lambda g: not g.sky,
+    "left": lambda g: _side(g, 0.0, 0.4), "right": lambda g: _side(g, 0.6, 1.0),
+    "center": lambda g: _side(g, 0.4, 0.6),
+    "top": lambda g: _row(g, top=True), "bottom": lambda g: _row(g, top=False),
 }  # fmt: skip
 
 
 def _relation(claim: Claim, seen: Seen) -> Answer:
-    assert claim.subject and claim.object
-    if (claim.subject, str(claim.value), claim.object) in seen.relations:
-        return "met", f"the judge says so: {seen.text!r}"
-    a = _which(seen, claim.subject, claim.color)
-    b = _which(seen, claim.object, claim.object_color)
-    c = _which(seen, claim.object2, None) if claim.object2 else ()
-    for noun, groups in ((claim.subject, a), (claim.object, b), (claim.object2, c)):
-        if noun and not groups:
-            return _object(Claim(id=claim.id, kind="object", subject=noun), seen)
-    test = _RELATIONS[str(claim.value)]
-    results = [test(x, y, z) for x in a for y in b for z in (c or (None,)) if x is not y or c]
-    told = f"there is {_words([*a, *b])}"
-    if True in results:
-        return _graded(True, min(g.confidence for g in (*a, *b)), told)
-    if None in results or not results:
-        return "unsure", f"{told}; too close to tell"
-    return _graded(False, min(g.confidence for g in (*a, *b)), told)
+    """It holds for every subject and every object; inside and between: for some object."""
+    value = str(claim.value)
+    found: list[list[Group]] = []
+    for noun, color in (
+        (claim.subject, claim.color), (claim.object, claim.object_color), (claim.object2, None),
+    ):  # fmt: skip
+        groups, missing = _which(seen, noun, color) if noun else ([], None)
+        if missing is not None:
+            return missing
+        found.append(groups)
+    subjects, objects, seconds = found
+    if (said := _said(claim, seen)) is not None:
+        sure = min(g.sure() for g in (*subjects, *objects))
+        return _graded(said, sure, f"the judge says: {seen.text!r}")
+    if value == "inside":
+        results = [_any([_inside(a, b) for b in objects]) for a in subjects]
+    elif value == "between":
+        pairs = [(b, c) for b in objects for c in seconds]
+        results = [_any([_between(a, b, c) for b, c in pairs]) for a in subjects]
+    else:
+        pairs = [(a, b) for a in subjects for b in objects if a is not b]
+        results = [_PAIRS[value](a, b) for a, b in pairs]
+    part: tuple[Part, ...] = {
+        "above": ("sky", "on"), "below": ("sky", "on"), "inside": ("inside",),
+    }.get(value, ("place",))  # type: ignore[assignment]
+    groups = [*subjects, *objects, *(g for g in seconds if g not in objects)]
+    return _told(_all(results), min(g.sure(*part) for g in groups), groups)
 
 
-def _beside(a: Group, b: Group, sign: int) -> bool | None:
-    if a.x is None or b.x is None or abs(a.x - b.x) < 0.15:
+_INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+
+
+def _said(claim: Claim, seen: Seen) -> bool | None:
+    """What the judge said of the relation in so many words; colors it does not repeat."""
+    a, value, b = str(claim.subject), str(claim.value), str(claim.object)
+    if claim.color or claim.object_color or claim.object2 or a == b:
         return None
-    return (b.x - a.x) * sign > 0
+    opposite = _INVERSE.get(value)
+    says = {(a, value, b), (b, opposite, a)} & {*seen.relations}
+    denies = {(b, value, a), (a, opposite, b)} & {*seen.relations}
+    return None if bool(says) == bool(denies) else bool(says)
+
+
+def _beside(a: Group, b: Group) -> bool | None:
+    """Whether a is left of b; None where the fifths of the picture that they are in do not tell."""
+    if a.x is None or b.x is None or a.inside or b.inside or a.on or b.on:
+        return None
+    # Neighboring fifths may touch; and of high and low, a step aside is more below than beside.
+    near = 0.5 if a.sky != b.sky else 0.3
+    return None if abs(a.x - b.x) < near else a.x < b.x
 
 
 def _over(a: Group, b: Group) -> bool | None:
-    if a.on == b.noun:
+    if a.on and a.on.noun == b.noun and a.on.color in (None, b.color):
         return True
-    if a.sky != b.sky:
-        return a.sky
-    return False if b.on == a.noun else None
+    if b.on and b.on.noun == a.noun and b.on.color in (None, a.color):
+        return False
+    if a.sky == b.sky or (a.x is not None and b.x is not None and abs(a.x - b.x) > 0.3):
+        return None  # a bird at the far left is beside the house at the right, not above it
+    return a.sky
 
 
-def _between(a: Group, b: Group, c: Group | None) -> bool | None:
-    if a.x is None:
+def _inside(a: Group, b: Group) -> bool | None:
+    return a.inside is not None and a.inside.noun == b.noun and a.inside.color in (None, b.color)
+
+
+def _between(a: Group, b: Group, c: Group) -> bool | None:
+    if a.sky != b.sky or a.sky != c.sky:
         return None
-    if c is None or c is b:  # between two of one group: they stand on both sides
-        return None if b.count != 2 else b.spread and 0.3 < a.x < 0.7
-    if b.x is None or c.x is None:
+    if b is c:  # between two of one group: they stand on both sides
+        if b.count is not None and b.count < 2:
+            return False
+        if a.x is None:
+            return None
+        if b.spread:
+            return True if 0.25 < a.x < 0.75 else None
+        return False if b.x is not None and abs(a.x - b.x) > 0.35 else None
+    if a.x is None or b.x is None or c.x is None:
         return None
-    return min(b.x, c.x) < a.x < max(b.x, c.x)
+    low, high = sorted((b.x, c.x))
+    if a.x < low - 0.15 or a.x > high + 0.15:
+        return False
+    return True if low + 0.15 < a.x < high - 0.15 else None
 
 
-_RELATIONS: dict[str, Callable[[Group, Group, Group | None], bool | None]] = {
-    "left of": lambda a, b, _: _beside(a, b, 1),
-    "right of": lambda a, b, _: _beside(a, b, -1),
-    "above": lambda a, b, _: _over(a, b),
-    "below": lambda a, b, _: _over(b, a),
-    "inside": lambda a, b, _: a.inside == b.noun,
-    "between": _between,
-}
+_PAIRS: dict[str, Callable[[Group, Group], bool | None]] = {
+    "left of": _beside, "right of": lambda a, b: _beside(b, a),
+    "above": _over, "below": lambda a, b: _over(b, a),
+}  # fmt: skip
 
 
 def _absent(claim: Claim, seen: Seen) -> Answer:
@@ -238,7 +305,7 @@ def _absent(claim: Claim, seen: Seen) -> Answer:
     exact, wider = _of_kind(seen, claim.subject)
     if exact or wider:
         groups = exact or wider
-        sure = max(g.confidence for g in groups)
+        sure = max(g.sure() for g in groups)
         return ("unmet" if exact and sure >= SURE else "unsure"), f"there is {_words(groups)}"
     if not _namable(claim.subject):
         return "unseen", f"the judge has no word for {claim.subject!r}"
@@ -250,7 +317,7 @@ def _never(claim: Claim, seen: Seen) -> Answer:
 
 
 _CHECKS: dict[str, Callable[[Claim, Seen], Answer]] = {
-    "object": _object, "count": _count, "color": _color, "relation": _relation, "place": _place,
+    "object": _object, "count": _count, "relation": _relation, "place": _place,
     "absent": _absent, "text": _never, "kept": _never, "size": _never,
     **dict.fromkeys(SCENE_KINDS, _scene),
 }  # fmt: skip
@@ -265,25 +332,64 @@ def _graded(right: bool, sure: float, evidence: str) -> Answer:
     return ("met" if right else "unmet"), evidence
 
 
-def _missing(seen: Seen, noun: str) -> Answer:
-    """Only a caption that lists everything proves that something is not there."""
-    evidence = f"the judge names no {noun}"
-    return ("unmet" if seen.exact else "unsure"), evidence
+def _told(right: bool | None, sure: float, groups: Iterable[Group]) -> Answer:
+    evidence = f"there is {_words(groups)}"
+    if right is None:
+        return "unsure", f"{evidence}; that does not tell"
+    return _graded(right, sure, evidence)
+
+
+def _all(results: Sequence[bool | None]) -> bool | None:
+    if False in results:
+        return False
+    return None if None in results or not results else True
+
+
+def _any(results: Sequence[bool | None]) -> bool | None:
+    if True in results:
+        return True
+    return None if None in results or not results else False
 
 
 def _of_kind(seen: Seen, noun: str) -> tuple[list[Group], list[Group]]:
-    """Groups that are of this noun, and groups of something wider that may be it."""
+    """Groups that are of this noun, and groups of something wider that may be it.
+
+    Where some bear the noun itself, its kinds are something else: two trees and a pine.
+    """
     from .language import is_kind_of
 
     wanted = "person" if noun in PEOPLE else noun
-    exact = [g for g in seen.groups if g.noun == wanted or is_kind_of(g.noun, wanted)]
+    named = [g for g in seen.groups if g.noun == wanted]
+    exact = named or [g for g in seen.groups if is_kind_of(g.noun, wanted)]
     wider = [g for g in seen.groups if g not in exact and is_kind_of(wanted, g.noun)]
     return exact, wider
 
 
-def _which(seen: Seen, noun: str, color: str | None) -> list[Group]:
+def _only_wider(seen: Seen, noun: str) -> bool:
     exact, wider = _of_kind(seen, noun)
-    return [g for g in exact or wider if color in (None, g.color)]
+    return bool(wider) and not exact
+
+
+def _which(seen: Seen, noun: str, color: str | None) -> tuple[list[Group], Answer | None]:
+    """The groups of a noun (and a color), or what it means for the claim that there are none.
+
+    Only a caption that lists everything proves that something is not there.
+    """
+    exact, wider = _of_kind(seen, noun)
+    groups = exact or wider
+    if color is not None:
+        found = [g for g in groups if g.color == color]
+        if groups and not found:
+            unclear = any(g.color is None and _may_be(g, color, seen) for g in groups)
+            unclear = unclear or not seen.exact or not all(_shows_color(g) for g in groups)
+            told = f"there is {_words(groups)}, but no {color} {noun}"
+            return [], ("unsure" if unclear else "unmet", told)
+        groups = found
+    if groups:
+        return groups, None
+    if not _namable(noun):
+        return [], ("unseen", f"the judge has no word for {noun!r}")
+    return [], ("unmet" if seen.exact else "unsure", f"the judge names no {noun}")
 
 
 def _namable(noun: str) -> bool:
@@ -299,27 +405,23 @@ def _pool(kind: str) -> Iterable[str]:
     return pools[kind]
 
 
-def _known(claim: Claim) -> bool:
-    return claim.value in _pool(claim.kind)
-
-
 def _words(groups: Iterable[Group]) -> str:
     """The groups as the judge named them: "a red house at the left and two trees"."""
-    return " and ".join(_told(g) for g in groups)
+    return " and ".join(_group_words(g) for g in groups)
 
 
-def _told(group: Group) -> str:
-    from ..tools.painter_words import Phrase, words
-
-    place = None
+def _group_words(group: Group) -> str:
+    place: Place | None = "across" if group.spread else None
     if group.x is not None:
-        place = ("far left", "left", "center", "right", "far right")[min(int(group.x * 5), 4)]
+        place = PLACES[min(int(group.x * len(PLACES)), len(PLACES) - 1)]
+    inside, on = (
+        f"the {holder.color} {holder.noun}" if holder and holder.color
+        else f"the {holder.noun}" if holder else None
+        for holder in (group.inside, group.on)
+    )  # fmt: skip
     return words(
         Phrase(
-            group.noun, group.count, group.color,
-            "across" if group.spread else place,  # type: ignore[arg-type]
-            group.sky,
-            inside=f"the {group.inside}" if group.inside else None,
-            on=f"the {group.on}" if group.on else None,
+            group.noun, group.count, group.color, place, group.sky,
+            inside=inside, on=None if inside else on,
         )
     )  # fmt: skip

@@ -3,13 +3,13 @@
     python -m benchmarks.crash --kills 200
 
 The child works through turns of several steps (computed pictures, no models) and writes a line to a
-pipe only after the ledger has acknowledged something. The parent kills its process group at a random
-moment, opens the home and looks: whatever was acknowledged must be there, every file whole, at most
-one step and one turn cut short. The next child resumes what was cut short and goes on.
+pipe only after the ledger has acknowledged something. The parent kills its process group at a
+random moment, opens the home and looks: whatever was acknowledged must be there, every file whole,
+at most one step and one turn cut short. The next child resumes what was cut short and goes on.
 
-Columns: kills; acks, the lines that came through; lost, acknowledged and not in the ledger as it was;
-torn, files that are not what their name says; stuck, turns that could not be finished; reruns, steps
-that ran again after a kill (at most one for each).
+Columns: kills; acks, the lines that came through; lost, acknowledged and not in the ledger as it
+was; torn, files that are not what their name says; stuck, turns that could not be finished; reruns,
+steps that ran again after a kill (at most one for each).
 """
 
 from __future__ import annotations

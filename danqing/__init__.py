@@ -1,0 +1,72 @@
+"""Danqing 丹青, a studio you talk to: a sentence goes in, a checked picture comes out.
+
+    from danqing import Home, Options, Studio
+
+    with Studio(Home.open()) as studio:
+        turn = studio.ask("a red house on the left, two trees, winter", Options(seed=7))
+        print(turn.picture.path, turn.satisfied)
+
+`understand` reads a request into a `Brief` and needs no studio. Nothing is imported before it is
+asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agent.brief import Brief, Claim
+    from .agent.budget import Budget
+    from .agent.home import Home
+    from .agent.language import understand
+    from .agent.studio import Options, Studio, TurnDocument
+    from .agent.verdict import Finding, Verdict
+    from .tools.errors import BadInput, Cancelled, DanqingError, Stopped, ToolError
+
+    __version__: str
+
+__all__ = [
+    "BadInput",
+    "Brief",
+    "Budget",
+    "Cancelled",
+    "Claim",
+    "DanqingError",
+    "Finding",
+    "Home",
+    "Options",
+    "Stopped",
+    "Studio",
+    "ToolError",
+    "TurnDocument",
+    "Verdict",
+    "__version__",
+    "understand",
+]
+
+_WHERE = {
+    "agent.brief": ("Brief", "Claim"),
+    "agent.budget": ("Budget",),
+    "agent.home": ("Home",),
+    "agent.language": ("understand",),
+    "agent.studio": ("Options", "Studio", "TurnDocument"),
+    "agent.verdict": ("Finding", "Verdict"),
+    "tools.errors": ("BadInput", "Cancelled", "DanqingError", "Stopped", "ToolError"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("danqing")
+    for module, names in _WHERE.items():
+        if name in names:
+            from importlib import import_module
+
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

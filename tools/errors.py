@@ -1,7 +1,7 @@
 """Every error this package raises on purpose, in one tree.
 
     DanqingError
-    ├── ToolError    the planner can act on it: written for it, says what was given and what is allowed
+    ├── ToolError    the planner can act on it: written for it, says what was given and is allowed
     └── Stopped      the user's to hear: what happened, what is kept, what to do next
         ├── Cancelled    the user stopped it
         └── BadInput     the request itself cannot be used (exit code 2)
@@ -41,6 +41,6 @@ class Cancelled(Stopped):
 
 
 class BadInput(Stopped):
-    """The request cannot be used as given: empty, too long, a size out of range, an unknown name."""
+    """The request cannot be used as given: empty, too long, of a wrong size, an unknown name."""
 
     exit_code = 2

@@ -70,7 +70,7 @@ class Worker:
         self._report("loading")
         try:
             self._models.get(role)
-        except Exception:
+        except Exception:  # noqa: BLE001
             traceback.print_exc()
         self._report("loading" if self._warm else "ready")
 
@@ -79,7 +79,7 @@ class Worker:
         id_ = frame.data["id"]
         try:
             self._send(self._call(id_, frame))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._send(Frame("error", {"id": id_} | describe(error)))
             if is_fatal(error):
                 os._exit(70)

@@ -65,9 +65,7 @@ def loss_of(model: AutoencoderTiny, x: torch.Tensor) -> torch.Tensor:
     mean, deviation = z.mean((0, 2, 3)), z.std((0, 2, 3))
     moments = (mean**2).mean() + ((deviation - 1.0) ** 2).mean()
     y = model.decode(z + NOISE * torch.randn_like(z)).sample
-    edges = sum(
-        (torch.diff(y, dim=d) - torch.diff(x, dim=d)).abs().mean() for d in (2, 3)
-    )
+    edges = sum((torch.diff(y, dim=d) - torch.diff(x, dim=d)).abs().mean() for d in (2, 3))
     return F.l1_loss(y, x) + 0.5 * edges + F.mse_loss(y, x) + 0.1 * moments
 
 

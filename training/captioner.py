@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -62,7 +62,8 @@ def vocabulary() -> list[str]:
     colors = [*w.colors, None]
     prompts = [
         painter_prompt(style=s, setting=e, season=a, time=t, weather=k)
-        for s in w.styles for e in w.settings for a in w.seasons for t in w.times for k in w.weathers
+        for s in w.styles for e in w.settings for a in w.seasons
+        for t in w.times for k in w.weathers
     ]  # fmt: skip
     prompts += [f"{kind} {plural(kind)}" for kind in w.objects]
     prompts += [painter_prompt(phrases=[Phrase("person", 1, color)]) for color in colors]
@@ -150,12 +151,13 @@ class Heads(nn.Module):
         count = len(self.kinds) + 1
         weight = torch.ones(count, device=tokens.device)
         weight[0] = 0.1  # most cells hold nothing
-        loss = F.cross_entropy(cells[:, :count], kind, weight)
-        loss = loss + F.cross_entropy(cells[:, count:-1], color, ignore_index=-1)
-        loss = loss + 4.0 * F.binary_cross_entropy_with_logits(cells[:, -1], center.float())
+        loss = functional.cross_entropy(cells[:, :count], kind, weight)
+        loss = loss + functional.cross_entropy(cells[:, count:-1], color, ignore_index=-1)
+        there = functional.binary_cross_entropy_with_logits(cells[:, -1], center.float())
+        loss = loss + 4.0 * there
         logits = self.facts(tokens.mean(1)).split([len(p) for p in pools().values()], dim=1)
         for k, group in enumerate(logits):
-            loss = loss + 0.2 * F.cross_entropy(group, told[:, k])
+            loss = loss + 0.2 * functional.cross_entropy(group, told[:, k])
         return loss
 
 

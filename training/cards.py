@@ -71,15 +71,16 @@ CAPTIONER = Card(
     learned_from=_RENDERS + " Half of the samples went through the painter's autoencoder with noise"
     " on the latents; blur, noise, JPEG and shifts of brightness were added. Pictures that a model"
     " painted were never labeled with their prompts.",
-    use="from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer\n\n"
+    use="from transformers import AutoImageProcessor, AutoModelForImageTextToText\n"
+    "from transformers import AutoTokenizer\n\n"
     'model = AutoModelForImageTextToText.from_pretrained("FOLDER")\n'
     'processor = AutoImageProcessor.from_pretrained("FOLDER")\n'
     'words = AutoTokenizer.from_pretrained("FOLDER")\n'
     'pixels = processor(picture.convert("RGB"), return_tensors="pt").pixel_values\n'
     "print(words.decode(model.generate(pixels)[0], skip_special_tokens=True))",
     limits=(
-        "It describes every picture in the words of its world, photographs too, and is wrong there.",
-        "Colors at night, natural and named colors, and dogs and cats in coarse pixels get confused.",
+        "It tells every picture in the words of its world, photographs too, and is wrong there.",
+        "It confuses colors at night, natural with named colors, and animals in coarse pixels.",
         "Counts above four, and things smaller than a tenth of the picture, are least certain.",
         "It shares its world with the painter, so both can be blind to the same thing.",
     ),
@@ -90,8 +91,8 @@ UPSCALER = Card(
     library="transformers",
     task="image-to-image",
     tags=("danqing", "illustration", "super-resolution", "swin2sr"),
-    about="Enlarges illustrations four times and sharpens what the painter leaves soft: Swin2SR with"
-    " one-step pixel shuffle, started as exact bilinear enlargement.",
+    about="Enlarges illustrations four times and sharpens what the painter leaves soft: Swin2SR"
+    " with one-step pixel shuffle, started as exact bilinear enlargement.",
     learned_from=_RENDERS + " Each scene was drawn at 128 and at 512 pixels; half of the small"
     " pictures went through the painter's autoencoder, some were blurred or squeezed.",
     use="from transformers import AutoModelForImageToImage, Swin2SRImageProcessor\n\n"
@@ -101,7 +102,7 @@ UPSCALER = Card(
     limits=(
         "Made for flat illustration; on photographs it is hardly better than interpolation.",
         "It sharpens edges and invents no detail: what has melted together stays so.",
-        "Fine grain (paper, hatching) is smoothed, since it cannot be known from the small picture.",
+        "Fine grain (paper, hatching) is smoothed: the small picture does not tell it.",
     ),
     command="python -m training.upscaler --minutes 15 --autoencoder build/autoencoder/finished",
 )

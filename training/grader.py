@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from danqing.tools.world import world
 
@@ -56,7 +56,7 @@ class Grader(nn.Module):
         natural one) and of the facts (one (n, words) for each of `FACTS`)."""
         fine = self.fine(x)
         coarse = self.coarse(fine)
-        near = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
+        near = functional.interpolate(coarse, scale_factor=2.0, mode="bilinear")
         cells = self.cells(self.joined(torch.cat([fine, near], 1)))
         told = self.facts(torch.cat([fine.mean((2, 3)), coarse.mean((2, 3))], 1))
         sizes = [len(pool) for pool in pools().values()]
@@ -99,10 +99,11 @@ def loss_of(
     which, kind, row, column, color = torch.from_numpy(flat).to(x.device).unbind(1)
     target = torch.zeros_like(centers)
     target[which, kind, row, column] = 1.0
-    loss = F.binary_cross_entropy_with_logits(centers, target, reduction="sum") / len(which)
-    loss = loss + F.cross_entropy(colors[which, :, row, column], color)
+    wrong = functional.binary_cross_entropy_with_logits(centers, target, reduction="sum")
+    loss = wrong / len(which)
+    loss = loss + functional.cross_entropy(colors[which, :, row, column], color)
     for k, logits in enumerate(answers):
-        loss = loss + 0.3 * F.cross_entropy(logits, told[:, k])
+        loss = loss + 0.3 * functional.cross_entropy(logits, told[:, k])
     return loss
 
 
@@ -170,10 +171,10 @@ def _peaks(p: np.ndarray) -> list[tuple[int, int, int, float]]:
 def scores(grader: Grader, pictures: np.ndarray, scenes: list[Scene]) -> dict[str, float]:
     """Shares right: of each fact, of kinds present (F1), of their counts, of their colors."""
     looks = look(grader, pictures)
-    result = {f: float(np.mean([a.facts[f] == getattr(s, f) for a, s in zip(looks, scenes, strict=True)]))
-              for f in FACTS}  # fmt: skip
+    both = list(zip(looks, scenes, strict=True))
+    result = {f: float(np.mean([a.facts[f] == getattr(s, f) for a, s in both])) for f in FACTS}
     hit = said = there = counted = colored = 0
-    for seen, scene in zip(looks, scenes, strict=True):
+    for seen, scene in both:
         mine, true = {t[0] for t in seen.things}, {t.kind for t in scene.things}
         hit, said, there = hit + len(mine & true), said + len(mine), there + len(true)
         for kind in mine & true:
@@ -187,8 +188,8 @@ def scores(grader: Grader, pictures: np.ndarray, scenes: list[Scene]) -> dict[st
 def load(folder: Path = WEIGHTS) -> Grader:
     """The trained grader of ``folder``, ready to look. Raises OSError where there is none."""
     grader = Grader()
-    grader.load_state_dict({k: v.float() if v.is_floating_point() else v
-                            for k, v in load_file(folder / "grader.safetensors").items()})  # fmt: skip
+    state = load_file(folder / "grader.safetensors")
+    grader.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     return grader.eval()
 
 

@@ -26,7 +26,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from . import data
+from . import cards, data
+from .autoencoder import scores as autoencoder_scores
 from .autoencoder import to_tensor
 from .run import Run, arguments
 
@@ -66,7 +67,9 @@ def tokenizer_from(sentences: list[str]) -> CLIPTokenizer:
         ),
     )
     learned = json.loads(bpe.to_str())["model"]
-    merges = [tuple(m) if not isinstance(m, str) else tuple(m.split(" ")) for m in learned["merges"]]
+    merges = [
+        tuple(m) if not isinstance(m, str) else tuple(m.split(" ")) for m in learned["merges"]
+    ]
     vocabulary = dict(learned["vocab"])
     for letter in sorted(pre_tokenizers.ByteLevel.alphabet()):  # a last letter has its own token
         vocabulary.setdefault(letter + "</w>", len(vocabulary))
@@ -104,7 +107,9 @@ def transformer(text_width: int) -> PixArtTransformer2DModel:
     )  # fmt: skip
 
 
-def predict(denoiser: nn.Module, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+def predict(
+    denoiser: nn.Module, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor
+) -> torch.Tensor:
     """The velocity that either kind of denoiser predicts, shape of ``x``."""
     if isinstance(denoiser, PixArtTransformer2DModel):
         nothing = {"resolution": None, "aspect_ratio": None}
@@ -168,6 +173,22 @@ def encode(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
 
 
 @torch.inference_mode()
+def held_out_loss(denoiser: nn.Module, text: CLIPTextModel, samples: Samples, n: int = 256) -> float:
+    """Mean squared error of the velocity on ``n`` held-out samples, always the same noise."""
+    device = str(next(denoiser.parameters()).device)
+    rng, noising = np.random.default_rng(0), DDPMScheduler(**SCHEDULE)
+    generator = torch.Generator().manual_seed(0)
+    errors = []
+    for _ in range(n // 32):
+        x, ids = samples.batch(32, rng, device)
+        noise = torch.randn(x.shape, generator=generator).to(device)
+        t = torch.randint(0, 1000, (len(x),), generator=generator).to(device)
+        v = predict(denoiser, noising.add_noise(x, noise, t), t, text(ids)[0])
+        errors.append(float(F.mse_loss(v, noising.get_velocity(x, noise, t))))
+    return float(np.mean(errors))
+
+
+@torch.inference_mode()
 def sample(
     denoiser: nn.Module, text: CLIPTextModel, vae: AutoencoderTiny, tokenizer: CLIPTokenizer,
     prompts: list[str], *, seed: int = 0, steps: int = 20, guidance: float = 3.0,
@@ -223,7 +244,10 @@ def main() -> None:
     denoiser = (unet(s["channels"], width) if args.denoiser == "unet" else transformer(width)).to(
         args.device
     )
-    print(f"{sum(p.numel() for m in (denoiser, text) for p in m.parameters()) / 1e6:.1f} M", flush=True)
+    print(
+        f"{sum(p.numel() for m in (denoiser, text) for p in m.parameters()) / 1e6:.1f} M",
+        flush=True,
+    )
     optimizer = torch.optim.AdamW(
         [*denoiser.parameters(), *text.parameters()], lr=s["rate"], weight_decay=0.01
     )
@@ -239,7 +263,14 @@ def main() -> None:
         v = predict(denoiser, noising.add_noise(x, noise, t), t, text(ids)[0])
         run.learn(F.mse_loss(v, noising.get_velocity(x, noise, t)))
     denoiser, text = run.averages["denoiser"], run.averages["text"]
-    prompts = [c["canonical"][0] for c in data.Dataset.open(args.data / "held-out").captions[:48]]
+    held_out = data.Dataset.open(args.data / "held-out")
+    scores = {
+        "n": 256,
+        "velocity loss": held_out_loss(denoiser, text, prepare(vae, tokenizer, held_out, args.device)),
+        "autoencoder": autoencoder_scores(vae, held_out.pictures[:500], args.device),
+    }
+    print(scores)
+    prompts = [c["canonical"][0] for c in held_out.captions[:48]]
     page = sheet(np.concatenate([
         sample(denoiser, text, vae, tokenizer, prompts[i : i + 16], seed=i) for i in (0, 16, 32)
     ]))  # fmt: skip
@@ -253,6 +284,10 @@ def main() -> None:
         )  # fmt: skip
         out: Path = args.out or args.work / "finished"
         pipeline.to(torch.float16).save_pretrained(out, max_shard_size="14MB")
+        cards.write(
+            out, cards.PAINTER, minutes=run.seconds / 60 + run.minutes,
+            samples=run.step * s["batch"], scores=scores, setting=args.setting,
+        )  # fmt: skip
         print(out)
 
 

@@ -30,7 +30,9 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
                         help="small: two CPU cores; full: a GPU")  # fmt: skip
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--data", type=Path, default=Path("build/data"), help="folder of data sets")
-    parser.add_argument("--work", type=Path, default=Path("build") / name, help="checkpoints and log")
+    parser.add_argument(
+        "--work", type=Path, default=Path("build") / name, help="checkpoints and log"
+    )
     parser.add_argument("--out", type=Path, required=False, help="folder for the finished weights")
     parser.add_argument("--fresh", action="store_true", help="start anew, ignoring the checkpoint")
     return parser

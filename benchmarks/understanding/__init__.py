@@ -137,7 +137,7 @@ def read(samples: Iterable[Sample], understand: Understand) -> tuple[Reading, ..
     for sample in samples:
         try:
             readings.append(Reading(sample, understand(sample.request)))
-        except Exception as error:  # whatever a parser dies of is a wrong answer, not a lost table
+        except Exception as error:  # noqa: BLE001  whatever it dies of is one wrong answer
             readings.append(Reading(sample, None, f"{type(error).__name__}: {error}"))
     return tuple(readings)
 

@@ -3,8 +3,8 @@
     python tests/agent/crash_child.py [in-place] [split] [late-files] [step-by-step]
 
 in-place: files are written under their final name, block by block. split: a step is marked done in
-one transaction, its pictures come in a second. late-files: a picture's file is written only when the
-next one is. step-by-step is no fault of the code: the n-th life is killed at its n-th durable
+one transaction, its pictures come in a second. late-files: a picture's file is written only when
+the next one is. step-by-step is no fault of the code: the n-th life is killed at its n-th durable
 operation, so that a test can try them all.
 """
 

@@ -35,7 +35,8 @@ def test_every_pair_has_a_true_and_a_false_claim_of_one_kind():
     kinds = set()
     for scene in SCENES:
         for pair in pairs(scene, np.random.default_rng(scene.seed)):
-            assert pair.true.kind == pair.false.kind and pair.true.key != pair.false.key
+            assert pair.true.kind == pair.false.kind
+            assert pair.true.key != pair.false.key
             kinds.add(pair.true.kind)
     assert kinds == set(KINDS)
 
@@ -60,7 +61,7 @@ def test_a_judge_that_reads_the_truth_is_hardly_ever_fooled():
         "style",
         "absent",
     ):
-        assert rows[kind].precision.value == 1.0 and rows[kind].recall.value == 1.0, kind
+        assert (rows[kind].precision.value, rows[kind].recall.value) == (1.0, 1.0), kind
     assert rows["all"].pair.value > 0.95
     assert result.request_met.value > result.request_fooled.value
     assert result.calibration["group"][2] == 1.0
@@ -77,7 +78,8 @@ def test_a_judge_without_a_word_is_unsure_and_not_wrong():
     nothing = Seen("")
     result = report([asked(scene, nothing) for scene in SCENES])
     rows = {row.kind: row for row in result.rows}
-    assert rows["season"].unsure.value == 1.0 and rows["season"].recall.value == 0.0
+    assert rows["season"].unsure.value == 1.0
+    assert rows["season"].recall.value == 0.0
     assert math.isnan(rows["season"].precision.value)
     assert result.calibration == {}
 
@@ -88,7 +90,8 @@ def test_a_wrong_count_is_a_statement_that_is_not_true():
     group = seen.groups[0]
     wrong = replace(seen, groups=(replace(group, count=(group.count or 0) + 1),))
     truths = {kind: true for kind, _, true in asked(scene, wrong).statements}
-    assert truths["group"] is False and truths["style"] is True
+    assert truths["group"] is False
+    assert truths["style"] is True
 
 
 def test_calibration_error_is_zero_for_honest_confidence_and_large_for_boasting():
@@ -101,7 +104,8 @@ def test_calibration_error_is_zero_for_honest_confidence_and_large_for_boasting(
 def test_two_judges_that_see_alike_agree_fully():
     first = [asked(scene, perfect(scene)) for scene in SCENES]
     same = agreement(first, first)
-    assert same["all"][1] == 1.0 and same["all"][2] == pytest.approx(1.0)
+    assert same["all"][1] == 1.0
+    assert same["all"][2] == pytest.approx(1.0)
     other = [asked(scene, perfect(SCENES[0])) for scene in SCENES]
     assert agreement(first, other)["all"][2] < 0.7
 

@@ -150,12 +150,12 @@ def expected(scene: Scene) -> list[Read]:
     for n, thing in enumerate(scene.things):
         x0, _, x1, foot = thing.box
         on = None
-        if thing.kind not in ("sun", "moon", "star", "cloud") and foot > scene.horizon:
+        flies = thing.kind in ("bird", "balloon") and foot < scene.horizon
+        if thing.kind not in ("sun", "moon", "star", "cloud") and not flies:
             for m, table in enumerate(scene.things[:n]):
                 near = abs(foot - table.box[1]) < 0.15 * (table.box[3] - table.box[1])
                 if table.kind == "table" and near and table.box[0] <= x0 and x1 <= table.box[2]:
                     on = m
-        flies = thing.kind in ("bird", "balloon") and foot < scene.horizon
         sky = thing.inside is None and (flies or thing.kind in ("sun", "moon", "star", "cloud"))
         held = thing.inside if thing.inside is not None else on
         holder = None

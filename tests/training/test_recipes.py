@@ -70,7 +70,8 @@ def test_the_captioner_that_a_recipe_saves_is_read_by_the_caption_tools_loader(t
     picture = Image.fromarray(render(layout.sample(1), 128).rgb)
     pixels = image_processor(images=picture, return_tensors="pt").pixel_values
     assert pixels.shape == (1, 3, 128, 128)
-    assert float(pixels.min()) >= -1.0 and float(pixels.max()) <= 1.0
+    assert float(pixels.min()) >= -1.0
+    assert float(pixels.max()) <= 1.0
     ids = loaded.model.generate(pixel_values=pixels, max_new_tokens=96, do_sample=False)[0]
     text, said = read_words(words, ids.tolist(), [0.5] * len(ids))
     assert text == words.decode(ids, skip_special_tokens=True)
@@ -106,7 +107,8 @@ def test_every_canonical_caption_survives_the_tokenizer():
     for seed in range(120):
         text = captions.canonical(layout.sample(seed))
         assert words.decode(words(text).input_ids, skip_special_tokens=True) == text
-        assert words.unk_token is None and words.pad_token_id not in words(text).input_ids
+        assert words.unk_token is None
+        assert words.pad_token_id not in words(text).input_ids
 
 
 def test_labels_end_with_the_end_and_ignore_what_follows():
@@ -114,7 +116,8 @@ def test_labels_end_with_the_end_and_ignore_what_follows():
     text = captions.canonical(layout.sample(3))
     ids = captioner.encode(words, [text])[0]
     length = int((ids >= 0).sum())
-    assert ids[length - 1] == words.eos_token_id and (ids[length:] == -100).all()
+    assert ids[length - 1] == words.eos_token_id
+    assert (ids[length:] == -100).all()
     assert words.decode(ids[: length - 1]) == text
 
 
@@ -148,7 +151,8 @@ def test_a_batch_shows_a_mirrored_picture_with_the_mirrored_words(tmp_path):
         for side, step in ((scene, 1), (facts.mirror(scene), -1))
     }
     pixels, ids, maps, told = samples.batch(24, np.random.default_rng(0), "cpu")
-    assert maps.shape == (24, 3, 16, 16) and told.shape == (24, 5)
+    assert maps.shape == (24, 3, 16, 16)
+    assert told.shape == (24, 5)
     for x, row in zip(pixels, ids, strict=True):
         text = words.decode(row[row >= 0], skip_special_tokens=True)
         shown = (x.permute(1, 2, 0).numpy() + 1.0) * 127.5
@@ -162,7 +166,9 @@ def test_scores_tell_right_groups_from_wrong_ones():
     )
     said = "flat illustration. sea, winter, day, rain. a red boat at the left; a cat at the right."
     found = captioner.scores([said, true], [true, true])
-    assert found["exact"] == 0.5 and found["style"] == 1.0 and found["facts"] == 7 / 8
+    assert found["exact"] == 0.5
+    assert found["style"] == 1.0
+    assert found["facts"] == 7 / 8
     assert found["group_precision"] == found["group_recall"] == 3 / 4
 
 
@@ -189,7 +195,8 @@ def test_training_crops_show_the_same_place_at_both_sizes(tmp_path, latents):
     pairs = upscaler.pairs(tmp_path, "pairs", 2, 7, latents, "cpu")
     pairs.soft = np.asarray(pairs.small)
     x, y = pairs.batch(8, np.random.default_rng(1), "cpu")
-    assert x.shape == (8, 3, 32, 32) and y.shape == (8, 3, 128, 128)
+    assert x.shape == (8, 3, 32, 32)
+    assert y.shape == (8, 3, 128, 128)
     reduced = torch.nn.functional.avg_pool2d(y, upscaler.SCALE)
     right = (reduced - x).abs().mean((1, 2, 3))
     wrong = (reduced.roll(1, 0) - x).abs().mean((1, 2, 3))
@@ -205,7 +212,8 @@ def test_a_worn_picture_keeps_shape_and_stays_near_the_drawing():
     changed = 0
     for _ in range(40):
         worn = wear.worn(picture, rng)
-        assert worn.shape == picture.shape and worn.dtype == np.uint8
+        assert worn.shape == picture.shape
+        assert worn.dtype == np.uint8
         far = np.abs(worn.astype(float) - picture).mean()
         assert far < 30
         changed += far > 0
@@ -218,7 +226,8 @@ def test_round_trips_are_made_once_and_kept(tmp_path, latents):
     made = wear.cached_round_trips(file, latents, pictures, 2, "cpu")
     stamp = file.stat().st_mtime_ns
     again = wear.cached_round_trips(file, latents, pictures, 2, "cpu")
-    assert made.shape == (2, 64, 64, 3) and np.array_equal(made, again)
+    assert made.shape == (2, 64, 64, 3)
+    assert np.array_equal(made, again)
     assert file.stat().st_mtime_ns == stamp
 
 
@@ -238,7 +247,8 @@ def test_a_card_names_every_weight_file_with_its_hash(tmp_path):
     ).read_text("utf-8")
     assert page.startswith("---\nlicense: apache-2.0\n")
     assert hashlib.sha256(b"weights").hexdigest() in page
-    assert "| a: psnr_db | 31.25 |" in page and "1,234 samples in 15 minutes" in page
+    assert "| a: psnr_db | 31.25 |" in page
+    assert "1,234 samples in 15 minutes" in page
 
 
 def test_a_card_without_weights_is_refused(tmp_path):

@@ -1,1 +1,1 @@
-"""Scenes drawn by the project itself, with exact ground truth: what the built-in models learn from."""
+"""Scenes that the project draws itself, with exact ground truth, for its models to learn from."""

@@ -82,14 +82,16 @@ class Canvas:
         self, center: Point, radii: Point, color: Color, *, angle: float = 0.0,
         start: float = 0.0, end: float = 360.0, lit: bool = True,
     ) -> None:  # fmt: skip
-        """Fill an ellipse, or the part of it from ``start`` to ``end`` degrees (clockwise from +x)."""
+        """Fill an ellipse, or its part from ``start`` to ``end`` degrees (clockwise from +x)."""
         self.polygon(arc(center, radii, start, end, angle), color, lit=lit)
 
     def rectangle(self, box: Box, color: Color, *, lit: bool = True) -> None:
         x0, y0, x1, y1 = box
         self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color, lit=lit)
 
-    def line(self, points: Iterable[Point], color: Color, width: float, *, lit: bool = True) -> None:
+    def line(
+        self, points: Iterable[Point], color: Color, width: float, *, lit: bool = True
+    ) -> None:
         """Stroke a polyline; ``width`` is a fraction of the picture."""
         pts = self._fixed(points)
         rgb = self.light.on(color) if lit else color
@@ -105,7 +107,12 @@ class Canvas:
     def glow(self, center: Point, radii: Point, color: Color, alpha: float) -> None:
         """A soft-edged spot (halo, contact shadow); it marks no thing."""
         s = self.size
-        cx, cy, rx, ry = center[0] * s, center[1] * s, max(radii[0] * s, 1.0), max(radii[1] * s, 1.0)
+        cx, cy, rx, ry = (
+            center[0] * s,
+            center[1] * s,
+            max(radii[0] * s, 1.0),
+            max(radii[1] * s, 1.0),
+        )
         x0, x1 = max(int(cx - rx), 0), min(int(cx + rx) + 2, s)
         y0, y1 = max(int(cy - ry), 0), min(int(cy + ry) + 2, s)
         if x0 >= x1 or y0 >= y1:
@@ -136,7 +143,9 @@ class Canvas:
         patch = self.rgb[y0:y1, x0:x1]
         patch[:] = (patch + (np.asarray(color, np.float32) - patch) * a).astype(np.uint8)
 
-    def gradient(self, top: float, bottom: float, stops: Sequence[Color], *, lit: bool = True) -> None:
+    def gradient(
+        self, top: float, bottom: float, stops: Sequence[Color], *, lit: bool = True
+    ) -> None:
         """Fill the full-width band from y=``top`` to y=``bottom`` with a vertical gradient."""
         y0, y1 = round(max(top, 0.0) * self.size), round(min(bottom, 1.0) * self.size)
         if y1 <= y0:
@@ -165,7 +174,7 @@ class Pen:
 
     @property
     def lit_from_left(self) -> bool:
-        """Whether the light comes from the left in this pen's own (perhaps mirrored) coordinates."""
+        """Whether the light comes from the left in this pen's own, perhaps mirrored, box."""
         return (self.canvas.light.side < 0) != self.flip
 
     def polygon(self, points: Iterable[Point], color: Color, *, lit: bool = True) -> None:
@@ -177,14 +186,16 @@ class Pen:
         self, center: Point, radii: Point, color: Color, *, angle: float = 0.0,
         start: float = 0.0, end: float = 360.0, lit: bool = True,
     ) -> None:  # fmt: skip
-        """``radii`` are fractions of the box's width and height; angles in the box's coordinates."""
+        """``radii`` are fractions of the box's width and height; angles are the box's."""
         self.polygon(arc(center, radii, start, end, angle), color, lit=lit)
 
     def rectangle(self, box: Box, color: Color, *, lit: bool = True) -> None:
         x0, y0, x1, y1 = box
         self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color, lit=lit)
 
-    def line(self, points: Sequence[Point], color: Color, width: float, *, lit: bool = True) -> None:
+    def line(
+        self, points: Sequence[Point], color: Color, width: float, *, lit: bool = True
+    ) -> None:
         """``width`` is a fraction of the box's smaller side."""
         self.canvas.thing = self.thing
         self.canvas.line(

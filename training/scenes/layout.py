@@ -16,17 +16,25 @@ from danqing.tools.world import world
 from . import backdrop, things
 from .spec import Box, Scene, Thing
 
-NEAR, FAR = 0.37, 0.22  # height of a standing person at the bottom of the picture and at the horizon
+NEAR, FAR = (
+    0.37,
+    0.22,
+)  # height of a standing person at the bottom of the picture and at the horizon
 TALLEST = 0.6  # no thing is higher than this fraction of the picture
 SMALLEST = 0.085  # nor lower than this
 TRIES = 40  # random positions tried for a thing before the whole picture is set smaller
 
 SKY_HEIGHT = {"sun": 0.17, "moon": 0.15, "star": 0.085, "cloud": 0.1, "bird": 0.1, "balloon": 0.27}
-MOST = {"sun": 1, "moon": 1, "castle": 2, "tower": 3, "tent": 4, "house": 4, "balloon": 4, "table": 2,
-        "boat": 5, "car": 4, "horse": 4, "cloud": 4}  # fmt: skip
+MOST = {
+    "sun": 1, "moon": 1, "castle": 2, "table": 2, "tower": 3, "balloon": 4, "car": 4, "cloud": 4,
+    "horse": 4, "house": 4, "tent": 4, "boat": 5,
+}  # fmt: skip
 COUNTS = np.array([0.56, 0.17, 0.12, 0.06, 0.05, 0.04])  # share of the counts 1 to 6
 GROUPS = np.array([0.24, 0.34, 0.28, 0.14])  # share of 1 to 4 groups
 MAX_THINGS = 9
+HEAVENLY = ("sun", "moon", "star", "cloud")  # stand clear of hills and roofs
+PAIRS = {"indoors": 0.34, "sea": 0.1}  # share of scenes built around a container or table in use
+PAIRS_ELSEWHERE = 0.03
 
 Group = tuple[str, str | None, int]
 """Kind, color, count."""
@@ -104,16 +112,18 @@ def _groups(scene: Scene, rng: np.random.Generator) -> list[Group]:
     rare = rng.random() < 0.12
     kinds = [kind for kind in world().objects if allowed(scene, kind, rare=rare)]
     weights = np.array([_weight(scene, kind) for kind in kinds])
-    groups: list[Group] = []
-    total = 0
-    for _ in range(1 + int(rng.choice(len(GROUPS), p=GROUPS))):
+    groups = _pair(scene, rng)
+    total = len(groups)
+    for _ in range(1 + int(rng.choice(len(GROUPS), p=GROUPS)) - total):
         if groups and rng.random() < 0.12 and world().objects[groups[-1][0]].coloured:
             kind = groups[-1][0]  # the same kind again, in another color
         else:
             kind = str(rng.choice(kinds, p=weights / weights.sum()))
         if sum(g[0] == kind for g in groups) >= (2 if world().objects[kind].coloured else 1):
             continue
-        count = min(1 + int(rng.choice(len(COUNTS), p=COUNTS)), MOST.get(kind, 6), MAX_THINGS - total)
+        count = min(
+            1 + int(rng.choice(len(COUNTS), p=COUNTS)), MOST.get(kind, 6), MAX_THINGS - total
+        )
         if count < 1:
             break
         color = _color(kind, rng)
@@ -124,6 +134,19 @@ def _groups(scene: Scene, rng: np.random.Generator) -> list[Group]:
         groups.append((kind, color, count))
         total += count
     return groups
+
+
+def _pair(scene: Scene, rng: np.random.Generator) -> list[Group]:
+    """A container with what is in it or a table with what is on it; more often, nothing."""
+    if rng.random() >= PAIRS.get(scene.setting, PAIRS_ELSEWHERE):
+        return []
+    on_top = tuple(kind for kind in world().objects if "top" in things.PLACE[kind])
+    guests = {**things.HOLDS, "table": on_top}
+    holders = [kind for kind in guests if allowed(scene, kind) and _weight(scene, kind) >= 1.0]
+    weights = np.array([_weight(scene, kind) * (1 + (kind == "table")) for kind in holders])
+    holder = str(rng.choice(holders, p=weights / weights.sum()))
+    guest = str(rng.choice(guests[holder]))
+    return [(holder, _color(holder, rng), 1), (guest, _color(guest, rng), 1)]
 
 
 def _weight(scene: Scene, kind: str) -> float:
@@ -149,21 +172,25 @@ def _place(
     placed: list[Thing] = []
     for kind, color, count in groups:
         surface = _surface(scene, kind, rng)
-        top = _table_top(placed) if "top" in things.PLACE[kind] and rng.random() < 0.5 else None
+        top = _table_top(placed) if "top" in things.PLACE[kind] and rng.random() < 0.8 else None
         if top is not None and count > 2:
             top = None
         focus = (0.5, 1.0) if count > 2 or rng.random() < 0.3 else (rng.uniform(0.12, 0.88), 0.26)
         level = rng.uniform(0.0, 1.0)
         flip = rng.random() < 0.5
         for _ in range(count):
-            holder = _holder(placed, kind) if count == 1 and rng.random() < 0.6 else None
-            for _ in range(TRIES):
+            holder = _holder(placed, kind) if count == 1 and rng.random() < 0.9 else None
+            for attempt in range(TRIES):
                 if holder is not None:
                     box = _box_inside(placed[holder], kind)
                 elif top is not None:
                     box = _box_on(placed[top], kind, rng, scale, scene.horizon)
                 elif surface == "sky":
-                    box = _box_in_sky(scene, kind, focus, rng, scale)
+                    # The last tries also take the sky in front of peaks and roofs.
+                    clear = kind in HEAVENLY and attempt < TRIES // 2
+                    box = _box_in_sky(scene, kind, focus, rng, scale, clear=clear)
+                elif surface is None:
+                    return None
                 else:
                     box = _box_on_surface(scene, kind, surface, focus, level, rng, scale)
                 if box is not None and _fits(box, placed, ignore=(holder, top), scene=scene):
@@ -179,11 +206,12 @@ def _place(
     return placed
 
 
-def _surface(scene: Scene, kind: str, rng: np.random.Generator) -> str:
+def _surface(scene: Scene, kind: str, rng: np.random.Generator) -> str | None:
+    """Where ``kind`` stands by itself; None if only something that holds it can be here."""
     options = sorted(things.PLACE[kind] & _surfaces(scene))
     if kind == "bird" and "sky" in options:
         return "sky" if rng.random() < 0.75 else options[0]
-    return options[0]
+    return options[0] if options else None
 
 
 def _person(scene: Scene, foot: float) -> float:
@@ -203,7 +231,7 @@ def _box_on_surface(
 ) -> Box | None:  # fmt: skip
     bands = {"ground": backdrop.GROUND, "water": backdrop.WATER, "floor": backdrop.GROUND}
     low, high = bands[surface][scene.setting]
-    depth = low + (high - low) * np.clip(level + rng.uniform(-0.22, 0.22), 0.0, 1.0)
+    depth = low + (high - low) * min(max(level + rng.uniform(-0.22, 0.22), 0.0), 1.0)
     foot = scene.horizon + (1.0 - scene.horizon) * depth
     tall = things.HEIGHT[kind] * _person(scene, foot) * scale
     width, height = _sized(kind, tall, foot - 0.04)
@@ -211,10 +239,12 @@ def _box_on_surface(
 
 
 def _box_in_sky(
-    scene: Scene, kind: str, focus: tuple[float, float], rng: np.random.Generator, scale: float
-) -> Box | None:
+    scene: Scene, kind: str, focus: tuple[float, float], rng: np.random.Generator, scale: float,
+    *, clear: bool,
+) -> Box | None:  # fmt: skip
+    """A place in the sky; ``clear`` keeps it above all that the backdrop raises there."""
     width, height = _sized(kind, SKY_HEIGHT[kind] * scale * rng.uniform(0.9, 1.15), 0.9)
-    bottom = scene.horizon - 0.05
+    bottom = scene.horizon - (backdrop.SKYLINE[scene.setting] if clear else 0.05)
     if bottom - height < 0.04:
         return None
     return _standing(rng.uniform(0.04 + height, bottom), width, height, focus, rng)
@@ -226,7 +256,7 @@ def _standing(
     half = width / 2
     if half > 0.47:
         return None
-    x = np.clip(focus[0] + rng.uniform(-0.5, 0.5) * focus[1], half + 0.03, 0.97 - half)
+    x = min(max(focus[0] + rng.uniform(-0.5, 0.5) * focus[1], half + 0.03), 0.97 - half)
     return float(x - half), float(foot - height), float(x + half), float(foot)
 
 
@@ -255,7 +285,7 @@ def _holder(placed: list[Thing], kind: str) -> int | None:
     return None
 
 
-def _box_inside(holder: Thing, kind: str) -> Box:
+def _box_inside(holder: Thing, kind: str) -> Box | None:
     """The box of a thing that stands in the holder's opening, as large as it may be there."""
     x0, y0, x1, y1 = things.opening(holder.kind)
     if holder.flip:
@@ -264,6 +294,8 @@ def _box_inside(holder: Thing, kind: str) -> Box:
     wide, high = holder.box[2] - left, holder.box[3] - top
     room = (x1 - x0) * wide
     height = min((y1 - y0) * high, room / things.ASPECT[kind])
+    if height < SMALLEST:
+        return None
     width, middle, foot = height * things.ASPECT[kind], left + (x0 + x1) / 2 * wide, top + y1 * high
     return middle - width / 2, foot - height, middle + width / 2, foot
 

@@ -72,8 +72,7 @@ def noise(size: int, low: float, high: float, stretch: float = 1.0) -> Field:
     rng = np.random.default_rng(round(1e6 * low + 1e4 * high))
     spectrum = np.fft.rfft2(rng.standard_normal((side, side)))
     field: Field = np.fft.irfft2(spectrum * np.exp(-(octaves**2)) / frequency, (side, side))
-    field = (field / field.std()).astype(np.float32)
-    return field
+    return (field / field.std()).astype(np.float32)
 
 
 @lru_cache(maxsize=8)

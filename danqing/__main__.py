@@ -1,0 +1,5 @@
+"""``python -m danqing`` is ``danqing``."""
+
+from .cli import main
+
+main()

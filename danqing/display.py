@@ -1,0 +1,277 @@
+"""What a person sees of a turn: the live area while it runs, and what is left on the screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import terminal
+from .agent import events
+from .interrupt import Interruption
+from .tools.errors import Cancelled
+from .words import MARKS, STYLES, rows, say
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from .agent.brief import Brief, Language
+    from .agent.studio import TurnDocument
+    from .agent.verdict import Finding
+
+HIDDEN_PHASES = {"planning", "repairing"}
+"""They take no time; a repair shows in the name of the drawing that follows."""
+SHOW_CURSOR = b"\x1b[?25h\r\n"
+
+
+def output() -> Console:
+    """The console of standard output, as it is now."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def watching(
+    interruption: Interruption, *, quiet: bool, language: Language = "en"
+) -> Iterator[events.Listener]:
+    """A listener that shows a turn on standard error, and ends it when the user asked for that.
+
+    A live area on a terminal; else a plain line for each phase; nothing when ``quiet``.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if quiet:
+        yield attentive(events.nobody, interruption.asked)
+    elif not console.is_terminal or console.is_dumb_terminal:
+        yield attentive(_plain_phases(language), interruption.asked)
+    else:
+        from rich.live import Live
+
+        area = LiveArea(language, interruption.asked)
+        interruption.before_leaving = lambda: _put_cursor_back(sys.stderr.fileno())
+        with Live(area, console=console, transient=True, refresh_per_second=8):
+            yield attentive(area, interruption.asked)
+
+
+def attentive(listener: events.Listener, asked: threading.Event) -> events.Listener:
+    """``listener``, with an end to the turn at its next phase once the user asked for it."""
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.Phase) and asked.is_set():
+            raise Cancelled("Stopped as you asked.", kept="Everything finished so far is kept.")
+        listener(event)
+
+    return listen
+
+
+def _put_cursor_back(descriptor: int) -> None:
+    os.write(descriptor, SHOW_CURSOR)
+
+
+def _plain_phases(language: Language) -> events.Listener:
+    repairs = 0
+
+    def listen(event: events.Event) -> None:
+        nonlocal repairs, language
+        match event:
+            case events.Understood(brief):
+                language = brief.language
+            case events.Phase("repairing"):
+                repairs += 1
+            case events.Phase(name) if name not in HIDDEN_PHASES:
+                word = "repairing" if name == "drawing" and repairs else name
+                print(f"{say(word, language, n=repairs)} …", file=sys.stderr, flush=True)
+
+    return listen
+
+
+@dataclass
+class Line:
+    """One phase of the live area."""
+
+    title: str
+    note: str = ""
+    begun: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    progress: tuple[int, int, float] | None = None
+    """Parts done, parts in all, and the seconds left."""
+
+    def end(self) -> None:
+        self.ended = self.ended or time.monotonic()
+        self.progress = None
+
+
+class LiveArea:
+    """The phases of a turn, one a line, the last one moving; a listener that rich can render."""
+
+    def __init__(self, language: Language, asked: threading.Event) -> None:
+        from rich.spinner import Spinner
+
+        self._language, self._asked = language, asked
+        self._lines: list[Line] = []
+        self._repairs = 0
+        self._best: str = ""
+        self._first_progress = 0.0
+        self._spinner = Spinner("dots", style="cyan")
+
+    def __call__(self, event: events.Event) -> None:
+        match event:
+            case events.Phase("repairing"):
+                self._repairs += 1
+            case events.Phase(name) if name not in HIDDEN_PHASES:
+                self._begin(name)
+            case events.Understood(brief):
+                self._language = brief.language
+                self._lines[-1].title = say("understanding", self._language)
+                self._lines[-1].note = " · ".join(_claims(brief))
+            case events.Working(progress):
+                if not self._lines:  # a replay has no phases
+                    self._begin("drawing")
+                line = self._lines[-1]
+                if progress.done == 0:
+                    self._first_progress = progress.seconds
+                line.note = ""
+                each = (progress.seconds - self._first_progress) / max(1, progress.done)
+                left = each * (progress.total - progress.done)
+                line.progress = (progress.done, progress.total, left)
+            case events.Judged(handle, verdict, best):
+                if best:
+                    met, total = len(verdict.with_status("met")), len(verdict.findings)
+                    self._best = say("best", self._language, handle=handle, met=met, total=total)
+                self._lines[-1].note = self._best
+
+    def _begin(self, name: str) -> None:
+        if self._lines:
+            self._lines[-1].end()
+        word = "repairing" if name == "drawing" and self._repairs else name
+        line = Line(say(word, self._language, n=self._repairs))
+        if name == "drawing" and not self._first_progress:
+            line.note = say("loading", self._language)
+        self._lines.append(line)
+
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(width=1)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for line in self._lines:
+            if line.ended is not None:
+                seconds = f"{line.ended - line.begun:.1f} s"
+                note = Text(f"{line.note}  " if line.note else "", "bright_black")
+                table.add_row(Text("✓", "green"), line.title, note.append(seconds, "bright_black"))
+            else:
+                table.add_row(self._spinner, Text(line.title, "bold"), self._activity(line))
+        if self._asked.is_set():
+            return Group(table, Text(f"  {say('stopping', self._language)}", "yellow"))
+        return table
+
+    def _activity(self, line: Line) -> RenderableType:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        if line.progress is None:
+            return Text(line.note, "bright_black")
+        done, total, left = line.progress
+        row = Table.grid(padding=(0, 1))
+        told = f"{done}/{total}"
+        if 0 < done < total:
+            told += "  " + say("left", self._language, n=max(1, round(left)))
+        bar = ProgressBar(total, done, width=24, complete_style="cyan", finished_style="cyan")
+        row.add_row(bar, Text(told, "bright_black"))
+        return row
+
+
+def _claims(brief: Brief) -> list[str]:
+    """What was understood, in the request's own words where they are Chinese, none of it twice."""
+    from .agent.reply import describe
+
+    own = brief.language == "zh"
+    words = [claim.source if own and claim.source else describe(claim) for claim in brief.claims]
+    return list(dict.fromkeys(words))
+
+
+def show_turn(turn: TurnDocument, *, quiet: bool) -> None:
+    """Print a finished turn: picture, path, claims, reply."""
+    console = output()
+    if quiet:
+        print(turn.picture.path if turn.picture else turn.reply)
+        return
+    if turn.picture is not None:
+        if console.is_terminal:
+            how = terminal.protocol(os.environ, is_terminal=True)
+            show_file(console, turn.picture.path, how)
+        print(turn.picture.path)
+    if turn.brief is not None and turn.verdict:
+        show_claims(console, turn.brief, turn.verdict)
+    say_words(console, turn.reply)
+
+
+def show_file(console: Console, path: str, how: terminal.Protocol) -> None:
+    """Show the picture in a file; one that has gone since is no reason to fail."""
+    from PIL import Image
+
+    if how == "none":
+        return
+    try:
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+            terminal.show(image, console, how)
+    except OSError:
+        return
+
+
+def show_claims(console: Console, brief: Brief, verdict: dict[str, Finding]) -> None:
+    """The claims with their marks and the evidence: a table, or one plain line each."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    told = rows(brief, verdict)
+    if not console.is_terminal:
+        for status, claim, evidence in told:
+            print(f"{MARKS[status]} {claim}: {evidence}")
+        return
+    table = Table(box=box.SIMPLE_HEAD, header_style="bright_black", pad_edge=False, expand=False)
+    table.add_column("", width=1)
+    table.add_column(say("claim", brief.language), ratio=None, overflow="fold")
+    table.add_column(say("evidence", brief.language), style="bright_black", overflow="fold")
+    for status, claim, evidence in told:
+        table.add_row(Text(MARKS[status], STYLES[status]), Text(claim), Text(evidence))
+    console.print(table)
+
+
+def say_words(console: Console, words: str) -> None:
+    """A reply: wrapped on a terminal, as it is elsewhere."""
+    if console.is_terminal:
+        console.print(words)
+    else:
+        print(words)
+
+
+def columns(rows: list[tuple[str, ...]], styles: tuple[str | None, ...]) -> None:
+    """Print rows in columns on a terminal, and with tabs between the cells elsewhere."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = output()
+    if not console.is_terminal:
+        for row in rows:
+            print("\t".join(row))
+        return
+    table = Table.grid(padding=(0, 2))
+    for style in styles:
+        table.add_column(style=style or "", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)

@@ -1,0 +1,171 @@
+"""What every command shares: the home, the signals, and how errors leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .interrupt import EXIT_CODE, Interruption
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .agent.brief import Brief
+    from .agent.ledger import Ledger
+    from .agent.studio import Studio, TurnDocument
+    from .tools.errors import DanqingError
+
+
+@dataclass
+class Door:
+    """The options before the command's name, and the signals of the process."""
+
+    interruption: Interruption = field(default_factory=Interruption)
+    home: str | None = None
+
+    @contextmanager
+    def studio(self, models: str) -> Iterator[Studio]:
+        """A studio that ends its running step, and its turn with it, on the first Ctrl-C."""
+        from .agent.home import Home
+        from .agent.studio import Studio
+
+        with Studio(Home.open(self.home), models=models) as studio:
+            studio.cancel = self.interruption.asked
+            yield studio
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger alone, for commands that run nothing."""
+        from .agent.home import Home
+        from .agent.ledger import Ledger
+
+        with Ledger(Home.open(self.home)) as ledger:
+            yield ledger
+
+    def command(self, name: str) -> str:
+        """How to type the command ``name`` for this same home."""
+        return f"danqing --home {self.home} {name}" if self.home else f"danqing {name}"
+
+
+class Group(click.Group):
+    """The commands, each of which ends with an exit code and one message instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a closed pipe shows here and not at the interpreter's end
+            return result
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("Stopped as you asked.", err=True)
+            ctx.exit(EXIT_CODE)
+        except Exception as error:
+            from .tools.errors import DanqingError
+
+            if not isinstance(error, DanqingError):
+                raise
+            complain(error)
+            ctx.exit(exit_code(error))
+
+
+def exit_code(error: DanqingError) -> int:
+    """The process's exit code for an error."""
+    return int(getattr(error, "exit_code", 1))
+
+
+def parts(error: DanqingError) -> dict[str, str]:
+    """What happened, what is kept and what to do next; those of them that the error says."""
+    said = {"error": str(error.args[0])}
+    said |= {name: getattr(error, name, "") for name in ("kept", "hint")}
+    return {name: text for name, text in said.items() if text}
+
+
+def complain(error: DanqingError) -> None:
+    """Tell the user on standard error, one line for each thing to know."""
+    first, *rest = parts(error).values()
+    mark = "danqing:"
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        mark = click.style(mark, fg="red")
+    click.echo(f"{mark} {first}", err=True)
+    for line in rest:
+        click.echo(f"  {line}", err=True)
+
+
+@contextmanager
+def user_named() -> Iterator[None]:
+    """A `ToolError` about a handle that the user typed is bad usage, not a failure."""
+    from .tools.errors import BadInput, ToolError
+
+    try:
+        yield
+    except ToolError as error:
+        message = str(error)
+        raise BadInput(message[:1].upper() + message[1:] + ".") from None
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One document on one line, in UTF-8 whatever the terminal's encoding."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    click.echo(text.encode("utf-8", "replace"))
+    sys.stdout.flush()
+
+
+def brief_document(brief: Brief) -> dict[str, Any]:
+    """A Brief as it is published: its claims say only what they hold."""
+    claims = [_without_nulls(claim) for claim in brief.claims]
+    return brief.model_dump(mode="json") | {"claims": claims}
+
+
+def turn_document(turn: TurnDocument) -> dict[str, Any]:
+    """A Turn as it is published."""
+    brief = turn.brief and brief_document(turn.brief)
+    return turn.model_dump(mode="json") | {"brief": brief}
+
+
+def error_document(request: str, error: DanqingError) -> dict[str, Any]:
+    """An error in the place of the document that was asked for."""
+    return {"version": 1, "request": request, **parts(error), "exit_code": exit_code(error)}
+
+
+def _without_nulls(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_none=True)
+
+
+def each_line(door: Door, path: str, answer: Callable[[str], tuple[dict[str, Any], int]]) -> int:
+    """Print one document for each line of the file at ``path`` ("-": standard input).
+
+    An error on a line becomes its document, and the next line is taken. Returns 1 when a line
+    failed, else 3 when one left claims unmet, else 0; a user's stop ends the lines with 130.
+    """
+    from .tools.errors import BadInput, Cancelled, DanqingError
+
+    codes = {0}
+    try:
+        stream = click.open_file(path, "r", encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise BadInput(f"{path!r} cannot be read: {error.strerror}.") from None
+    with stream as lines:
+        while True:
+            with door.interruption.raising():
+                line = lines.readline()
+            if not line:
+                break
+            request = line.rstrip("\r\n")
+            try:
+                document, code = answer(request)
+            except DanqingError as error:
+                document, code = error_document(request, error), 1
+                if isinstance(error, Cancelled):
+                    print_json(document)
+                    raise
+            print_json(document)
+            codes.add(code)
+    return 1 if 1 in codes else max(codes)

@@ -1,0 +1,65 @@
+"""Ctrl-C and SIGTERM: the first one asks the work to end, the second leaves at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+EXIT_CODE = 130
+
+
+def _nothing() -> None:
+    """What is done before leaving when nothing needs to be."""
+
+
+class Interruption:
+    """Whether the user asked the process to end.
+
+    While `flagging`, the first signal only sets ``asked``, and the work ends at its next safe
+    point; otherwise it raises `KeyboardInterrupt`. The second signal ends the process where it
+    stands: the ledger loses nothing by that, and the worker notices.
+    """
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.before_leaving: Callable[[], None] = _nothing
+        self._flagging = False
+
+    def install(self) -> None:
+        """Handle SIGINT and SIGTERM from now on; only the main thread can."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    @contextlib.contextmanager
+    def flagging(self) -> Iterator[threading.Event]:
+        """The event that a signal sets inside, instead of breaking off whatever runs."""
+        with self._mode(flagging=True):
+            yield self.asked
+
+    @contextlib.contextmanager
+    def raising(self) -> Iterator[None]:
+        """For waits that nothing else would end, such as for a line of input."""
+        with self._mode(flagging=False):
+            if self.asked.is_set():
+                raise KeyboardInterrupt
+            yield
+
+    @contextlib.contextmanager
+    def _mode(self, *, flagging: bool) -> Iterator[None]:
+        before, self._flagging = self._flagging, flagging
+        try:
+            yield
+        finally:
+            self._flagging = before
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.asked.is_set():
+            self.before_leaving()
+            os._exit(EXIT_CODE)
+        self.asked.set()
+        if not self._flagging:
+            raise KeyboardInterrupt

@@ -1,0 +1,198 @@
+"""The commands that look things up: what was drawn, which tools and models there are."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .door import Door, print_json, user_named
+
+if TYPE_CHECKING:
+    from .agent.ledger import Ledger
+    from .agent.records import Picture, TurnRecord
+
+SHORTEST = 48
+"""Characters of a request that a line of the history shows."""
+
+
+@click.command()
+@click.option("-n", "--number", type=click.IntRange(1, 10_000), default=20, show_default=True,
+              help="How many turns to list.")  # fmt: skip
+@click.pass_obj
+def history(door: Door, number: int) -> None:
+    """List the latest requests and what became of them, newest first."""
+    from .display import columns
+
+    with door.ledger() as ledger:
+        turns = ledger.turns(number)
+        cut_short = {turn.id for turn in ledger.unfinished()}
+    if not turns:
+        click.echo('Nothing has been drawn yet. Begin with: danqing draw "a red house in autumn"')
+        return
+    columns(
+        [
+            (
+                f"{turn.id}", _local(turn.created), _state(turn, cut_short),
+                (turn.outcome or {}).get("picture") or "", _shortened(turn.request),
+            )
+            for turn in turns
+        ],
+        ("bright_black", "bright_black", None, "cyan", None),
+    )  # fmt: skip
+
+
+def _state(turn: TurnRecord, cut_short: set[int]) -> str:
+    if turn.outcome is None:
+        return "cut short" if turn.id in cut_short else "running"
+    if turn.outcome.get("picture") is None:
+        return "answered" if turn.outcome.get("satisfied") else "no picture"
+    findings = (turn.outcome.get("verdict") or {}).get("findings", {})
+    met = sum(finding["status"] == "met" for finding in findings.values())
+    return f"{'✓' if met == len(findings) else '✗'} {met}/{len(findings)}"
+
+
+def _shortened(request: str) -> str:
+    line = " ".join(request.split())
+    return line if len(line) <= SHORTEST else line[: SHORTEST - 1] + "…"
+
+
+def _local(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@click.command()
+@click.argument("handle")
+@click.pass_obj
+def show(door: Door, handle: str) -> None:
+    """Show the picture HANDLE (img-3) with its request, its claims and how it was made."""
+    from . import terminal
+    from .display import columns, output, show_claims, show_file
+
+    with door.ledger() as ledger:
+        with user_named():
+            picture = ledger.picture(handle)
+        turn = ledger.turn(picture.turn)
+        path = _path(ledger, picture, turn)
+        console = output()
+        if console.is_terminal:
+            how = terminal.protocol(os.environ, is_terminal=True)
+            show_file(console, str(path), how)
+        click.echo(path)
+        click.echo(turn.request)
+        _show_verdict(turn, handle, show_claims)
+        columns(_lineage(ledger, handle), ("cyan", None, "bright_black"))
+
+
+def _show_verdict(turn: TurnRecord, handle: str, show_claims: Any) -> None:
+    from .agent.brief import Brief
+    from .agent.verdict import Verdict
+    from .display import output
+
+    given = [row.verdict for row in turn.verdicts if row.handle == handle]
+    if turn.brief is not None and given:
+        verdict = Verdict.model_validate(given[-1])
+        show_claims(output(), Brief.model_validate(turn.brief), verdict.findings)
+
+
+def _path(ledger: Ledger, picture: Picture, turn: TurnRecord) -> Path:
+    """The file that the user was given, if it is still there; else the store's own."""
+    outcome = turn.outcome or {}
+    if outcome.get("picture") == picture.handle and outcome.get("path"):
+        given = Path(outcome["path"])
+        if given.is_file():
+            return given
+    return ledger.store.path(picture.digest)
+
+
+def _lineage(ledger: Ledger, handle: str) -> list[tuple[str, ...]]:
+    """(pictures, tool with the handles it took, arguments) of every step that led to a picture."""
+    from .agent import provenance
+
+    told: list[tuple[str, ...]] = []
+    for step in provenance.lineage(ledger, handle):
+        made = ", ".join(picture.handle for picture in step.pictures)
+        tool = step.tool + (f" of {', '.join(step.inputs)}" if step.inputs else "")
+        said = {k: v for k, v in step.args.items() if v not in (None, "", [], {})}
+        told.append((made, tool, ", ".join(f"{k}={v}" for k, v in said.items())))
+    return told
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def tools(as_json: bool) -> None:
+    """List the tools, and whether each can run now."""
+    from .display import columns
+    from .tools.engine import Engine
+
+    engine = Engine()
+    ready = engine.available()
+    if as_json:
+        listed = [
+            {"name": name, "summary": spec.summary, "model": spec.role, "ready": name in ready,
+             "arguments": spec.schema()}
+            for name, spec in engine.tools.items()
+        ]  # fmt: skip
+        print_json({"version": 1, "models": engine.profile.name, "tools": listed})
+        return
+    columns(
+        [
+            (
+                "✓" if name in ready else "✗", name,
+                spec.summary + ("" if name in ready else f" (its {spec.role} model is missing)"),
+            )
+            for name, spec in engine.tools.items()
+        ],
+        (None, "cyan", None),
+    )  # fmt: skip
+
+
+@click.command()
+def models() -> None:
+    """List the models: what each is for, its licence, its size and where it is."""
+    from .display import columns
+    from .tools import catalogue
+
+    for name, profile in catalogue.profiles().items():
+        default = (
+            " (used unless --models names another)" if name == catalogue.DEFAULT_PROFILE else ""
+        )
+        click.echo(f"{name}{default}: {profile.summary}")
+        here = catalogue.available(profile)
+        columns(
+            [
+                (
+                    "✓" if role in here else "✗", role, f"{entry.size_mb} MB", entry.license,
+                    "commercial use allowed" if entry.commercial else "not for commercial use",
+                    str(entry.folder) if role in here else f"missing: {entry.folder}",
+                )
+                for role, entry in profile.models.items()
+            ],
+            (None, "cyan", None, None, None, "bright_black"),
+        )  # fmt: skip
+    click.echo(
+        "These are all the models that this version can use: larger ones cannot be connected yet.\n"
+        "Nothing is ever downloaded."
+    )
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for SHELL.
+
+    \b
+    bash: eval "$(danqing completion bash)"     in ~/.bashrc
+    zsh:  eval "$(danqing completion zsh)"      in ~/.zshrc
+    fish: danqing completion fish > ~/.config/fish/completions/danqing.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from .commands import danqing
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(danqing, {}, "danqing", "_DANQING_COMPLETE").source())

@@ -1,0 +1,88 @@
+"""The edge of the model world: an engine whose pictures are computed and whose captions are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from danqing.tools.catalogue import Entry, Profile
+from danqing.tools.engine import Engine, Result
+from danqing.tools.errors import Stopped
+from danqing.tools.registry import Role
+
+SCENE = "flat illustration. meadow, summer, day, clear."
+LOADERS: dict[Role, Any] = {
+    "text-to-image": "diffusers", "captioner": "image-text-to-text", "upscaler": "image-to-image",
+}  # fmt: skip
+
+
+class Killed(BaseException):
+    """The process ends here; nothing in the code under test may catch it."""
+
+
+class ScriptedEngine(Engine):
+    """Draws one plain color a seed; ``caption_of`` says what a picture of that seed shows.
+
+    ``calls`` are those that ran. ``before`` is called with the tool's name before each of them and
+    may raise. Without ``roles``, no model is there.
+    """
+
+    def __init__(
+        self, folder: Path, caption_of: Callable[[int], str],
+        roles: tuple[Role, ...] = ("text-to-image", "captioner", "upscaler"),
+    ) -> None:  # fmt: skip
+        folder.mkdir(exist_ok=True)
+        common: dict[str, Any] = {"license": "CC0-1.0", "commercial": True, "size_mb": 1}
+        entries: dict[Role, Entry] = {
+            role: Entry(source=str(folder), loader=LOADERS[role], memory_mb=1, **common)
+            for role in roles
+        }
+        super().__init__(Profile(name="sketchbook", summary="scripted", models=entries))
+        self.caption_of = caption_of
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.timeouts: list[float | None] = []
+        self.before: Callable[[str], None] = lambda tool: None
+
+    def call(
+        self, tool: str, arguments: Mapping[str, Any],
+        images: Mapping[str, Image.Image] | None = None, **how: Any,
+    ) -> Result:  # fmt: skip
+        self.before(tool)
+        self.calls.append((tool, dict(arguments)))
+        self.timeouts.append(how.get("timeout"))
+        if tool == "text_to_image":
+            return _result([picture_of(seed) for seed in arguments["seeds"]])
+        if tool == "caption":
+            text = self.caption_of(seed_in((images or {})["image"]))
+            return _result([], {"text": text, "words": []})
+        if tool == "upscale":
+            image = (images or {})["image"]
+            size = (image.width * arguments["scale"], image.height * arguments["scale"])
+            red, green, _ = image.convert("RGB").resize(size).split()
+            return _result([Image.merge("RGB", (red, green, Image.new("L", size, 255)))])
+        return super().call(tool, arguments, images, **how)
+
+    def ran(self, tool: str) -> int:
+        """How often a tool ran."""
+        return sum(name == tool for name, _ in self.calls)
+
+    def start(self, roles: Any = ()) -> None:
+        raise Stopped("there is no worker here")
+
+
+def picture_of(seed: int) -> Image.Image:
+    """32x32 pixels of one color that tells the seed (below 65,536)."""
+    return Image.new("RGB", (32, 32), (seed % 256, seed // 256, 128))
+
+
+def seed_in(image: Image.Image) -> int:
+    """The seed that a picture tells, whatever its size."""
+    red, green, _ = image.convert("RGB").getpixel((image.width // 2, image.height // 2))  # type: ignore[misc]
+    return int(red) + 256 * int(green)
+
+
+def _result(images: list[Image.Image], value: dict[str, Any] | None = None) -> Result:
+    return Result(images, value, 0.01, 0.0, "scripted")
