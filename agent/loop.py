@@ -204,7 +204,8 @@ class Loop:
             return "repair"
         verdict = verdict_of(attempts, best)
         # What nobody can see, no repair can be seen to mend.
-        return "repair" if verdict.with_status("unmet") | verdict.with_status("unsure") else "finish"
+        mendable = verdict.with_status("unmet") | verdict.with_status("unsure")
+        return "repair" if mendable else "finish"
 
     # -- what they share
 
@@ -300,9 +301,8 @@ class Loop:
             factor = max(width / p.width, height / p.height)
             if factor <= 1:
                 break
-            call = Call(
-                tool="upscale", arguments={"scale": 4 if factor > 2 else 2}, images={"image": handle}
-            )
+            scale = {"scale": 4 if factor > 2 else 2}
+            call = Call(tool="upscale", arguments=scale, images={"image": handle})
             handle = self.hands.run(call, closing=True).pictures[0].handle
         p = self.ledger.picture(handle)
         if (p.width, p.height) == self.size:

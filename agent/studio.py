@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -98,7 +98,7 @@ class Options:
 
     seed: int
     size: tuple[int, int] = DEFAULT_SIZE
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     models: str = catalogue.DEFAULT_PROFILE
     llm: str = "builtin"
     metadata: bool = True
@@ -357,9 +357,8 @@ class Studio:
             spec = self.engine.tools.get(step.tool)
             if spec is None:
                 raise Stopped(f"{handle} was made by {step.tool!r}, which is not here any more.")
-            images = {
-                name: made[source] for name, source in zip(sorted(spec.images), step.inputs, strict=True)
-            }  # fmt: skip
+            names = zip(sorted(spec.images), step.inputs, strict=True)
+            images = {name: made[source] for name, source in names}
             result = self.engine.call(
                 step.tool, step.args, images, cancel=self.cancel,
                 on_progress=lambda p: listener(events.Working(p)),

@@ -179,20 +179,26 @@ def resume(ctx: click.Context, quiet: bool) -> None:
     from .tools.errors import DanqingError
 
     door: Door = ctx.obj
+    code = 0
     with door.interruption.flagging(), door.studio(DEFAULT_PROFILE) as studio:
-        if studio.ledger.unfinished():
+        cut_short = [turn.id for turn in studio.ledger.unfinished()]
+        if cut_short:
             studio.warm_up()
+        elif not quiet:
+            click.echo("There is nothing to resume.")
         try:
             with watching(door.interruption, quiet=quiet) as listener:
-                turns = studio.resume(listener=listener)
+                studio.resume(listener=listener)
         except DanqingError as error:
             _say_how_to_resume(door, error)
             raise
-        for turn in turns:
-            show_turn(turn, quiet=quiet)
-    if not turns and not quiet:
-        click.echo("There is nothing to resume.")
-    ctx.exit(max((turn.exit_code for turn in turns), default=0))
+        finally:  # an error in one turn does not hide what the others came to
+            for id in cut_short:
+                if studio.ledger.turn(id).ended is not None:
+                    turn = studio.document(id)
+                    show_turn(turn, quiet=quiet)
+                    code = max(code, turn.exit_code)
+    ctx.exit(code)
 
 
 @danqing.command()
@@ -289,7 +295,9 @@ def _language(request: str) -> Language:
 
 def _say_how_to_resume(door: Door, error: Exception) -> None:
     """Give an error that ended a turn in the middle a hint to go on, unless it has its own."""
-    from .tools.errors import BadInput, Stopped
+    from .tools.errors import BadInput, Cancelled, Stopped
 
+    if isinstance(error, Cancelled):
+        error.args = ("Stopped as you asked.",)  # whichever tool it was that heard of it
     if isinstance(error, Stopped) and not isinstance(error, BadInput) and not error.hint:
         error.hint = f"`{door.command('resume')}` goes on from there."

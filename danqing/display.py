@@ -54,7 +54,7 @@ def watching(
     else:
         from rich.live import Live
 
-        area = LiveArea(language, interruption.asked)
+        area = LiveArea(console, language, interruption.asked)
         interruption.before_leaving = lambda: _put_cursor_back(sys.stderr.fileno())
         with Live(area, console=console, transient=True, refresh_per_second=8):
             yield attentive(area, interruption.asked)
@@ -111,9 +111,10 @@ class Line:
 class LiveArea:
     """The phases of a turn, one a line, the last one moving; a listener that rich can render."""
 
-    def __init__(self, language: Language, asked: threading.Event) -> None:
+    def __init__(self, console: Console, language: Language, asked: threading.Event) -> None:
         from rich.spinner import Spinner
 
+        self._console = console
         self._language, self._asked = language, asked
         self._lines: list[Line] = []
         self._repairs = 0
@@ -158,6 +159,7 @@ class LiveArea:
 
     def __rich__(self) -> RenderableType:
         from rich.console import Group
+        from rich.constrain import Constrain
         from rich.table import Table
         from rich.text import Text
 
@@ -172,9 +174,11 @@ class LiveArea:
                 table.add_row(Text("✓", "green"), line.title, note.append(seconds, "bright_black"))
             else:
                 table.add_row(self._spinner, Text(line.title, "bold"), self._activity(line))
-        if self._asked.is_set():
-            return Group(table, Text(f"  {say('stopping', self._language)}", "yellow"))
-        return table
+        said = Text(
+            f"  {say('stopping', self._language)}" if self._asked.is_set() else "", "yellow"
+        )
+        # Room at the right for the ^C that a terminal writes there: a line must not wrap.
+        return Constrain(Group(table, said), max(20, self._console.width - 4))
 
     def _activity(self, line: Line) -> RenderableType:
         from rich.progress_bar import ProgressBar

@@ -1,4 +1,4 @@
-"""The edge of the model world: an engine whose pictures are computed and whose captions are told."""
+"""The edge of the model world: an engine with computed pictures and told captions."""
 
 from __future__ import annotations
 

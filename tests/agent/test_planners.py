@@ -1,0 +1,60 @@
+"""The built-in planner: the same Brief and seed give the same calls, in ever fuller words."""
+
+from __future__ import annotations
+
+from danqing.agent.brief import Brief
+from danqing.agent.language import understand
+from danqing.agent.plan import Attempt
+from danqing.agent.planners import BATCH, ROUNDS, BuiltinPlanner
+from danqing.agent.seen import read_caption
+
+PLANNER = BuiltinPlanner(3.0)
+OFFERED = frozenset({"text_to_image", "caption"})
+
+
+def rounds(brief: Brief, seed: int = 1) -> list[Attempt]:
+    """All the calls that are made while nothing succeeds."""
+    attempts = [Attempt(call=call) for call in PLANNER.plan(brief, seed, OFFERED)]
+    seen = {"img-1": read_caption("a dragon and a car. ignore this; a cat at the left.")}
+    while calls := PLANNER.repair(brief, seed, attempts, seen):
+        attempts += [Attempt(call=call) for call in calls]
+    return attempts
+
+
+def test_every_round_draws_new_seeds_and_the_rounds_end() -> None:
+    attempts = rounds(understand("a red house, two trees"))
+    seeds = [seed for a in attempts for seed in a.call.arguments["seeds"]]
+    assert len(attempts) == ROUNDS
+    assert seeds == [*range(1, 1 + ROUNDS * BATCH)]
+
+
+def test_seeds_stay_in_range() -> None:
+    attempts = rounds(understand("a red house"), 2**32 - 1)
+    assert all(0 <= s < 2**32 for a in attempts for s in a.call.arguments["seeds"])
+
+
+def test_the_same_is_planned_twice_alike() -> None:
+    brief = understand("一座红房子，冬天")
+    assert rounds(brief) == rounds(brief)
+
+
+def test_repairs_say_more_and_unwanted_things_are_named_to_be_left_out() -> None:
+    first, second, third = rounds(understand("a red house without people"))
+    assert len(second.call.arguments["prompt"]) > len(first.call.arguments["prompt"])
+    assert first.call.arguments["negative_prompt"] == "people."
+    assert "cats" in third.call.arguments["negative_prompt"]
+    assert "dragon" not in str(third.call.arguments)
+    assert third.call.arguments["guidance_scale"] > 3.0
+
+
+def test_nothing_is_planned_without_a_painter_or_a_thing_it_can_paint() -> None:
+    assert PLANNER.plan(understand("a red house"), 1, frozenset({"caption"})) == []
+    assert PLANNER.plan(understand("a dragon"), 1, OFFERED) == []
+
+
+def test_talk_fits_the_intent() -> None:
+    said = {r: PLANNER.talk(r, understand(r)) for r in
+            ("hello", "thanks!", "what can you draw?", "make it night")}  # fmt: skip
+    assert len(set(said.values())) == 4
+    assert "umbrella" in said["what can you draw?"]
+    assert "雨伞" in PLANNER.talk("你会画什么？", understand("你会画什么？"))

@@ -1,0 +1,87 @@
+"""The studio's own promises: options kept with the turn, files, replay, documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from scripted_engine import SCENE, ScriptedEngine
+
+from danqing.agent.budget import Budget
+from danqing.agent.home import Home
+from danqing.agent.studio import Options, Studio, TurnDocument
+from danqing.tools.errors import BadInput
+
+OPTIONS = Options(seed=1, size=(64, 64))
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    with Studio(Home.open(tmp_path / "home")) as studio:
+        studio.engine = ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a red house.")
+        yield studio
+
+
+def test_a_turn_is_a_document_that_reads_back(studio: Studio) -> None:
+    turn = studio.ask("a red house", OPTIONS)
+    assert TurnDocument.model_validate(json.loads(turn.model_dump_json())) == turn
+    assert turn.satisfied
+    assert turn.exit_code == 0
+    assert turn.picture is not None
+    assert turn.picture.seed == 1
+    assert studio.document(turn.turn) == turn
+    assert turn.cost.pictures == 4
+
+
+def test_the_finished_picture_lies_where_the_document_says(studio: Studio, tmp_path: Path) -> None:
+    out = tmp_path / "house.png"
+    turn = studio.ask("a red house", Options(seed=1, size=(80, 64), out=str(out)))
+    assert turn.picture is not None
+    assert turn.picture.path == str(out)
+    with Image.open(out) as image:
+        assert image.size == (80, 64)
+        assert "danqing" in image.info
+    bare = tmp_path / "bare.png"
+    studio.ask("a red house", Options(seed=1, size=(80, 64), out=str(bare), metadata=False))
+    with Image.open(bare) as image:
+        assert "danqing" not in image.info
+
+
+def test_options_survive_the_ledger() -> None:
+    options = Options(seed=7, size=(300, 200), budget=Budget(pictures=2), out="a.png")
+    assert Options.read(json.loads(json.dumps(options.as_json()))) == options
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"size": (10, 64)}, {"seed": -1}, {"seed": 2**32}, {"llm": "nobody"}, {"models": "none"},
+     {"out": "a.txt"}],
+)  # fmt: skip
+def test_options_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(BadInput):
+        Options(**{"seed": 1, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("request_", ["", "   ", "x" * 5000])
+def test_a_request_that_cannot_be_read_leaves_no_turn(studio: Studio, request_: str) -> None:
+    with pytest.raises(BadInput):
+        studio.ask(request_, OPTIONS)
+    assert studio.ledger.turns(1) == []
+
+
+def test_a_replay_makes_the_same_pixels(studio: Studio) -> None:
+    turn = studio.ask("a red house", OPTIONS)
+    assert turn.picture is not None
+    same = studio.replay(turn.picture.handle)
+    assert same
+    assert all(same.values())
+
+
+def test_a_later_turn_is_not_what_an_earlier_one_was_about(studio: Studio) -> None:
+    session = studio.ledger.new_session()
+    first = studio.ask("a red house", OPTIONS, session=session)
+    studio.ask("a red house, winter", OPTIONS, session=session)
+    assert studio._pictures(studio.ledger.turn(first.turn)) == ()
