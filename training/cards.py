@@ -81,10 +81,11 @@ CAPTIONER = Card(
     limits=(
         "It tells every picture in the words of its world, photographs too, and is wrong there.",
         "It confuses colors at night, natural with named colors, and animals in coarse pixels.",
-        "Counts above four, and things smaller than a tenth of the picture, are least certain.",
+        "It was trained briefly: scene and style are dependable, things are not. Many are missed,"
+        " counts and places more so; what it does not name may well be there.",
         "It shares its world with the painter, so both can be blind to the same thing.",
     ),
-    command="python -m training.captioner --minutes 32 --autoencoder build/autoencoder/finished",
+    command="python -m training.captioner --minutes 57 --autoencoder build/autoencoder/finished",
 )
 UPSCALER = Card(
     title="Danqing sketchbook: upscaler",
@@ -101,10 +102,11 @@ UPSCALER = Card(
     "large = model(**pixels).reconstruction  # RGB in [0, 1], four times wider and higher",
     limits=(
         "Made for flat illustration; on photographs it is hardly better than interpolation.",
-        "It sharpens edges and invents no detail: what has melted together stays so.",
+        "It was trained briefly and is only slightly better than bicubic interpolation; after the"
+        " autoencoder hardly at all. What has melted together stays so.",
         "Fine grain (paper, hatching) is smoothed: the small picture does not tell it.",
     ),
-    command="python -m training.upscaler --minutes 15 --autoencoder build/autoencoder/finished",
+    command="python -m training.upscaler --minutes 14 --autoencoder build/autoencoder/finished",
 )
 GRADER = Card(
     title="Danqing benchmarks: grader",
@@ -116,7 +118,7 @@ GRADER = Card(
     learned_from=_RENDERS + " Renders only, slightly blurred, noisy or brighter.",
     use="from benchmarks.judge import grade\n\ngrader = grade.load()",
     limits=("It counts things by kind and knows neither places nor relations.",),
-    command="python -m training.grader --minutes 12",
+    command="python -m training.grader --minutes 10",
 )
 CARDS = {"painter": PAINTER, "captioner": CAPTIONER, "upscaler": UPSCALER, "grader": GRADER}
 

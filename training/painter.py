@@ -283,6 +283,7 @@ def main() -> None:
             feature_extractor=None, requires_safety_checker=False,
         )  # fmt: skip
         out: Path = args.out or args.work / "finished"
+        vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
         pipeline.to(torch.float16).save_pretrained(out, max_shard_size="14MB")
         cards.write(
             out, cards.PAINTER, minutes=run.seconds / 60 + run.minutes,
