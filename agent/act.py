@@ -89,9 +89,7 @@ class Hands:
 
     def _key(self, tool: str, arguments: Json, pictures: dict[str, Picture]) -> str:
         spec = self._engine.tools[tool]
-        models = (
-            catalogue.models_fingerprint(self._engine.profile, spec.role) if spec.role else ""
-        )
+        models = catalogue.models_fingerprint(self._engine.profile, spec.role) if spec.role else ""
         inputs = [f"{name}={pictures[name].digest}" for name in sorted(pictures)]
         return step_key(tool, arguments, inputs, None, models)
 

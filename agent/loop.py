@@ -263,9 +263,7 @@ class Loop:
         except ToolError as error:
             return reply.unfinished(brief.language, f"{reply.FAILED}: {error}")
 
-    def _finished(
-        self, brief: Brief, best: str, draft: Verdict
-    ) -> tuple[str, Verdict, str | None]:
+    def _finished(self, brief: Brief, best: str, draft: Verdict) -> tuple[str, Verdict, str | None]:
         """The best picture at its size, the verdict on it, and why it is not at its size.
 
         Enlarging must not break what was met: where the model does, the picture is enlarged

@@ -99,7 +99,7 @@ def _describe_zh(claim: Claim) -> str:
         case "kept":
             return f"{which}保持原样"
         case "size":
-            return f"{ {'big': '大', 'small': '小'}.get(str(claim.value), value)}的{which}"
+            return f"{ {'big': '大', 'small': '小'}.get(str(claim.value), value) }的{which}"
         case "text":
             return f"写着“{claim.value}”"
         case _:

@@ -230,7 +230,13 @@ class Studio:
             on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
         )  # fmt: skip
         loop = Loop(
-            turn, self.ledger, planner, hands, options.seed, options.size, self._pictures(record),
+            turn,
+            self.ledger,
+            planner,
+            hands,
+            options.seed,
+            options.size,
+            self._pictures(record),
             listener,
         )
         outcome = self._outcome(turn, loop.run(), planner, options, spent)
@@ -344,9 +350,7 @@ class Studio:
             return seed_of(step, handle)
         return self.seed(picture.parents[0]) if picture.parents else picture.seed
 
-    def replay(
-        self, handle: str, *, listener: events.Listener = events.nobody
-    ) -> dict[str, bool]:
+    def replay(self, handle: str, *, listener: events.Listener = events.nobody) -> dict[str, bool]:
         """Run the steps that led to a picture once more, without asking the ledger for results.
 
         Returns for each picture on the way whether its pixels came out the same.
@@ -375,6 +379,3 @@ def _step(step: Step) -> StepDocument:
         outputs=[p.handle for p in step.pictures], seconds=step.cost.get("seconds", 0.0),
         outcome=step.outcome,
     )  # fmt: skip
-
-
-

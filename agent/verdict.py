@@ -229,7 +229,9 @@ def _relation(claim: Claim, seen: Seen) -> Answer:
         pairs = [(a, b) for a in subjects for b in objects if a is not b]
         results = [_PAIRS[value](a, b) for a, b in pairs]
     part: tuple[Part, ...] = {
-        "above": ("sky", "on"), "below": ("sky", "on"), "inside": ("inside",),
+        "above": ("sky", "on"),
+        "below": ("sky", "on"),
+        "inside": ("inside",),
     }.get(value, ("place",))  # type: ignore[assignment]
     groups = [*subjects, *objects, *(g for g in seconds if g not in objects)]
     return _told(_all(results), min(g.sure(*part) for g in groups), groups)

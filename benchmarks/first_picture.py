@@ -81,7 +81,10 @@ def help_time(_: int) -> float:
 
 def overhead_per_step() -> float:
     """Seconds a step that belong to the loop and not to any model."""
-    with tempfile.TemporaryDirectory() as folder, Studio(Home.open(Path(folder) / "home")) as studio:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Studio(Home.open(Path(folder) / "home")) as studio,
+    ):
         studio.engine = InstantEngine()
         studio.ask("two red houses", Options(seed=99))  # imports
         start = time.perf_counter()
@@ -101,7 +104,10 @@ def main() -> None:
         "help_seconds": median_of(args.runs, help_time),
         "cold_checked_picture_seconds": median_of(args.runs, cold),
     }
-    with tempfile.TemporaryDirectory() as folder, Studio(Home.open(Path(folder) / "home")) as studio:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Studio(Home.open(Path(folder) / "home")) as studio,
+    ):
         studio.warm_up()
         studio.ask(REQUESTS[0], Options(seed=7))
         rounds: list[int] = []

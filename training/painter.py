@@ -173,7 +173,9 @@ def encode(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def held_out_loss(denoiser: nn.Module, text: CLIPTextModel, samples: Samples, n: int = 256) -> float:
+def held_out_loss(
+    denoiser: nn.Module, text: CLIPTextModel, samples: Samples, n: int = 256
+) -> float:
     """Mean squared error of the velocity on ``n`` held-out samples, always the same noise."""
     device = str(next(denoiser.parameters()).device)
     rng, noising = np.random.default_rng(0), DDPMScheduler(**SCHEDULE)
@@ -266,7 +268,9 @@ def main() -> None:
     held_out = data.Dataset.open(args.data / "held-out")
     scores = {
         "n": 256,
-        "velocity loss": held_out_loss(denoiser, text, prepare(vae, tokenizer, held_out, args.device)),
+        "velocity loss": held_out_loss(
+            denoiser, text, prepare(vae, tokenizer, held_out, args.device)
+        ),
         "autoencoder": autoencoder_scores(vae, held_out.pictures[:500], args.device),
     }
     print(scores)

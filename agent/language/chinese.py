@@ -44,12 +44,9 @@ class Chinese(Attaching):
         elif "negation" in unit:
             self.negate(i)
         elif (
-            unit.low in _STYLE
-            and self.named_style(unit, i)
-            or unit.has("number", "several", "group", "stress")
-            and self.quantity(unit, i)
-            or "measure" in unit
-            and self.at(i - 1).has("number", "several", "group")
+            (unit.low in _STYLE and self.named_style(unit, i))
+            or (unit.has("number", "several", "group", "stress") and self.quantity(unit, i))
+            or ("measure" in unit and self.at(i - 1).has("number", "several", "group"))
         ):
             pass
         elif "color" in unit and not self.tones(unit, i):

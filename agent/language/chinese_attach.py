@@ -136,7 +136,7 @@ class Attaching(Standing):
             self.grounds = [*self.grounds, thing] if self.joined else [thing]
             self.joined = False
             return
-        if self.outer or self.subject and self.verbed and not self.joined:
+        if self.outer or (self.subject and self.verbed and not self.joined):
             self.object = thing
         else:
             self.appear(thing)

@@ -96,7 +96,7 @@ def _cost(word: str, known: dict[str, Tags], found: set[str], guessed: set[str])
         return 2.2
     if word in found and not _falls_apart(word):
         locative = len(word) > 2 and "localizer" in known.get(word[-1], {}) and word[:-1] in found
-        if locative or len(word) > 4 and _kind(word)[0] in "il":
+        if locative or (len(word) > 4 and _kind(word)[0] in "il"):
             return 1e6
         return 1.35 if len(word) < 4 else 2.0 if _kind(word)[0] in "ilz" else 2.6
     if word in guessed and not _falls_apart(word) and not any(c in known for c in word):
@@ -179,7 +179,7 @@ def _guess(word: str) -> Iterator[tuple[str, object]]:
         yield "modifier", english_of(word, "modifier")
     elif kind in {"v", "vi", "vd"}:
         yield "verb", english_of(word, "verb")
-    elif kind[0] in "nsgjxv" and len(word) > 1 or kind[0] == "n":
+    elif (kind[0] in "nsgjxv" and len(word) > 1) or kind[0] == "n":
         yield "noun", english_of(word, "noun")
     else:
         yield "particle", True

@@ -94,7 +94,7 @@ class English(Attaching):
             self.verb(unit)
         elif "conjunction" in unit:
             self.joined = True
-        elif unit.has("number", "frame") and self.starts_noun(i) or self.starts_noun(i):
+        elif (unit.has("number", "frame") and self.starts_noun(i)) or self.starts_noun(i):
             return self.noun_phrase(i)
         elif "remark" in unit:
             self.reading.remarks.append(self.words(unit.start, unit.end))
@@ -236,11 +236,11 @@ class English(Attaching):
     def who_acts(self, unit: Unit) -> list[Thing]:
         """The subject of a verb here: not a hat or a newspaper if somebody has or reads it."""
         last = self.companion or self.group or ([self.front.b] if self.front else [])
-        if self.verbed and (self.joined or not alive(last) and alive(self.actor)):
+        if self.verbed and (self.joined or (not alive(last) and alive(self.actor))):
             return self.actor
         finite = not participle(unit)
         if self.companion and (
-            finite or not alive(self.companion) and alive(self.group) or self.worn
+            finite or (not alive(self.companion) and alive(self.group)) or self.worn
         ):
             return list(self.group)
         if last == self.group and all(alive([thing]) for thing in self.listed):
@@ -264,4 +264,4 @@ class English(Attaching):
             return unit.has("frame") and unit.has("noun", "style") and self.at(i + 1).low != "of"
         if participle(unit) and nounish(self.at(i + 1)):
             return True
-        return nounish(unit) and "possess" not in unit or unit.has("noun", "modifier")
+        return (nounish(unit) and "possess" not in unit) or unit.has("noun", "modifier")

@@ -305,7 +305,7 @@ class Attaching:
     def no_link(self, word: str, thing: Thing) -> bool:
         """Worn and grown things, and the sky, take no relation: "in a coat", "on its head"."""
         path = lexicon().path.get(thing.noun.split()[-1], "")
-        return path in _NO_LINK or thing.noun in {"sky", "ground", "grass"} and word != "above"
+        return path in _NO_LINK or (thing.noun in {"sky", "ground", "grass"} and word != "above")
 
 
 def alive(things: list[Thing]) -> bool:

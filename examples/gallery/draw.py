@@ -2,7 +2,8 @@
 
     python examples/gallery/draw.py [--seed 1]
 
-Writes ``gallery.jpg`` and ``README.md`` beside this file. The k-th request has the seed ``seed`` + k.
+Writes ``gallery.jpg`` and ``README.md`` beside this file. The k-th request has the seed
+``seed`` + k.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ def main() -> None:
     side = TILE + GAP
     sheet = Image.new("RGB", (COLUMNS * side + GAP, rows * side + GAP), "white")
     parts, met, claims, satisfied = [], 0, 0, 0
-    with tempfile.TemporaryDirectory() as folder, Studio(Home.open(Path(folder) / "home")) as studio:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Studio(Home.open(Path(folder) / "home")) as studio,
+    ):
         studio.warm_up()
         for k, request in enumerate(requests):
             document = studio.ask(request, Options(seed=args.seed + k))
@@ -66,8 +70,8 @@ def main() -> None:
         "# Gallery\n\n"
         f"{len(requests)} requests, drawn once each by `python examples/gallery/draw.py --seed "
         f"{args.seed}`, left to right and top to bottom; none picked by hand. "
-        f"The captioner found {met} of {claims} claims met; {satisfied} of {len(requests)} requests "
-        "have every claim met.\n\n![the gallery](gallery.jpg)\n"
+        f"The captioner found {met} of {claims} claims met; {satisfied} of {len(requests)} "
+        "requests have every claim met.\n\n![the gallery](gallery.jpg)\n"
     )
     (HERE / "README.md").write_text(head + "\n" + "\n".join(parts), "utf-8")
 

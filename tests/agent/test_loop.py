@@ -210,9 +210,7 @@ def test_enlarging_that_breaks_a_met_claim_is_not_adopted(start: Start) -> None:
 def test_where_every_enlarging_breaks_a_claim_the_draft_is_handed_over(start: Start) -> None:
     studio = start()
     engine = engine_of(studio)
-    engine.caption_of = lambda seed: (
-        TREE if engine.calls[-2][0] in ("upscale", "adjust") else BOTH
-    )
+    engine.caption_of = lambda seed: TREE if engine.calls[-2][0] in ("upscale", "adjust") else BOTH
     turn = ask(studio, "a red house and a tree")
     assert turn.satisfied
     assert turn.picture is not None
