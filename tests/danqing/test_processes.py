@@ -89,7 +89,7 @@ def test_a_second_signal_leaves_at_once(toy_catalogue: Path, home: Path) -> None
         assert b"Traceback" not in running.stderr.read()
 
 
-@pytest.mark.parametrize("delay", [0.08, 0.4])
+@pytest.mark.parametrize("delay", [0.4, 0.8])
 def test_a_signal_while_starting_leaves_no_traceback(
     delay: float, toy_catalogue: Path, home: Path
 ) -> None:
