@@ -32,7 +32,7 @@ REQUESTS = (
     "生成一张风景优美的秋天的照片",
     "三只小船在海上，夕阳，水彩风格",
 )
-COMMAND = [sys.executable, "-m", "danqing.cli"]
+COMMAND = [sys.executable, "-m", "danqing"]
 
 
 class InstantEngine(Engine):
