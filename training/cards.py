@@ -85,7 +85,7 @@ CAPTIONER = Card(
         " counts and places more so; what it does not name may well be there.",
         "It shares its world with the painter, so both can be blind to the same thing.",
     ),
-    command="python -m training.captioner --minutes 57 --autoencoder build/autoencoder/finished",
+    command="python -m training.captioner --autoencoder build/autoencoder/finished",
 )
 UPSCALER = Card(
     title="Danqing sketchbook: upscaler",
@@ -106,7 +106,7 @@ UPSCALER = Card(
         " autoencoder hardly at all. What has melted together stays so.",
         "Fine grain (paper, hatching) is smoothed: the small picture does not tell it.",
     ),
-    command="python -m training.upscaler --minutes 14 --autoencoder build/autoencoder/finished",
+    command="python -m training.upscaler --autoencoder build/autoencoder/finished",
 )
 GRADER = Card(
     title="Danqing benchmarks: grader",
@@ -118,7 +118,7 @@ GRADER = Card(
     learned_from=_RENDERS + " Renders only, slightly blurred, noisy or brighter.",
     use="from benchmarks.judge import grade\n\ngrader = grade.load()",
     limits=("It counts things by kind and knows neither places nor relations.",),
-    command="python -m training.grader --minutes 10",
+    command="python -m training.grader",
 )
 CARDS = {"painter": PAINTER, "captioner": CAPTIONER, "upscaler": UPSCALER, "grader": GRADER}
 
@@ -160,7 +160,7 @@ $limits
 ## Make it again
 
 ```sh
-$command
+$command --minutes $minutes
 ```
 
 ## Files
