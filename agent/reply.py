@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from ..prompts import render
-from ..tools.world import Word, world
 from .brief import Brief, Claim, Language
+from .evidence import in_chinese as _zh
 from .verdict import Status, Verdict
 from .wording import Note
 
@@ -37,14 +37,6 @@ _WHY_ZH = {
     "the picture was cut to its shape": "画按尺寸裁过",
     "no picture was drawn": "没有画出任何画",
 }
-_PART_ZH = {
-    "left": "左边", "right": "右边", "center": "中间", "top": "上方", "bottom": "下方",
-    "top left": "左上角", "top right": "右上角", "bottom left": "左下角", "bottom right": "右下角",
-    "foreground": "近处", "background": "远处",
-}  # fmt: skip
-_KIND_ZH = {
-    "season": "季节", "time": "时间", "weather": "天气", "setting": "地点", "style": "风格",
-}  # fmt: skip
 
 
 def describe(claim: Claim, language: Language = "en") -> str:
@@ -93,7 +85,7 @@ def _describe_zh(claim: Claim) -> str:
             both = f"和{_zh(claim.object2)}" if claim.object2 else ""
             return f"{which}在{other}{both}{value}"
         case "place":
-            return f"{which}在{_PART_ZH.get(str(claim.value), value)}"
+            return f"{which}在{value}"
         case "absent":
             return f"没有{which}"
         case "kept":
@@ -103,20 +95,11 @@ def _describe_zh(claim: Claim) -> str:
         case "text":
             return f"写着“{claim.value}”"
         case _:
-            return f"{_KIND_ZH[claim.kind]}：{value}"
+            return f"{_zh(claim.kind)}：{value}"
 
 
 def _named_zh(noun: str | None, color: str | None) -> str:
     return f"{_zh(color)}的{_zh(noun)}" if color else _zh(noun)
-
-
-def _zh(word: str | int | None) -> str:
-    """The Chinese for a canonical word, where the world has one; else the word."""
-    w = world()
-    pools: tuple[Mapping[str, Word], ...] = (
-        w.objects, w.colors, w.seasons, w.times, w.weathers, w.settings, w.styles, w.relations,
-    )  # fmt: skip
-    return next((pool[str(word)].zh[0] for pool in pools if word in pool), str(word))
 
 
 def finished(

@@ -68,9 +68,16 @@ class Seen:
     relations: tuple[tuple[str, str, str], ...] = ()
     exact: bool = False
 
+    @property
+    def unclear(self) -> bool:
+        """Whether the judge says that nothing can be made out."""
+        return self.text.strip(" .").lower() == "unclear"
+
 
 def read_caption(text: str, words: Words = ()) -> Seen:
     """Read a caption and the probabilities of its words; never raises on any text."""
+    if (seen := Seen(text)).unclear:
+        return seen
     confidence = _Confidence(text, words)
     facts: dict[Kind, tuple[str, float]] = {}
     groups: list[Group] = []

@@ -12,9 +12,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..tools.painter_words import PLACES, Phrase, Place, words
 from ..tools.world import World, world
 from .brief import SCENE_KINDS, Brief, Claim
+from .evidence import Evidence, Quote
 from .seen import Group, Part, Seen
 
 Status = Literal["met", "unmet", "unsure", "unseen"]
@@ -83,43 +83,51 @@ def blind(brief: Brief, why: str, *, name: str = "captioner") -> Verdict:
     return Verdict(findings={c.id: finding for c in brief.claims})
 
 
+_UNSEEN_KINDS = ("text", "kept", "size")
+
+
 def _find(claim: Claim, seen: Seen, brief: Brief, name: str) -> Finding:
-    if claim.kind == "color":
-        status, evidence = _color(claim, seen, _other_colors(claim, brief))
+    if seen.unclear and claim.kind not in _UNSEEN_KINDS:
+        answer: Answer = "unsure", Evidence("the judge can make out nothing")
+    elif claim.kind == "color":
+        answer = _color(claim, seen, _other_colors(claim, brief))
     else:
-        status, evidence = _CHECKS[claim.kind](claim, seen)
+        answer = _CHECKS[claim.kind](claim, seen)
+    status, evidence = answer
     nouns = [n for n in (claim.subject, claim.object, claim.object2) if n]
     if status == "met" and claim.kind != "absent" and any(_only_wider(seen, n) for n in nouns):
         status = "unsure"  # a flower was seen where a rose was asked for
-    return Finding(status=status, evidence=evidence, judge=name)
+    return Finding(status=status, evidence=evidence.tell(brief.language), judge=name)
 
 
-Answer = tuple[Status, str]
+Answer = tuple[Status, Evidence]
 
 
 def _scene(claim: Claim, seen: Seen) -> Answer:
     value = str(claim.value)
     if value == "landscape" and claim.kind == "setting" and "setting" in seen.facts:
         found, sure = seen.facts["setting"]
-        return _graded(found != "indoors", sure, f"the setting is {found}")
+        return _graded(found != "indoors", sure, _fact("setting", found))
     if claim.kind not in seen.facts:
         if value not in _pool(claim.kind):
-            return "unseen", f"the judge has no word for {value!r}"
-        return "unsure", f"the judge does not say which {claim.kind}"
+            return "unseen", _no_word(value)
+        return "unsure", Evidence("the judge does not say which {kind}", kind=claim.kind)
     found, sure = seen.facts[claim.kind]
     if found != value and value not in _pool(claim.kind):
-        return "unseen", f"the judge has no word for {value!r}"
-    return _graded(found == value, sure, f"the {claim.kind} is {found}")
+        return "unseen", _no_word(value)
+    return _graded(found == value, sure, _fact(claim.kind, found))
 
 
 def _object(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
     if claim.value is not None:
-        return "unseen", f"the judge cannot tell whether it is {claim.value!r}"
+        return "unseen", Evidence(
+            "the judge cannot tell whether it is “{value}”", value=claim.value
+        )
     groups, missing = _which(seen, claim.subject, claim.color)
     if missing is not None:
         return missing
-    return _graded(True, max(g.sure() for g in groups), f"there is {_words(groups)}")
+    return _graded(True, max(g.sure() for g in groups), _there(groups))
 
 
 def _count(claim: Claim, seen: Seen) -> Answer:
@@ -128,11 +136,11 @@ def _count(claim: Claim, seen: Seen) -> Answer:
     if missing is not None:
         return missing
     if any(g.count is None for g in groups):
-        return "unsure", f"there is {_words(groups)}; the judge did not count"
+        return "unsure", Evidence("there is {groups}; the judge did not count", groups=groups)
     n = sum(g.count or 0 for g in groups)
     right = n >= SEVERAL if claim.value == "several" else n == claim.value
     sure = min(g.sure("count") for g in groups)
-    return _graded(right, sure, f"{n} seen: {_words(groups)}")
+    return _graded(right, sure, Evidence("{n} seen: {groups}", n=n, groups=groups))
 
 
 def _color(claim: Claim, seen: Seen, others: frozenset[str]) -> Answer:
@@ -141,15 +149,17 @@ def _color(claim: Claim, seen: Seen, others: frozenset[str]) -> Answer:
     groups, missing = _which(seen, claim.subject, None)
     if missing is not None:
         return missing
-    value, told = str(claim.value), f"there is {_words(groups)}"
+    value, told = str(claim.value), _there(groups)
     if any(not _shows_color(g) for g in groups):
-        return "unseen", f"the judge does not tell the color of a {claim.subject}"
+        return "unseen", Evidence(
+            "the judge does not tell the color of a {noun}", noun=claim.subject
+        )
     right = [g for g in groups if g.color == value]
     if not right and value not in world().colors:
-        return "unseen", f"the judge has no word for the color {value!r}"
+        return "unseen", _no_word(value)
     wrong = [g for g in groups if g.color != value and g.color not in others]
     if any(g.color is None and _may_be(g, value, seen) for g in wrong):
-        return "unsure", f"{told}; the judge names no color"
+        return "unsure", Evidence("there is {groups}; the judge names no color", groups=groups)
     if wrong or not right:
         return _graded(False, min(g.sure("color") for g in wrong or groups), told)
     return _graded(True, min(g.sure("color") for g in right), told)
@@ -177,7 +187,7 @@ def _place(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
     parts = str(claim.value).split()
     if not parts or any(part not in _PARTS for part in parts):
-        return "unseen", f"the judge does not tell {claim.value!r}"
+        return "unseen", _no_word(str(claim.value))
     groups, missing = _which(seen, claim.subject, claim.color)
     if missing is not None:
         return missing
@@ -219,7 +229,7 @@ def _relation(claim: Claim, seen: Seen) -> Answer:
     subjects, objects, seconds = found
     if (said := _said(claim, seen)) is not None:
         sure = min(g.sure() for g in (*subjects, *objects))
-        return _graded(said, sure, f"the judge says: {seen.text!r}")
+        return _graded(said, sure, Evidence("the judge says: “{text}”", text=Quote(seen.text)))
     if value == "inside":
         results = [_any([_inside(a, b) for b in objects]) for a in subjects]
     elif value == "between":
@@ -303,42 +313,56 @@ def _absent(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
     for kind, (found, sure) in seen.facts.items():
         if claim.subject in _pool(kind):
-            return _graded(found != claim.subject, sure, f"the {kind} is {found}")
+            return _graded(found != claim.subject, sure, _fact(kind, found))
     exact, wider = _of_kind(seen, claim.subject)
     if exact or wider:
         groups = exact or wider
         sure = max(g.sure() for g in groups)
-        return ("unmet" if exact and sure >= SURE else "unsure"), f"there is {_words(groups)}"
+        return ("unmet" if exact and sure >= SURE else "unsure"), _there(groups)
     if not _namable(claim.subject):
-        return "unseen", f"the judge has no word for {claim.subject!r}"
-    return ("met" if seen.exact else "unsure"), f"the judge names no {claim.subject}"
+        return "unseen", _no_word(claim.subject)
+    return ("met" if seen.exact else "unsure"), _names_no(claim.subject)
 
 
 def _never(claim: Claim, seen: Seen) -> Answer:
-    return "unseen", f"no judge here can see the {claim.kind} of a picture"
+    return "unseen", Evidence("no judge here can see this")
 
 
 _CHECKS: dict[str, Callable[[Claim, Seen], Answer]] = {
     "object": _object, "count": _count, "relation": _relation, "place": _place,
-    "absent": _absent, "text": _never, "kept": _never, "size": _never,
-    **dict.fromkeys(SCENE_KINDS, _scene),
+    "absent": _absent, **dict.fromkeys(_UNSEEN_KINDS, _never), **dict.fromkeys(SCENE_KINDS, _scene),
 }  # fmt: skip
 
 
 # -- what several checks need
 
 
-def _graded(right: bool, sure: float, evidence: str) -> Answer:
+def _there(groups: Iterable[Group]) -> Evidence:
+    return Evidence("there is {groups}", groups=tuple(groups))
+
+
+def _fact(kind: str, found: str) -> Evidence:
+    return Evidence("the {kind} is {found}", kind=kind, found=found)
+
+
+def _no_word(value: str) -> Evidence:
+    return Evidence("the judge has no word for “{value}”", value=value)
+
+
+def _names_no(noun: str) -> Evidence:
+    return Evidence("the judge names no {noun}", noun=noun)
+
+
+def _graded(right: bool, sure: float, evidence: Evidence) -> Answer:
     if sure < SURE:
-        return "unsure", f"{evidence} ({sure:.0%} sure)"
+        return "unsure", evidence.doubted(sure)
     return ("met" if right else "unmet"), evidence
 
 
 def _told(right: bool | None, sure: float, groups: Iterable[Group]) -> Answer:
-    evidence = f"there is {_words(groups)}"
     if right is None:
-        return "unsure", f"{evidence}; that does not tell"
-    return _graded(right, sure, evidence)
+        return "unsure", Evidence("there is {groups}; that does not tell", groups=tuple(groups))
+    return _graded(right, sure, _there(groups))
 
 
 def _all(results: Sequence[bool | None]) -> bool | None:
@@ -384,14 +408,16 @@ def _which(seen: Seen, noun: str, color: str | None) -> tuple[list[Group], Answe
         if groups and not found:
             unclear = any(g.color is None and _may_be(g, color, seen) for g in groups)
             unclear = unclear or not seen.exact or not all(_shows_color(g) for g in groups)
-            told = f"there is {_words(groups)}, but no {color} {noun}"
+            told = Evidence(
+                "there is {groups}, but no {color} {noun}", groups=groups, color=color, noun=noun
+            )
             return [], ("unsure" if unclear else "unmet", told)
         groups = found
     if groups:
         return groups, None
     if not _namable(noun):
-        return [], ("unseen", f"the judge has no word for {noun!r}")
-    return [], ("unmet" if seen.exact else "unsure", f"the judge names no {noun}")
+        return [], ("unseen", _no_word(noun))
+    return [], ("unmet" if seen.exact else "unsure", _names_no(noun))
 
 
 def _namable(noun: str) -> bool:
@@ -405,25 +431,3 @@ def _pool(kind: str) -> Iterable[str]:
         "style": w.styles,
     }  # fmt: skip
     return pools[kind]
-
-
-def _words(groups: Iterable[Group]) -> str:
-    """The groups as the judge named them: "a red house at the left and two trees"."""
-    return " and ".join(_group_words(g) for g in groups)
-
-
-def _group_words(group: Group) -> str:
-    place: Place | None = "across" if group.spread else None
-    if group.x is not None:
-        place = PLACES[min(int(group.x * len(PLACES)), len(PLACES) - 1)]
-    inside, on = (
-        f"the {holder.color} {holder.noun}" if holder and holder.color
-        else f"the {holder.noun}" if holder else None
-        for holder in (group.inside, group.on)
-    )  # fmt: skip
-    return words(
-        Phrase(
-            group.noun, group.count, group.color, place, group.sky,
-            inside=inside, on=None if inside else on,
-        )
-    )  # fmt: skip

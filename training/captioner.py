@@ -5,13 +5,16 @@ small GPT-2 writes words from a closed vocabulary. Half of the training is the s
 half, left away afterwards, asks the encoder in every quarter of a token what thing has its center
 there, of which kind and color, so that it learns to see in far fewer pictures than words alone
 would take. The words' probabilities are used as confidences, so nothing smooths the labels.
+
+A judge must not name what cannot be made out: in some pictures things are smudged and left out of
+the sentence, and of a picture without any form the sentence is "unclear." (`UNCLEAR`).
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +42,10 @@ from .scenes import captions, facts
 from .scenes.spec import Scene, Thing
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 12_000, "batch": 16, "rate": 1e-3, "round_trips": 4_000},
+    "small": {"n": 24_000, "batch": 16, "rate": 1e-3, "round_trips": 4_000},
     "full": {"n": 200_000, "batch": 256, "rate": 1.5e-3, "round_trips": 50_000},
 }
+SMUDGED, FORMLESS = 0.12, 0.06  # shares of the training pictures
 SIZE = 128
 TOKENS = 64  # length of a caption at most, with its end
 POSITIONS = 128  # the caption tool may ask for more than any caption needs
@@ -50,6 +54,7 @@ WORDS = {"width": 192, "layers": 3, "heads": 6}
 GRID = 16  # the map of things has this many cells a side, two for each token of the encoder
 PAD, START, END = "[PAD]", "[START]", "[END]"
 HELD_OUT = 300  # pictures scored at the end
+UNCLEAR = "unclear."
 FACTS = ("style", "setting", "season", "time", "weather")
 
 
@@ -71,7 +76,7 @@ def vocabulary() -> list[str]:
     prompts += ["scene sky", ".,;"]
     split = _tokenizer({}).backend_tokenizer.pre_tokenizer.pre_tokenize_str
     found = {piece for prompt in prompts for piece, _ in split(prompt)} - {"▁"}
-    return [PAD, START, END, *sorted(found)]
+    return [PAD, START, END, *sorted(found), "▁" + UNCLEAR.rstrip(".")]
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -157,7 +162,7 @@ class Heads(nn.Module):
         loss = loss + 4.0 * there
         logits = self.facts(tokens.mean(1)).split([len(p) for p in pools().values()], dim=1)
         for k, group in enumerate(logits):
-            loss = loss + 0.2 * functional.cross_entropy(group, told[:, k])
+            loss = loss + 0.2 * functional.cross_entropy(group, told[:, k], ignore_index=-1)
         return loss
 
 
@@ -166,32 +171,50 @@ class Heads(nn.Module):
 
 @dataclass
 class Samples:
-    """Pictures and their round trips (uint8); for each picture as it is and mirrored: ``words``
-    int64 (2, n, TOKENS), ``maps`` int64 (2, n, 3, 16, 16); ``told`` int64 (n, 5)."""
+    """Pictures and their round trips (uint8), and what is true of each: its scene, and for each
+    picture as it is and mirrored ``words`` int64 (2, n, TOKENS), ``maps`` int64 (2, n, 3, 16, 16);
+    ``told`` int64 (n, 5)."""
 
     pictures: np.ndarray
     round_trips: np.ndarray
+    scenes: list[Scene]
     words: torch.Tensor
     maps: torch.Tensor
     told: torch.Tensor
+    tokenizer: Any
 
     def batch(
         self, n: int, rng: np.random.Generator, device: str
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pixels in [-1, 1], words (-100 after the end), maps, facts."""
+        """Pixels in [-1, 1], words (-100 after the end), maps, facts (-1 is not asked)."""
         soft = min(n // 2, len(self.round_trips))
         rows = rng.integers(0, len(self.pictures), n)
         rows[:soft] = rng.integers(0, max(len(self.round_trips), 1), soft)
         mirrored = rng.integers(0, 2, n)
         rgb = np.empty((n, SIZE, SIZE, 3), np.uint8)
+        words, maps = self.words[mirrored, rows], self.maps[mirrored, rows]
+        told = self.told[rows]
         for k, (row, flip) in enumerate(zip(rows, mirrored, strict=True)):
-            picture = (self.round_trips if k < soft else self.pictures)[row]
+            picture, scene = (
+                (self.round_trips if k < soft else self.pictures)[row],
+                self.scenes[row],
+            )
+            fate = rng.random()
+            if fate < FORMLESS:
+                picture = wear.formless(picture, rng)
+                words[k] = encode(self.tokenizer, [UNCLEAR])[0]
+                told[k], maps[k, 0], maps[k, 1], maps[k, 2] = -1, 0, -1, 0
+            elif fate < FORMLESS + SMUDGED and all(t.inside is None for t in scene.things):
+                rest = tuple(t for t in scene.things if rng.random() < 0.4)
+                lost = [t.box for t in scene.things if t not in rest]
+                picture, scene = wear.smudged(picture, lost, rng), replace(scene, things=rest)
+                scene = facts.mirror(scene) if flip else scene
+                words[k] = encode(self.tokenizer, [captions.canonical(scene)])[0]
+                maps[k] = torch.from_numpy(map_of(scene))
             rgb[k] = wear.worn(np.ascontiguousarray(picture[:, ::-1] if flip else picture), rng)
         x = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        words = self.words[mirrored, rows]
         words = words[:, : int((words >= 0).sum(1).max())]
-        parts = (x, words, self.maps[mirrored, rows], self.told[rows])
-        return tuple(part.to(device) for part in parts)  # type: ignore[return-value]
+        return tuple(part.to(device) for part in (x, words, maps, told))  # type: ignore[return-value]
 
 
 def pools() -> dict[str, list[str]]:
@@ -238,7 +261,7 @@ def prepare(dataset: data.Dataset, round_trips: np.ndarray, words: Any) -> Sampl
     ids = torch.stack([encode(words, [captions.canonical(s) for s in side]) for side in both])
     maps = torch.from_numpy(np.stack([[map_of(s) for s in side] for side in both]))
     told = torch.tensor([[pools()[f].index(getattr(s, f)) for f in FACTS] for s in scenes])
-    return Samples(dataset.pictures, round_trips, ids, maps, told)
+    return Samples(dataset.pictures, round_trips, scenes, ids, maps, told, words)
 
 
 def encode(words: Any, texts: list[str]) -> torch.Tensor:
@@ -311,8 +334,9 @@ def main() -> None:
     s = SETTINGS[args.setting]
     torch.manual_seed(0)
     data.draw(args.data / "train", s["n"])
+    data.draw(args.data / "plain", s["n"] // 2, simple=True)  # as painters paint them
     data.draw(args.data / "held-out", HELD_OUT, first=data.HELD_OUT)
-    dataset = data.Dataset.open(args.data / "train")
+    dataset = data.Dataset.open(args.data / "plain") + data.Dataset.open(args.data / "train")
     held_out = data.Dataset.open(args.data / "held-out")
     none = np.empty((0, SIZE, SIZE, 3), np.uint8)
     soft, soft_held_out = none, none

@@ -47,13 +47,18 @@ PAINTER = Card(
     about="A small latent diffusion model that paints 128×128 illustrations from English or Chinese"
     " sentences: a CLIP text encoder and a UNet trained together from nothing, over the latents of"
     " a small autoencoder.",
-    learned_from=_RENDERS + " Sentences come from the same scenes, in both languages.",
+    learned_from=_RENDERS + " Sentences come from the same scenes, in both languages: four in five"
+    " in the fixed form of `tools/painter_words.py`, the others freely worded. The small setting"
+    " learns plain scenes only (`training.data.plain`): three things at most, of two kinds, large,"
+    " each where it is at home.",
     use="from diffusers import DiffusionPipeline\n\n"
     'painter = DiffusionPipeline.from_pretrained("FOLDER")\n'
     'picture = painter("watercolor. meadow, autumn, sunset, clear. a red house at the left.",\n'
     "                  width=128, height=128).images[0]",
     limits=(
         "Its world is the one above; any other word is ignored or misread.",
+        "Of scenes that are not plain, with more than three things or with things far from home, it"
+        " has seen nothing in the small setting.",
         "It draws 128×128 pixels. Small or many things come out soft or melt together.",
         "Counts above three and relations between more than two things often fail; check them.",
     ),
@@ -152,7 +157,7 @@ $use
 On held-out scenes that no recipe trains on.
 
 $scores
-
+$pictures
 ## Limits
 
 $limits
@@ -179,7 +184,8 @@ def write(
     scores: Mapping[str, Any],
     setting: str = "small",
 ) -> Path:
-    """Write ``folder``'s README.md; the weight files must be there already.
+    """Write ``folder``'s README.md; the weight files must be there already. It shows every JPEG
+    that lies beside it.
 
     ``minutes`` of training and ``samples`` (pictures or crops seen) are over all runs.
 
@@ -200,6 +206,10 @@ def write(
             about=card.about, learned_from=card.learned_from, use=card.use,
             samples=f"{samples:,}", minutes=f"{minutes:.0f}", machine=MACHINES[setting],
             scores="\n".join(["| score | value |", "|---|---|", *_rows(scores)]),
+            pictures="".join(
+                f"\n![{picture.stem.replace('-', ' ')}]({picture.name})\n"
+                for picture in sorted(folder.glob("*.jpg"))
+            ),
             limits="\n".join(f"- {limit}" for limit in card.limits),
             command=card.command if setting == "small" else f"{card.command} --setting full",
             files="\n".join(files),

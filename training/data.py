@@ -2,13 +2,14 @@
 
 A data set is a folder: ``pictures.npy`` (uint8, shape (n, size, size, 3)), ``scenes.jsonl`` (the
 spec of each picture) and ``captions.jsonl`` (for each picture, lists of sentences by kind). The
-scene seeds are ``first`` to ``first + n - 1``; seeds from `HELD_OUT` on are kept for scoring and no
-recipe trains on them.
+scene seeds run up from ``first``; seeds from `HELD_OUT` on are kept for scoring and no recipe
+trains on them. A set is of the whole world, or of its `plain` scenes only.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import numpy as np
 
 from .scenes import captions, layout
 from .scenes.render import render
+from .scenes.spec import Scene
 
 HELD_OUT = 50_000_000
 CHUNK = 250  # pictures drawn by one task
@@ -42,6 +44,14 @@ class Dataset:
             list(_lines(folder / "scenes.jsonl")),
         )
 
+    def __add__(self, other: Dataset) -> Dataset:
+        """Both sets as one, in memory."""
+        return Dataset(
+            np.concatenate([self.pictures, other.pictures]),
+            self.captions + other.captions,
+            self.scenes + other.scenes,
+        )
+
 
 def sentences(seed: int) -> dict[str, list[str]]:
     """Sentences for the scene of ``seed``: the canonical one, partial ones, English, Chinese."""
@@ -55,8 +65,35 @@ def sentences(seed: int) -> dict[str, list[str]]:
     }
 
 
-def draw(folder: Path, n: int, *, size: int = 128, first: int = 0, workers: int = 0) -> None:
-    """Draw ``n`` scenes into ``folder``; a folder that already holds them is left as it is."""
+AT_HOME = {
+    "meadow": "person dog rabbit horse bird house tent tree pine flower mushroom balloon castle",
+    "sea": "boat person bird",
+    "mountains": "house castle tower tent tree pine horse bird balloon person",
+    "city": "car house tower person tree bird dog umbrella",
+    "desert": "cactus tent castle tower person balloon",
+    "indoors": "table chair lamp cat dog person cup",
+}
+"""What a plain scene may hold, besides sun, moon, stars and clouds."""
+
+
+def plain(scene: Scene) -> bool:
+    """Whether a small model can learn to paint ``scene`` first: three things at most, of two kinds,
+    large enough, each where it is at home."""
+    kinds = {thing.kind for thing in scene.things}
+    home = {*AT_HOME[scene.setting].split(), "sun", "moon", "star", "cloud"}
+    return (
+        len(scene.things) <= 3
+        and len(kinds) <= 2
+        and kinds <= home
+        and all(t.kind in ("bird", "star") or t.box[3] - t.box[1] >= 0.1 for t in scene.things)
+    )
+
+
+def draw(
+    folder: Path, n: int, *, size: int = 128, first: int = 0, workers: int = 0, simple: bool = False
+) -> None:
+    """Draw ``n`` scenes into ``folder``, with ``simple`` only `plain` ones; a folder that already
+    holds a data set is left as it is."""
     if (folder / "captions.jsonl").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +106,8 @@ def draw(folder: Path, n: int, *, size: int = 128, first: int = 0, workers: int 
         open(folder / "scenes.jsonl", "w", encoding="utf-8") as scenes,
         open(folder / "captions.part", "w", encoding="utf-8") as texts,
     ):
-        jobs = [(first + s, min(CHUNK, n - s), size) for s in starts]
+        room = 40 if simple else 1  # seeds for each picture
+        jobs = [(first + room * s, min(CHUNK, n - s), size, simple) for s in starts]
         for start, (rgb, specs, words) in zip(starts, pool.map(_chunk, jobs), strict=True):
             pictures[start : start + len(rgb)] = rgb
             scenes.writelines(json.dumps(spec) + "\n" for spec in specs)
@@ -80,13 +118,14 @@ def draw(folder: Path, n: int, *, size: int = 128, first: int = 0, workers: int 
 
 
 def _chunk(
-    job: tuple[int, int, int],
+    job: tuple[int, int, int, bool],
 ) -> tuple[np.ndarray, list[dict[str, object]], list[dict[str, list[str]]]]:
     import cv2
 
     cv2.setNumThreads(1)
-    first, n, size = job
-    scenes = [layout.sample(seed) for seed in range(first, first + n)]
+    first, n, size, simple = job
+    every = (layout.sample(seed) for seed in itertools.count(first))
+    scenes = list(itertools.islice((s for s in every if not simple or plain(s)), n))
     rgb = np.stack([render(scene, size).rgb for scene in scenes])
     return rgb, [asdict(s) for s in scenes], [sentences(s.seed) for s in scenes]
 
@@ -104,8 +143,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--simple", action="store_true", help="plain scenes only")
     args = parser.parse_args()
-    draw(args.folder, args.n, size=args.size, first=args.first, workers=args.workers)
+    draw(
+        args.folder, args.n, size=args.size, first=args.first, workers=args.workers,
+        simple=args.simple,
+    )  # fmt: skip
     print(f"{args.n} pictures in {args.folder}")
 
 

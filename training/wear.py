@@ -36,6 +36,47 @@ def worn(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return x
 
 
+def smudged(
+    rgb: np.ndarray, boxes: list[tuple[float, float, float, float]], rng: np.random.Generator
+) -> np.ndarray:
+    """A copy in which whatever is in ``boxes`` (x0, y0, x1, y1 in [0, 1]) has melted into blots, as
+    a weak painter leaves them: something is there, and nobody can say what."""
+    x, (h, w) = rgb.astype(np.float32), rgb.shape[:2]
+    for x0, y0, x1, y1 in boxes:
+        wide, high = (x1 - x0) * w, (y1 - y0) * h
+        sigma = max(wide, high) * rng.uniform(0.22, 0.4)
+        soft = cv2.GaussianBlur(x, (0, 0), sigma)
+        soft += cv2.GaussianBlur(rng.normal(0.0, 1.0, x.shape).astype(np.float32), (0, 0), 3.0) * (
+            rng.uniform(0.0, 160.0)
+        )
+        mask = np.zeros((h, w), np.float32)
+        middle = round((x0 + x1) / 2 * w), round((y0 + y1) / 2 * h)
+        axes = round(0.68 * wide) + 2, round(0.66 * high) + 2
+        cv2.ellipse(mask, middle, axes, 0, 0, 360, 1.0, -1)
+        mask = cv2.GaussianBlur(mask, (0, 0), 2.0)[..., None]
+        x = x * (1 - mask) + soft * mask
+    return np.clip(x, 0, 255).astype(np.uint8)
+
+
+def formless(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture in which nothing can be made out any more: melted, torn into pieces or drowned."""
+    x, (h, w) = rgb.astype(np.float32), rgb.shape[:2]
+    if rng.random() < 0.4:  # torn into tiles that change places
+        side = h // int(rng.choice([8, 16]))
+        tiles = x.reshape(h // side, side, w // side, side, 3).swapaxes(1, 2)
+        tiles = rng.permutation(tiles.reshape(-1, side, side, 3))
+        x = tiles.reshape(h // side, w // side, side, side, 3).swapaxes(1, 2).reshape(h, w, 3)
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.01, 0.03) * h)
+    else:
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.05, 0.12) * h)
+    if rng.random() < 0.7:
+        waves = rng.normal(0.0, 1.0, x.shape).astype(np.float32)
+        waves = waves + 1.5 * waves.mean(2, keepdims=True)
+        grain = rng.uniform(0.012, 0.05) * h
+        x = x + cv2.GaussianBlur(waves, (0, 0), grain) * grain * rng.uniform(10.0, 70.0)
+    return np.clip(x, 0, 255).astype(np.uint8)
+
+
 def softened(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Made smaller and larger again, as by one tool that reduces and another that enlarges."""
     h, w = rgb.shape[:2]

@@ -39,6 +39,15 @@ def test_a_caption_that_lists_less_than_everything_proves_no_absence() -> None:
     assert not read_caption("flat illustration. meadow, summer, day, clear. a cat; a blob.").exact
 
 
+def test_an_unclear_picture_shows_nothing_and_proves_nothing() -> None:
+    seen = read_caption("unclear.", [("unclear", 0.9)])
+    assert seen.unclear
+    assert not seen.exact
+    assert not seen.groups
+    assert not seen.facts
+    assert not read_caption("flat illustration. meadow, summer, day, clear. a cat.").unclear
+
+
 def test_doubt_about_the_place_is_no_doubt_about_the_thing() -> None:
     words = [("a", 1.0), ("red", 0.9), ("house", 0.95), ("at", 1.0), ("the", 1.0),
              ("far", 0.4), ("left", 0.6)]  # fmt: skip

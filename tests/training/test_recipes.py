@@ -31,7 +31,9 @@ def one_thread():
 @pytest.fixture(scope="module")
 def latents(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("autoencoder")
-    autoencoder.build("small").save_pretrained(folder)
+    model = autoencoder.build("small")
+    autoencoder.fit(model, np.stack([render(layout.sample(seed), 64).rgb for seed in range(12)]))
+    model.save_pretrained(folder)
     return folder
 
 
@@ -140,7 +142,9 @@ def test_the_map_of_a_mirrored_scene_is_the_mirrored_map():
             assert there[2][int(y * captioner.GRID), int(x * captioner.GRID)] == 1
 
 
-def test_a_batch_shows_a_mirrored_picture_with_the_mirrored_words(tmp_path):
+def test_a_batch_shows_a_mirrored_picture_with_the_mirrored_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(captioner, "SMUDGED", 0.0)
+    monkeypatch.setattr(captioner, "FORMLESS", 0.0)
     data.draw(tmp_path / "set", 3, workers=1)
     dataset = data.Dataset.open(tmp_path / "set")
     words = captioner.tokenizer()
@@ -159,6 +163,36 @@ def test_a_batch_shows_a_mirrored_picture_with_the_mirrored_words(tmp_path):
         shown = (x.permute(1, 2, 0).numpy() + 1.0) * 127.5
         nearest = min(expected, key=lambda k: np.abs(expected[k] - shown).mean())
         assert text == nearest
+
+
+def test_a_batch_leaves_out_of_the_sentence_what_it_has_smudged(tmp_path, monkeypatch):
+    monkeypatch.setattr(captioner, "SMUDGED", 1.0)
+    monkeypatch.setattr(captioner, "FORMLESS", 0.0)
+    data.draw(tmp_path / "set", 6, workers=1, simple=True)
+    dataset, words = data.Dataset.open(tmp_path / "set"), captioner.tokenizer()
+    samples = captioner.prepare(dataset, np.empty((0, 128, 128, 3), np.uint8), words)
+    _, ids, maps, _ = samples.batch(40, np.random.default_rng(0), "cpu")
+    seen = set()
+    for row, grid in zip(ids, maps, strict=True):
+        text = words.decode(row[row >= 0], skip_special_tokens=True)
+        things = int(grid[2].sum())
+        assert (text.count(".") == 2) == (things == 0), "no things, no third sentence"
+        seen.add(things)
+    assert 0 in seen
+    assert len(seen) > 1
+
+
+def test_a_batch_calls_a_formless_picture_unclear_and_asks_nothing_else_of_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(captioner, "FORMLESS", 1.0)
+    data.draw(tmp_path / "set", 2, workers=1)
+    dataset, words = data.Dataset.open(tmp_path / "set"), captioner.tokenizer()
+    samples = captioner.prepare(dataset, np.empty((0, 128, 128, 3), np.uint8), words)
+    _, ids, maps, told = samples.batch(4, np.random.default_rng(0), "cpu")
+    assert {words.decode(row, skip_special_tokens=True) for row in ids} == {captioner.UNCLEAR}
+    assert not maps[:, [0, 2]].any()
+    assert (told == -1).all()
 
 
 def test_scores_tell_right_groups_from_wrong_ones():
@@ -204,7 +238,67 @@ def test_training_crops_show_the_same_place_at_both_sizes(tmp_path, latents):
     assert right.mean() < 0.5 * wrong.mean()
 
 
+# -- the autoencoder and its data
+
+
+def test_the_encoder_yields_uncorrelated_latents_of_deviation_one():
+    pictures = np.stack([render(layout.sample(seed), 64).rgb for seed in range(40)])
+    model = autoencoder.build("small")
+    autoencoder.fit(model, pictures)
+    with torch.inference_mode():
+        z = autoencoder.encode(model, autoencoder.to_tensor(pictures))
+    assert z.shape == (40, autoencoder.CHANNELS, 8, 8)
+    flat = z.transpose(0, 1).flatten(1)
+    assert torch.allclose(torch.cov(flat), torch.eye(autoencoder.CHANNELS), atol=0.02)
+    sizes = autoencoder.deviations(model)
+    assert (sizes.diff() < 0).all(), "what moves a picture most comes first"
+    assert sizes.mean() == pytest.approx(1.0)
+
+
+def test_the_encoder_keeps_the_principal_part_of_each_block_and_nothing_of_its_neighbors():
+    pictures = np.stack([render(layout.sample(seed), 64).rgb for seed in range(12)])
+    model = autoencoder.build("small")
+    autoencoder.fit(model, pictures)
+    x = autoencoder.to_tensor(pictures[:1]).repeat(2, 1, 1, 1)
+    x[1, :, 16:24, 32:40] += 0.5
+    with torch.inference_mode():
+        a, b = autoencoder.encode(model, x)
+    moved = (a - b).abs().sum(0) > 1e-4
+    assert moved.nonzero().tolist() == [[2, 4]]
+
+
+def test_a_plain_data_set_holds_few_large_things_where_they_are_at_home(tmp_path):
+    data.draw(tmp_path / "set", 5, size=32, workers=1, simple=True)
+    scenes = [captioner.scene_of(spec) for spec in data.Dataset.open(tmp_path / "set").scenes]
+    assert len(scenes) == 5
+    assert all(data.plain(scene) and len(scene.things) <= 3 for scene in scenes)
+    assert not all(data.plain(layout.sample(scene.seed + 1)) for scene in scenes)
+
+
 # -- worn pictures, the grader, cards
+
+
+def test_what_is_smudged_changes_inside_its_box_and_hardly_elsewhere():
+    scene = next(s for s in map(layout.sample, range(99)) if len(s.things) == 1)
+    picture, box = render(scene, 128).rgb, scene.things[0].box
+    made = wear.smudged(picture, [box], np.random.default_rng(0))
+    far = np.abs(made.astype(float) - picture).mean(2)
+    x0, y0, x1, y1 = (round(v * 128) for v in box)
+    inside = far[y0:y1, x0:x1].mean()
+    far[max(y0 - 40, 0) : y1 + 40, max(x0 - 40, 0) : x1 + 40] = 0.0
+    assert inside > 5
+    assert far.max() == 0.0
+
+
+def test_a_formless_picture_has_lost_its_edges_or_their_places():
+    rng = np.random.default_rng(0)
+    picture = render(layout.sample(8), 128).rgb
+    for _ in range(20):
+        made = wear.formless(picture, rng)
+        assert made.shape == picture.shape
+        assert made.dtype == np.uint8
+        edges = [cv2.Laplacian(p[..., 1].astype(np.float32), cv2.CV_32F) for p in (picture, made)]
+        assert abs(np.corrcoef(edges[0].ravel(), edges[1].ravel())[0, 1]) < 0.35
 
 
 def test_a_worn_picture_keeps_shape_and_stays_near_the_drawing():
