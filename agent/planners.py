@@ -52,8 +52,10 @@ class BuiltinPlanner:
 
     name = "builtin"
 
-    def __init__(self, guidance_scale: float) -> None:
+    def __init__(self, guidance_scale: float, *, plain: bool = False) -> None:
+        """``guidance_scale`` is the painter's own; ``plain`` says that it reads any English."""
         self._guidance = guidance_scale
+        self._plain = plain
 
     def understand(self, request: str, pictures: Sequence[str]) -> Brief:
         from .language import understand
@@ -61,10 +63,10 @@ class BuiltinPlanner:
         return understand(request, known_pictures=tuple(pictures))
 
     def wording(self, brief: Brief) -> Wording:
-        return wording.word(brief)
+        return wording.plain(brief) if self._plain else wording.word(brief)
 
     def plan(self, brief: Brief, seed: int, offered: Collection[str]) -> list[Call]:
-        words = wording.word(brief)
+        words = self.wording(brief)
         if not words.paintable or "text_to_image" not in offered:
             return []
         return [self._draw(words.prompt or "a picture", seed, wording.negative(brief))]
@@ -74,14 +76,14 @@ class BuiltinPlanner:
     ) -> list[Call]:
         if len(attempts) >= ROUNDS or "text_to_image" not in {a.call.tool for a in attempts}:
             return []
-        spelled = wording.word(brief, spelled_out=True).prompt
+        words = wording.plain(brief) if self._plain else wording.word(brief, spelled_out=True)
         start = seed + BATCH * len(attempts)
         if len(attempts) == 1:
-            return [self._draw(spelled, start, wording.negative(brief))]
+            return [self._draw(words.prompt or "a picture", start, wording.negative(brief))]
         extras = [g.noun for s in seen.values() for g in s.groups]  # `negative` keeps known nouns
         return [
             self._draw(
-                spelled, start, wording.negative(brief, extras),
+                words.prompt or "a picture", start, wording.negative(brief, extras),
                 guidance_scale=round(self._guidance * GUIDANCE_UP, 2),
             )
         ]  # fmt: skip

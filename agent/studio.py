@@ -246,7 +246,8 @@ class Studio:
 
     def _planner(self) -> Planner:
         entry = self.engine.profile.models.get("text-to-image")
-        return BuiltinPlanner(float(entry.defaults.get("guidance_scale", 4.0)) if entry else 4.0)
+        scale = float(entry.defaults.get("guidance_scale", 4.0)) if entry else 4.0
+        return BuiltinPlanner(scale, plain=entry is not None and entry.words == "plain")
 
     def _pictures(self, record: TurnRecord) -> tuple[str, ...]:
         """Handles of the finished pictures of the turn's session, oldest first."""

@@ -119,6 +119,50 @@ def word(brief: Brief, *, spelled_out: bool = False) -> Wording:
     return Wording(prompt, tuple(dict.fromkeys(notes)), paintable)
 
 
+def plain(brief: Brief) -> Wording:
+    """The claims of ``brief`` in plain English, for a painter that knows any word."""
+    told: dict[Key, list[str]] = {}
+    scene: list[str] = []
+    style = ""
+    for claim in brief.claims:
+        if claim.kind == "style":
+            style = f", {claim.value} style"
+        elif claim.kind in SCENE_KINDS:
+            scene.append(str(claim.value))
+        elif claim.kind == "text":
+            scene.append(f"the words “{claim.value}”")
+        elif claim.kind in ("object", "count") and claim.subject:
+            key = claim.subject, claim.color
+            told.setdefault(key, [_counted(brief, claim.subject, claim.color)])
+    for subject in [subject for subject, color in told if color is not None]:
+        told.pop((subject, None), None)  # said again, one by one, with their colors
+    for claim in brief.claims:
+        said = told.get((claim.subject or "", claim.color), [])
+        if claim.kind == "place" and said:
+            said.append(f"at the {claim.value}")
+        elif claim.kind == "relation" and said:
+            other = " ".join(w for w in (claim.object_color, claim.object) if w)
+            said.append(f"{claim.value} the {other}")
+            said += [f"and the {claim.object2}"] if claim.object2 else []
+    prompt = ", ".join([*(" ".join(said) for said in told.values()), *scene]) + style
+    return Wording(prompt.removeprefix(", "), (), paintable=True)
+
+
+def _counted(brief: Brief, subject: str, color: str | None) -> str:
+    """One subject with its number, qualities and color: "two old red houses"."""
+    kinds = ("object", "count", "color")
+    claims = [c for c in brief.claims if c.kind in kinds]
+    mine = [c for c in claims if c.subject == subject and c.color in (None, color)]
+    count: Count = 1
+    qualities: list[str] = []
+    for claim in mine:
+        if claim.kind == "count":
+            count = "several" if claim.value == "several" else int(str(claim.value))
+        elif claim.value is not None and (claim.kind == "object" or color is None):
+            qualities.append(str(claim.value))
+    return numbered(" ".join([*qualities, *([color] if color else []), subject]), count)
+
+
 def negative(brief: Brief, unwanted: Iterable[str] = ()) -> str:
     """A negative prompt: what must be absent, and what was seen without being asked for.
 

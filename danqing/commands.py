@@ -69,7 +69,12 @@ def _json(command: Command) -> Command:
 @click.option("--seed", type=int, metavar="N", help="Draw from this seed, not from a random one.")
 @click.option("--size", metavar="WxH", help="Width and height in pixels, or one number for both.")
 @click.option("--budget", metavar="LIST", help="The most to use, as in pictures=8,seconds=60.")
-@click.option("--models", "profile", metavar="NAME", help="The models to draw with.")
+@click.option(
+    "--models",
+    "profile",
+    metavar="NAME|FOLDER",
+    help="What to draw with: a profile, or the folder of a Stable Diffusion pipeline.",
+)
 @click.option("--llm", default="builtin", metavar="NAME", show_default=True, help="Who plans.")
 @click.option("--no-metadata", is_flag=True, help="Keep request, seeds and models out of the file.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only the picture's path, or the answer.")
@@ -251,9 +256,16 @@ def _options(
         seed=new_seed() if seed is None else seed,
         size=DEFAULT_SIZE if size is None else read_size(size),
         budget=Budget() if budget is None else Budget.parse(budget),
-        models=DEFAULT_PROFILE if profile is None else profile,
+        models=DEFAULT_PROFILE if profile is None else _models(profile),
         llm=llm, metadata=not no_metadata, out=None if out is None else _place(out),
     )  # fmt: skip
+
+
+def _models(profile: str) -> str:
+    """A profile's name, or a folder's absolute path, for a turn may be resumed from elsewhere."""
+    from .tools.catalogue import is_folder
+
+    return str(Path(profile).expanduser().resolve()) if is_folder(profile) else profile
 
 
 def read_size(text: str) -> tuple[int, int]:

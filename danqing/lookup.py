@@ -174,7 +174,8 @@ def models() -> None:
             (None, "cyan", None, None, None, "bright_black"),
         )  # fmt: skip
     click.echo(
-        "These are all the models that this version can use: larger ones cannot be connected yet.\n"
+        "To draw with a larger Stable Diffusion model that you have, in the folder that diffusers"
+        ' saves:\n  danqing draw "a purple dragon" --models FOLDER\n'
         "Nothing is ever downloaded."
     )
 

@@ -1,5 +1,8 @@
 """Which model plays which role: profiles of `catalogue.toml`, and the state of their files.
 
+A profile may also be the folder of a Stable Diffusion pipeline that the user has: then that one
+paints, and the built-in models do the rest.
+
 Nothing here loads a model or imports torch; the worker's `models` does.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -20,6 +24,11 @@ from .errors import BadInput, Stopped
 from .registry import Role
 
 DEFAULT_PROFILE = "sketchbook"
+PIPELINES: Mapping[str, dict[str, int | float]] = {
+    "StableDiffusionPipeline": {"steps": 30, "guidance_scale": 7.0},
+    "StableDiffusionXLPipeline": {"steps": 30, "guidance_scale": 5.0},
+}
+"""The kinds of pipelines that can be connected, and what a call leaves to them."""
 _PACKAGE = Path(__file__).parent
 _HASHED = {".safetensors", ".json", ".txt", ".model"}
 
@@ -32,6 +41,8 @@ class Entry(BaseModel):
     source: str
     """The model's folder; a relative path is relative to this package."""
     loader: Literal["diffusers", "image-text-to-text", "image-to-image"]
+    words: Literal["canonical", "plain"] = "canonical"
+    """What a painter reads: the form of `painter_words`, or any English."""
     native_size: int = Field(default=0, ge=0)
     """Side in pixels of what the model makes or sees best; 0 for any size."""
     license: str
@@ -70,13 +81,59 @@ def profiles(path: Path = _PACKAGE / "catalogue.toml") -> Mapping[str, Profile]:
 
 
 def profile(name: str = DEFAULT_PROFILE) -> Profile:
-    """The profile called ``name``; `BadInput` names the known ones when there is none."""
-    try:
+    """The profile called ``name``, or the one with the painter in the folder ``name``.
+
+    `BadInput` names the known ones when there is none.
+    """
+    if name in profiles():
         return profiles()[name]
-    except KeyError:
+    if is_folder(name):
+        return connected(Path(name).expanduser())
+    raise BadInput(
+        f"There is no model profile {name!r}.",
+        hint=f"Known are: {', '.join(profiles())}; or give the folder of a Stable Diffusion"
+        " pipeline, as in ./my-model.",
+    )
+
+
+def is_folder(name: str) -> bool:
+    """Whether ``name`` is written as a path and not as the name of a profile."""
+    return name.startswith(("~", ".")) or "/" in name or os.sep in name
+
+
+def connected(folder: Path) -> Profile:
+    """The built-in profile with the pipeline in ``folder``, as diffusers saves it, for a painter.
+
+    Raises `BadInput` where there is none, or one of a kind whose use is not known here.
+    """
+    index = folder / "model_index.json"
+    try:
+        kind = json.loads(index.read_text("utf-8"))["_class_name"]
+        unet = json.loads((folder / "unet" / "config.json").read_text("utf-8"))
+        vae = json.loads((folder / "vae" / "config.json").read_text("utf-8"))
+        levels = vae.get("block_out_channels") or vae["decoder_block_out_channels"]
+        side = int(unet["sample_size"]) * 2 ** (len(levels) - 1)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            f"There is no model profile {name!r}.", hint=f"Known are: {', '.join(profiles())}."
+            f"There is no Stable Diffusion pipeline in {str(folder)!r}: {error}.",
+            hint="Give a folder with a model_index.json, as diffusers saves it.",
         ) from None
+    if kind not in PIPELINES:
+        raise BadInput(
+            f"The pipeline in {str(folder)!r} is a {kind}.",
+            hint=f"Those that can paint here are: {', '.join(PIPELINES)}.",
+        )
+    size = sum(file.stat().st_size for file in folder.rglob("*.safetensors")) >> 20
+    painter = Entry(
+        source=str(folder.resolve()), loader="diffusers", words="plain", native_size=side,
+        license="see its model card", commercial=False, size_mb=size, memory_mb=2 * size,
+        defaults=PIPELINES[kind],
+    )  # fmt: skip
+    built_in = profiles()[DEFAULT_PROFILE]
+    return Profile(
+        name=str(folder.resolve()), summary=f"{kind} in {folder}; the built-in models do the rest.",
+        models={**built_in.models, "text-to-image": painter},
+    )  # fmt: skip
 
 
 def entry(profile_: Profile, role: Role) -> Entry:

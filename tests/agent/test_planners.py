@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from danqing.agent.brief import Brief
 from danqing.agent.language import understand
 from danqing.agent.plan import Attempt
@@ -58,3 +60,34 @@ def test_talk_fits_the_intent() -> None:
     assert len(set(said.values())) == 4
     assert "umbrella" in said["what can you draw?"]
     assert "雨伞" in PLANNER.talk("你会画什么？", understand("你会画什么？"))
+
+
+# -- a painter that reads any English
+
+
+@pytest.mark.parametrize(
+    ("request_", "prompt"),
+    [
+        ("a purple dragon", "a purple dragon"),
+        ("两条紫色的龙，夜晚，油画", "two purple dragons, night, oil style"),
+        ("a red house to the left of an old tree, winter", "a red house left of the tree"),
+    ],
+)
+def test_a_connected_painter_is_told_everything_in_plain_english(
+    request_: str, prompt: str
+) -> None:
+    planner = BuiltinPlanner(7.0, plain=True)
+    brief = understand(request_)
+    told = planner.wording(brief)
+    assert prompt in told.prompt
+    assert not told.notes
+    [call] = planner.plan(brief, 1, {"text_to_image"})
+    assert call.arguments["prompt"] == told.prompt
+
+
+def test_the_plain_words_of_a_repair_are_those_of_the_plan() -> None:
+    planner, brief = BuiltinPlanner(7.0, plain=True), understand("a purple dragon")
+    [first] = planner.plan(brief, 1, {"text_to_image"})
+    [again] = planner.repair(brief, 1, [Attempt(call=first)], {})
+    assert again.arguments["prompt"] == first.arguments["prompt"]
+    assert again.arguments["seeds"] != first.arguments["seeds"]

@@ -37,7 +37,7 @@ def test_the_built_in_profile_is_small_and_free_for_every_use() -> None:
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"'sdxl'\. Known are: sketchbook\."):
+    with pytest.raises(BadInput, match=r"'sdxl'\. Known are: sketchbook; or "):
         catalogue.profile("sdxl")
 
 
@@ -79,3 +79,34 @@ def test_the_fingerprint_follows_the_content_only(tmp_path: Path) -> None:
     write_safetensors(file, bytes(7) + b"\1")
     assert catalogue.fingerprint(tmp_path) != before
     assert len(before) == 12
+
+
+# -- the user's own painter
+
+
+def test_a_folder_of_the_user_paints_and_the_built_in_models_do_the_rest() -> None:
+    built_in = catalogue.profile()
+    folder = built_in.models["text-to-image"].folder
+    mine = catalogue.profile(str(folder))
+    assert mine.name == str(folder.resolve())
+    assert mine.models["text-to-image"].words == "plain"
+    assert mine.models["text-to-image"].native_size == 128
+    assert mine.models["captioner"] == built_in.models["captioner"]
+    assert catalogue.available(mine) == catalogue.available(built_in)
+
+
+def test_a_folder_without_a_pipeline_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no Stable Diffusion pipeline in .*nothing"):
+        catalogue.profile(str(tmp_path / "nothing"))
+
+
+def test_a_pipeline_of_another_kind_is_refused_with_those_that_can_paint(tmp_path: Path) -> None:
+    for part in ("unet", "vae"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "model_index.json").write_text('{"_class_name": "AudioPipeline"}')
+    (tmp_path / "unet/config.json").write_text('{"sample_size": 64}')
+    (tmp_path / "vae/config.json").write_text('{"block_out_channels": [1, 2, 3, 4]}')
+    with pytest.raises(BadInput, match="AudioPipeline"):
+        catalogue.profile(str(tmp_path))
+    (tmp_path / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    assert catalogue.profile(str(tmp_path)).models["text-to-image"].native_size == 512
