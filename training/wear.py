@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
-LATENT_NOISE = 0.08  # deviation of the noise on latents of deviation 1
+from .autoencoder import decode, encode
+
+LATENT_NOISE = 0.25  # deviation of the noise on latents of deviation 1
 
 
 def worn(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -105,10 +107,10 @@ def round_trips(
     for start in range(0, len(pictures), 16):
         rgb = torch.from_numpy(np.array(pictures[start : start + 16]))
         x = rgb.permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        z = vae.encode(x.to(device)).latents
+        z = encode(vae, x.to(device))
         size = LATENT_NOISE * torch.rand(len(z), 1, 1, 1, generator=random)
         z = z + (size * torch.randn(z.shape, generator=random)).to(device)
-        y = (vae.decode(z).sample.clamp(-1, 1) + 1.0) * 127.5
+        y = (decode(vae, z).clamp(-1, 1) + 1.0) * 127.5
         out[start : start + 16] = y.round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return out
 
