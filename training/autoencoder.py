@@ -103,7 +103,7 @@ def crops(pictures: np.ndarray, n: int, rng: np.random.Generator) -> torch.Tenso
 
 def to_tensor(pictures: np.ndarray) -> torch.Tensor:
     """uint8 (n, h, w, 3) to float (n, 3, h, w) in [-1, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def loss_of(model: AutoencoderTiny, x: torch.Tensor) -> torch.Tensor:

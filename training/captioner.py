@@ -21,8 +21,6 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-from torch import nn
-from torch.nn import functional
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -39,7 +37,8 @@ from danqing.tools.world import world
 from . import cards, data, wear
 from .run import Run, arguments
 from .scenes import captions, facts
-from .scenes.spec import Scene, Thing
+from .scenes.spec import Scene
+from .semantics import Heads, labels, map_of, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 24_000, "batch": 16, "rate": 1e-3, "round_trips": 4_000},
@@ -51,11 +50,9 @@ TOKENS = 64  # length of a caption at most, with its end
 POSITIONS = 128  # the caption tool may ask for more than any caption needs
 WIDTHS, DEPTHS = [32, 96, 192], [1, 2, 3]
 WORDS = {"width": 192, "layers": 3, "heads": 6}
-GRID = 16  # the map of things has this many cells a side, two for each token of the encoder
 PAD, START, END = "[PAD]", "[START]", "[END]"
 HELD_OUT = 300  # pictures scored at the end
 UNCLEAR = "unclear."
-FACTS = ("style", "setting", "season", "time", "weather")
 
 
 # -- the parts
@@ -136,36 +133,6 @@ def image_processor() -> ViTImageProcessor:
     )
 
 
-class Heads(nn.Module):
-    """What is asked of the encoder in training besides words: a map of things, and the facts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        w = world()
-        self.kinds, self.colors = [*w.objects], [*w.colors]
-        self.things = nn.Linear(WIDTHS[-1], 4 * (2 + len(self.kinds) + len(self.colors) + 1))
-        self.facts = nn.Linear(WIDTHS[-1], sum(len(pool) for pool in pools().values()))
-
-    def forward(self, tokens: torch.Tensor, maps: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        """The loss, from the encoder's ``tokens`` (n, 64, width), ``maps`` (n, 3, 16, 16) and
-        ``told`` (n, 5), the latter two as of `labels`."""
-        n, side = len(tokens), GRID // 2
-        cells = self.things(tokens).view(n, side, side, 2, 2, -1).transpose(2, 3)
-        cells = cells.reshape(n * GRID * GRID, -1)
-        kind, color, center = maps.transpose(0, 1).reshape(3, -1)
-        count = len(self.kinds) + 1
-        weight = torch.ones(count, device=tokens.device)
-        weight[0] = 0.1  # most cells hold nothing
-        loss = functional.cross_entropy(cells[:, :count], kind, weight)
-        loss = loss + functional.cross_entropy(cells[:, count:-1], color, ignore_index=-1)
-        there = functional.binary_cross_entropy_with_logits(cells[:, -1], center.float())
-        loss = loss + 4.0 * there
-        logits = self.facts(tokens.mean(1)).split([len(p) for p in pools().values()], dim=1)
-        for k, group in enumerate(logits):
-            loss = loss + 0.2 * functional.cross_entropy(group, told[:, k], ignore_index=-1)
-        return loss
-
-
 # -- the data, ready for training
 
 
@@ -217,51 +184,13 @@ class Samples:
         return tuple(part.to(device) for part in (x, words, maps, told))  # type: ignore[return-value]
 
 
-def pools() -> dict[str, list[str]]:
-    """The words of each of `FACTS`."""
-    w = world()
-    words = (w.styles, w.settings, w.seasons, w.times, w.weathers)
-    return {name: list(pool) for name, pool in zip(FACTS, words, strict=True)}
-
-
-def scene_of(spec: dict[str, Any]) -> Scene:
-    """The scene that a line of ``scenes.jsonl`` tells."""
-    things = tuple(Thing(**{**t, "box": tuple(t["box"])}) for t in spec["things"])
-    return Scene(**{**spec, "things": things})
-
-
-def map_of(scene: Scene) -> np.ndarray:
-    """What is where, int64 (3, 16, 16): the kind (0 is none, else its number + 1), the color (0 is
-    natural, -1 is not asked), and 1 in the cell of each thing's center. A thing claims the middle
-    of its box."""
-    kinds, colors = [*world().objects], [*world().colors]
-    out = np.zeros((3, GRID, GRID), np.int64)
-    out[1] = -1
-    for thing in scene.things:
-        x, y = facts.center(thing.box)
-        wide, high = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
-        columns = _cells(x, 0.3 * wide)
-        rows = _cells(y, 0.3 * high)
-        out[0][rows, columns] = 1 + kinds.index(thing.kind)
-        out[1][rows, columns] = 0 if thing.color is None else 1 + colors.index(thing.color)
-        out[2][_cells(y, 0.0), _cells(x, 0.0)] = 1
-    return out
-
-
-def _cells(middle: float, half: float) -> slice:
-    first = int(np.clip((middle - half) * GRID, 0, GRID - 1))
-    last = int(np.clip((middle + half) * GRID, 0, GRID - 1))
-    return slice(first, last + 1)
-
-
 def prepare(dataset: data.Dataset, round_trips: np.ndarray, words: Any) -> Samples:
     """Sentences and maps of all scenes, and of the same scenes mirrored."""
     scenes = [scene_of(spec) for spec in dataset.scenes]
     both = [scenes, [facts.mirror(scene) for scene in scenes]]
     ids = torch.stack([encode(words, [captions.canonical(s) for s in side]) for side in both])
-    maps = torch.from_numpy(np.stack([[map_of(s) for s in side] for side in both]))
-    told = torch.tensor([[pools()[f].index(getattr(s, f)) for f in FACTS] for s in scenes])
-    return Samples(dataset.pictures, round_trips, scenes, ids, maps, told, words)
+    maps, told = zip(*(labels(side) for side in both), strict=True)
+    return Samples(dataset.pictures, round_trips, scenes, ids, torch.stack(maps), told[0], words)
 
 
 def encode(words: Any, texts: list[str]) -> torch.Tensor:
@@ -351,7 +280,7 @@ def main() -> None:
         )  # fmt: skip
     words = tokenizer()
     samples = prepare(dataset, soft, words)
-    model, heads = build(words).to(args.device), Heads().to(args.device)
+    model, heads = build(words).to(args.device), Heads(WIDTHS[-1]).to(args.device)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M", flush=True)
     optimizer = torch.optim.AdamW(
         [*model.parameters(), *heads.parameters()], lr=s["rate"], weight_decay=0.02

@@ -22,10 +22,11 @@ from torch.nn import functional
 from danqing.tools.world import world
 
 from . import cards, data, wear
-from .captioner import FACTS, GRID, HELD_OUT, pools, scene_of
+from .captioner import HELD_OUT
 from .run import Run, arguments
 from .scenes import facts
 from .scenes.spec import Scene
+from .semantics import FACTS, GRID, pools, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 12_000, "batch": 32, "rate": 2e-3},

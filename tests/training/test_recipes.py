@@ -17,7 +17,17 @@ from PIL import Image
 from danqing.tools import models
 from danqing.tools.caption import read_words
 from danqing.tools.catalogue import Entry
-from training import autoencoder, captioner, cards, data, grader, upscaler, wear
+from training import (
+    autoencoder,
+    captioner,
+    cards,
+    data,
+    grader,
+    painter,
+    semantics,
+    upscaler,
+    wear,
+)
 from training.scenes import captions, facts, layout
 from training.scenes.render import render
 
@@ -82,6 +92,30 @@ def test_the_captioner_that_a_recipe_saves_is_read_by_the_caption_tools_loader(t
     assert "license: apache-2.0" in (out / "README.md").read_text("utf-8")
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
+def test_the_painter_that_a_recipe_saves_paints_through_the_draw_tools_loader(tiny, monkeypatch):
+    monkeypatch.setattr(painter, "SHEET", 1)
+    monkeypatch.setattr(painter, "VOCABULARY", 600)
+    out = tiny(painter, n=3, batch=2)
+    pipeline = models.load(entry(out, "diffusers"), "cpu").model
+    made = pipeline("a cat. 一只猫。", num_inference_steps=2, output_type="np").images
+    assert made.shape == (1, 128, 128, 3)
+    page = (out / "README.md").read_text("utf-8")
+    assert "| velocity loss |" in page
+    assert "unet/diffusion_pytorch_model" in page
+
+
+def test_errors_count_more_where_a_thing_is():
+    scene = next(s for s in map(layout.sample, range(99)) if len(s.things) == 1)
+    maps, _ = semantics.labels([scene])
+    focus = painter.focus_of(maps)
+    assert focus.shape == (1, 16, 16)
+    assert focus.mean() == pytest.approx(1.0)
+    there = maps[0, 0] > 0
+    assert focus[0][there].min() == focus.max()
+    assert focus.max() == pytest.approx(3 * focus.min())
+
+
 def test_the_upscaler_that_a_recipe_saves_enlarges_through_the_upscale_tools_loader(tiny):
     out = tiny(upscaler, n=2, batch=2)
     loaded = models.load(entry(out, "image-to-image"), "cpu")
@@ -99,7 +133,7 @@ def test_a_saved_grader_sees_the_same_after_loading(tiny):
     pictures = np.stack([render(layout.sample(seed), 128).rgb for seed in (1, 2)])
     first, second = grader.look(network, pictures), grader.look(grader.load(out), pictures)
     assert [look.facts for look in first] == [look.facts for look in second]
-    assert all(set(look.facts) == set(captioner.FACTS) for look in first)
+    assert all(set(look.facts) == set(semantics.FACTS) for look in first)
 
 
 # -- the captioner's words and maps
@@ -135,11 +169,11 @@ def test_a_caption_with_a_foreign_word_or_without_an_end_is_refused():
 def test_the_map_of_a_mirrored_scene_is_the_mirrored_map():
     for seed in range(30):
         scene = layout.sample(seed)
-        there = captioner.map_of(facts.mirror(scene))
-        assert there[2].sum() == captioner.map_of(scene)[2].sum()
+        there = semantics.map_of(facts.mirror(scene))
+        assert there[2].sum() == semantics.map_of(scene)[2].sum()
         for thing in facts.mirror(scene).things:
             x, y = facts.center(thing.box)
-            assert there[2][int(y * captioner.GRID), int(x * captioner.GRID)] == 1
+            assert there[2][int(y * semantics.GRID), int(x * semantics.GRID)] == 1
 
 
 def test_a_batch_shows_a_mirrored_picture_with_the_mirrored_words(tmp_path, monkeypatch):
@@ -149,7 +183,7 @@ def test_a_batch_shows_a_mirrored_picture_with_the_mirrored_words(tmp_path, monk
     dataset = data.Dataset.open(tmp_path / "set")
     words = captioner.tokenizer()
     samples = captioner.prepare(dataset, np.empty((0, 128, 128, 3), np.uint8), words)
-    scenes = [captioner.scene_of(spec) for spec in dataset.scenes]
+    scenes = [semantics.scene_of(spec) for spec in dataset.scenes]
     expected = {
         captions.canonical(side): np.asarray(picture)[:, ::step].astype(float)
         for scene, picture in zip(scenes, dataset.pictures, strict=True)
@@ -269,7 +303,7 @@ def test_the_encoder_keeps_the_principal_part_of_each_block_and_nothing_of_its_n
 
 def test_a_plain_data_set_holds_few_large_things_where_they_are_at_home(tmp_path):
     data.draw(tmp_path / "set", 5, size=32, workers=1, simple=True)
-    scenes = [captioner.scene_of(spec) for spec in data.Dataset.open(tmp_path / "set").scenes]
+    scenes = [semantics.scene_of(spec) for spec in data.Dataset.open(tmp_path / "set").scenes]
     assert len(scenes) == 5
     assert all(data.plain(scene) and len(scene.things) <= 3 for scene in scenes)
     assert not all(data.plain(layout.sample(scene.seed + 1)) for scene in scenes)
