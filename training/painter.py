@@ -39,8 +39,8 @@ from .run import Run, arguments
 from .semantics import Heads, labels, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 24_000, "simple": True, "batch": 8, "rate": 5e-4, "channels": (128, 192),
-              "text": (192, 3)},
+    "small": {"n": 24_000, "simple": True, "batch": 8, "rate": 8e-4, "channels": (64, 128),
+              "text": (128, 2)},
     "full": {"n": 300_000, "simple": False, "batch": 512, "rate": 8e-4, "channels": (128, 192),
              "text": (192, 4)},
 }  # fmt: skip
@@ -96,8 +96,9 @@ def text_encoder(size: tuple[int, int], vocabulary: int, ends: int) -> CLIPTextM
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=vocabulary, hidden_size=width, intermediate_size=3 * width,
-            num_hidden_layers=layers, num_attention_heads=6, max_position_embeddings=LENGTH,
-            hidden_act="gelu", bos_token_id=0, eos_token_id=ends, pad_token_id=ends,
+            num_hidden_layers=layers, num_attention_heads=width // 32,
+            max_position_embeddings=LENGTH, hidden_act="gelu",
+            bos_token_id=0, eos_token_id=ends, pad_token_id=ends,
         )
     )  # fmt: skip
 
@@ -107,11 +108,12 @@ def unet(channels: tuple[int, ...], text_width: int) -> UNet2DConditionModel:
     whole sentence says (season, light, style) also reaches all levels beside the time step."""
     return UNet2DConditionModel(
         sample_size=16, in_channels=CHANNELS, out_channels=CHANNELS, layers_per_block=1,
-        block_out_channels=channels, norm_num_groups=16, attention_head_dim=6,
+        block_out_channels=channels, norm_num_groups=16,
+        attention_head_dim=channels[-1] // 32,  # the number of heads, whatever it is called
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=text_width, time_embedding_dim=256,
-        addition_embed_type="text", addition_embed_type_num_heads=6,
+        addition_embed_type="text", addition_embed_type_num_heads=text_width // 32,
         resnet_time_scale_shift="scale_shift",
     )  # fmt: skip
 
