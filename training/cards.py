@@ -59,6 +59,10 @@ PAINTER = Card(
         "Its world is the one above; any other word is ignored or misread.",
         "Of scenes that are not plain, with more than three things or with things far from home, it"
         " has seen nothing in the small setting.",
+        "An hour on two cores gives light, ground, colors and places, and large plain things"
+        " (trees, pines, tents, the sun); houses and castles are rough,"
+        " animals, people and rooms hardly to"
+        " be recognised.",
         "It draws 128×128 pixels. Small or many things come out soft or melt together.",
         "Counts above three and relations between more than two things often fail; check them.",
     ),

@@ -32,7 +32,7 @@ def table(document: TurnDocument) -> str:
     for claim in document.brief.claims:
         finding = document.verdict.get(claim.id)
         mark = MARKS[finding.status] if finding else "–"
-        rows.append(f"| {mark} | {describe(claim)} | {finding.evidence if finding else ''} |")
+        rows.append(f"| {mark} | {describe(claim, document.brief.language)} | {finding.evidence if finding else ''} |")
     return "\n".join(rows)
 
 
