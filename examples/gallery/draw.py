@@ -32,7 +32,8 @@ def table(document: TurnDocument) -> str:
     for claim in document.brief.claims:
         finding = document.verdict.get(claim.id)
         mark = MARKS[finding.status] if finding else "–"
-        rows.append(f"| {mark} | {describe(claim, document.brief.language)} | {finding.evidence if finding else ''} |")
+        said = describe(claim, document.brief.language)
+        rows.append(f"| {mark} | {said} | {finding.evidence if finding else ''} |")
     return "\n".join(rows)
 
 
