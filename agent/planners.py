@@ -48,7 +48,7 @@ class Planner(Protocol):
 
 
 class BuiltinPlanner:
-    """Plans by rule: draw a batch; then new seeds and fuller words; then closer guidance."""
+    """Plans by rule: compose and draw a batch; then compose anew; then guide more closely too."""
 
     name = "builtin"
 
@@ -66,24 +66,23 @@ class BuiltinPlanner:
         return wording.plain(brief) if self._plain else wording.word(brief)
 
     def plan(self, brief: Brief, seed: int, offered: Collection[str]) -> list[Call]:
-        words = self.wording(brief)
-        if not words.paintable or "text_to_image" not in offered:
+        if not self.wording(brief).paintable or "text_to_image" not in offered:
             return []
-        return [self._draw(words.prompt or "a picture", seed, wording.negative(brief))]
+        return [self._draw(self._prompt(brief, seed), seed, wording.negative(brief))]
 
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
     ) -> list[Call]:
         if len(attempts) >= ROUNDS or "text_to_image" not in {a.call.tool for a in attempts}:
             return []
-        words = wording.plain(brief) if self._plain else wording.word(brief, spelled_out=True)
         start = seed + BATCH * len(attempts)
+        prompt = self._prompt(brief, start)
         if len(attempts) == 1:
-            return [self._draw(words.prompt or "a picture", start, wording.negative(brief))]
+            return [self._draw(prompt, start, wording.negative(brief))]
         extras = [g.noun for s in seen.values() for g in s.groups]  # `negative` keeps known nouns
         return [
             self._draw(
-                words.prompt or "a picture", start, wording.negative(brief, extras),
+                prompt, start, wording.negative(brief, extras),
                 guidance_scale=round(self._guidance * GUIDANCE_UP, 2),
             )
         ]  # fmt: skip
@@ -96,6 +95,10 @@ class BuiltinPlanner:
         thanks = ("thank", "thx", "谢", "感谢")
         kind = "thanks" if any(t in request.lower() for t in thanks) else "chat"
         return render(f"{kind}.{brief.language}")
+
+    def _prompt(self, brief: Brief, seed: int) -> str:
+        words = wording.plain(brief) if self._plain else wording.word(brief, seed=seed)
+        return words.prompt or "a picture"
 
     @staticmethod
     def _draw(prompt: str, seed: int, negative: str, **more: float) -> Call:

@@ -2,44 +2,54 @@
 
 Whatever the built-in painter does not know is either drawn as the nearest thing it knows or left
 out; both are noted, so that the reply can say so.
+
+A prompt that is to be painted is composed: every thing is given its place and size, so that counts,
+places and relations are settled before a pixel is drawn. Of a number of random compositions the
+first is taken that the judge would find right if the picture came out exactly so.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import repeat
+from random import Random
 
 from ..tools.painter_words import (
+    GRID,
     PLACES,
     Count,
     Phrase,
     Place,
+    Spot,
     numbered,
     painter_prompt,
+    place_of,
     plural,
+    spots_of,
 )
 from ..tools.world import Word, world
 from .brief import SCENE_KINDS, Brief, Claim
-from .verdict import NATURAL, PEOPLE
+from .composition import Stand, compose
+from .scene import completed, garnish
+from .seen import read_caption
+from .verdict import NATURAL, PEOPLE, judge
 
 MOST = 6
-"""How many of a kind the painter has ever been shown in one picture."""
-MAX_TOKENS = 72
+"""How many of a kind the world has in one picture."""
+MAX_TOKENS = 80
 """How long a prompt the painter reads, its begin and end included."""
+THINGS = 9
+"""How many things the world has in one picture."""
+PLURAL = 3
+"""How many are painted where the request does not say how many."""
+COMPOSITIONS = 40
+"""Random compositions that are tried for one prompt."""
 FLYING = frozenset({"bird", "balloon"})
 TABLE_TOP = frozenset({"cup", "ball", "cat", "lamp", "rabbit"})
 BACKDROP = frozenset({"sky", "ground", "grass", "sea", "water", "snow", "sand", "floor", "wall"})
 """Nouns of what every scene has; they are no things of their own, and take no color."""
-HOMES = {
-    "lamp": "indoors", "table": "indoors", "chair": "indoors", "cup": "indoors", "boat": "sea",
-    "cactus": "desert",
-}  # fmt: skip
-DEFAULTS = {
-    "season": ("summer", "spring"), "time": ("day", "morning"), "weather": ("clear", "cloudy"),
-    "setting": ("meadow", "mountains"), "style": ("flat", "watercolor"),
-}  # fmt: skip
-"""What an unstated fact becomes when the prompt is spelled out, unless it must be absent."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,11 @@ class _Group:
     on: _Group | None = None
     notes: list[Note] = field(default_factory=list)
 
+    @property
+    def number(self) -> int:
+        """How many are painted."""
+        return self.count if isinstance(self.count, int) else PLURAL
+
     def flies(self, setting: str | None) -> bool:
         if self.inside or self.on:
             return False
@@ -93,10 +108,12 @@ Key = tuple[str, str | None]
 Groups = dict[Key, _Group]
 
 
-def word(brief: Brief, *, spelled_out: bool = False) -> Wording:
+def word(brief: Brief, *, seed: int | None = None) -> Wording:
     """The painter's prompt for the claims of ``brief``, of at most `MAX_TOKENS` tokens.
 
-    ``spelled_out`` states everything: a place for every group and the facts that were left open.
+    With a ``seed`` the picture is composed: the facts that were left open are stated too, and every
+    thing has its spot; another seed composes another picture. Without, the prompt says what the
+    request says.
     """
     notes: list[Note] = []
     facts: dict[str, str] = {}
@@ -110,10 +127,15 @@ def word(brief: Brief, *, spelled_out: bool = False) -> Wording:
     _arrange(groups, brief.claims, facts.get("setting"))
     asked = any(c.kind in ("object", "count") and c.subject not in BACKDROP for c in brief.claims)
     paintable = bool(groups) or (bool(facts) and not asked)
-    if spelled_out and paintable:
-        facts = _spelled_out(facts, groups, brief)
-        _spread(groups)
-    prompt, too_much = _fitted(groups, facts)
+    kept, too_much = _fitted(list(groups.values()))
+    if seed is None or not paintable:
+        prompt = _prompt(kept, facts)
+    else:
+        standing = [group.noun for group in kept if not _holders(group)]
+        facts = completed(facts, standing, brief)
+        if not kept and (extra := garnish(facts["setting"], brief)) is not None:
+            kept = [_Group(*extra)]
+        prompt = _composed(kept, facts, brief, Random(seed))
     notes += [note for group in groups.values() for note in group.notes] + unknown + too_much
     notes += [Note(f"“{c.value}”") for c in brief.claims if c.kind == "text"]
     return Wording(prompt, tuple(dict.fromkeys(notes)), paintable)
@@ -249,6 +271,24 @@ def _known_noun(subject: str | None) -> tuple[str | None, list[Note]]:
     return None, [Note(subject, nearest=tuple(nearest(subject)))]
 
 
+def _prompt(groups: Iterable[_Group], facts: Mapping[str, str]) -> str:
+    ordered = sorted(groups, key=lambda g: 0.5 if g.x is None else g.x)  # stable: as it was said
+    phrases = [_phrase(group, facts.get("setting")) for group in ordered]
+    return _told(facts, phrases)
+
+
+def _told(facts: Mapping[str, str], phrases: Iterable[Phrase], horizon: float | None = None) -> str:
+    def middle(phrase: Phrase) -> float:
+        xs = [spot.x for spot in phrase.spots]
+        return sum(xs) / len(xs) if xs else -1.0  # where there are none, the order stays
+
+    return painter_prompt(
+        style=facts.get("style"), setting=facts.get("setting"), season=facts.get("season"),
+        time=facts.get("time"), weather=facts.get("weather"), horizon=horizon,
+        phrases=sorted(phrases, key=middle),
+    )  # fmt: skip
+
+
 def _phrase(group: _Group, setting: str | None) -> Phrase:
     place: Place | None = "across" if group.spread else None
     if group.x is not None and not group.spread:
@@ -263,21 +303,33 @@ def _holder(group: _Group | None) -> str | None:
     return numbered(group.noun, 1, group.color, the=group.count == 1) if group else None
 
 
-def _fitted(groups: Groups, facts: Mapping[str, str]) -> tuple[str, list[Note]]:
-    """The prompt without the last groups that it has no room for, and a note on each of those."""
-    left_out: list[Note] = []
-    kept = list(groups.values())
-    while True:
-        ordered = sorted(kept, key=lambda g: 0.5 if g.x is None else g.x)  # stable: as it was said
-        prompt = painter_prompt(
-            phrases=[_phrase(g, facts.get("setting")) for g in ordered], **facts
-        )
-        if not kept or len(re.findall(r"\w+|[^\w\s]", prompt)) + 2 <= MAX_TOKENS:
-            return prompt, left_out
+def _fitted(groups: list[_Group]) -> tuple[list[_Group], list[Note]]:
+    """The groups that a composed prompt has room for, the last ones smaller or left out, and a note
+    on each of those."""
+    kept = list(groups)
+    notes: list[Note] = []
+    while kept:
+        extra = sum(g.number for g in kept) - THINGS
+        if extra <= 0 and _tokens(kept) <= MAX_TOKENS:
+            break
         held = [id(h) for g in kept for h in (g.inside, g.on)]
         last = next((g for g in reversed(kept) if id(g) not in held), kept[-1])
-        kept.remove(last)
-        left_out.insert(0, Note(numbered(last.noun, last.count, last.color)))
+        asked, drawn = numbered(last.noun, last.count, last.color), None
+        if 0 < extra < last.number:
+            last.count = last.number - extra
+            drawn = numbered(last.noun, last.count, last.color)
+        else:
+            kept.remove(last)
+        notes.insert(0, Note(asked, drawn))
+    return kept, notes
+
+
+def _tokens(groups: Iterable[_Group]) -> int:
+    """How many tokens a composed prompt has."""
+    facts = 15  # words and marks, with the horizon, the begin and the end
+    bare = [replace(_phrase(group, None), count=group.number, place=None) for group in groups]
+    words = re.findall(r"\w+|[^\w\s]", painter_prompt(phrases=bare))
+    return facts + len(words) + 3 * sum(group.number for group in groups)
 
 
 # -- where they stand
@@ -382,16 +434,64 @@ def _in_order(before: list[tuple[Key, Key]]) -> list[Key]:
     return order if len(order) > 1 else []
 
 
-def _spread(groups: Groups) -> None:
-    """A place for every single thing that has none: the free fifths of the width."""
-    taken = [g.x for g in groups.values() if g.x is not None]
-    free = [x for x in (0.3, 0.7, 0.5, 0.1, 0.9) if all(abs(t - x) > 0.1 for t in taken)]
-    for group in groups.values():
-        if group.x is None and free and not (group.inside or group.on) and group.count == 1:
-            group.x = free.pop(0)
-    for group in groups.values():
-        if (held := group.inside or group.on) is not None and group.x is None:
-            group.x = held.x
+# -- the composition
+
+
+def _composed(
+    groups: Iterable[_Group], facts: Mapping[str, str], brief: Brief, random: Random
+) -> str:
+    """The prompt with a spot for every thing, in the best of some random compositions; without
+    spots where nothing finds room."""
+    ordered = sorted(groups, key=lambda group: len(_holders(group)))
+    standing = [group for group in ordered if not _holders(group)]
+    for placed in (ordered, standing):  # what is held needs no spot, if there is no room for one
+        best: tuple[tuple[int, int, int], str] | None = None
+        for _ in range(COMPOSITIONS):
+            stands = [_stand(k, placed, facts["setting"], random) for k in range(len(placed))]
+            made = compose(facts["setting"], stands, random)
+            if made is None:
+                continue
+            spots = [spots_of(boxes) for boxes in made[1]]
+            phrases = [*map(_spotted, placed, spots, repeat(facts["setting"]))]
+            phrases += [_phrase(group, facts["setting"]) for group in ordered[len(placed) :]]
+            words = _told(facts, [replace(phrase, spots=()) for phrase in phrases])
+            verdict = judge(brief, read_caption(words))
+            if best is None or verdict.score > best[0]:
+                best = verdict.score, _told(facts, phrases, made[0])
+            if not verdict.with_status("unmet") | verdict.with_status("unsure"):
+                break
+        if best is not None:
+            return best[1]
+    return _prompt(ordered, facts)
+
+
+def _spotted(group: _Group, spots: tuple[Spot, ...], setting: str) -> Phrase:
+    place = place_of([round(spot.x * GRID) / GRID for spot in spots])  # as it will be told
+    return replace(_phrase(group, setting), count=len(spots), place=place, spots=spots)
+
+
+def _stand(k: int, among: list[_Group], setting: str, random: Random) -> Stand:
+    group = among[k]
+    around = min(0.16 * group.number, 0.3)
+    if group.x is not None and not group.spread:
+        focus = group.x, around
+    elif group.number > 2 or group.spread:
+        focus = 0.5, 1.0
+    else:
+        focus = random.uniform(0.12, 0.88), around
+    holder = group.inside or group.on
+    held = next((i for i, g in enumerate(among[:k]) if g is holder), None)
+    return Stand(group.noun, group.number, focus, group.flies(setting), held)
+
+
+def _holders(group: _Group) -> list[_Group]:
+    """What holds the group, what holds that, and so on; each once, should they go in a circle."""
+    found: list[_Group] = []
+    holder = group.inside or group.on
+    while holder is not None and not any(holder is other for other in (group, *found)):
+        found.append(holder)
+        holder = holder.inside or holder.on
+    return found
 
 
 # -- the whole scene
@@ -416,28 +516,3 @@ def _nearest(pool: Mapping[str, Word], value: str) -> str | None:
     if value in pool:
         return value
     return next((name for name, entry in pool.items() if value in (*entry.en, *entry.near)), None)
-
-
-def _spelled_out(facts: Mapping[str, str], groups: Groups, brief: Brief) -> dict[str, str]:
-    absent = {c.subject for c in brief.claims if c.kind == "absent"}
-    nouns = {group.noun for group in groups.values()}
-    stated = {
-        kind: next(value for value in values if value not in absent)
-        for kind, values in DEFAULTS.items()
-    }
-    if nouns & {"moon", "star"}:
-        stated["time"] = "night"
-    if facts.get("weather") == "snow":
-        stated["season"] = "winter"
-    home = next((HOMES[noun] for noun in HOMES if noun in nouns), None)
-    if home is not None and home not in absent and not (home == "indoors" and _outdoors(groups)):
-        stated["setting"] = home
-    return {**stated, **facts}
-
-
-def _outdoors(groups: Groups) -> bool:
-    """Whether something asked for is never indoors."""
-    indoor = {"household", "people", "animals"}
-    return any(
-        world().objects[group.noun].category not in indoor or group.sky for group in groups.values()
-    )

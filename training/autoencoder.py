@@ -1,10 +1,14 @@
-"""The shared autoencoder: pictures to latents an eighth as wide, twelve channels, and back.
+"""The shared autoencoder: pictures to latents an eighth as wide, 32 channels, and back.
 
 `AutoencoderTiny` of diffusers. Its encoder is set, not learned: the first principal components of
-8×8 blocks (the Karhunen-Loève transform), each brought to deviation 1, so that a painter can be
-trained at once and the decoder may become better later without a change of the latents. Only the
-decoder learns: 64-pixel crops, absolute error on pixels and on their differences, from latents with
-some noise on them, so that a painter's small errors decode to clean pictures too.
+8×8 blocks (the Karhunen-Loève transform), so that a painter can be trained at once and the decoder
+may become better later without a change of the latents. The components are brought halfway to one
+size: the deviation of a channel goes with the square root of its component's. Fine detail so
+drowns in less noise than form does, and a painter settles form before detail, while no channel is
+too faint to be learned.
+
+Only the decoder learns: 64-pixel crops, absolute error on pixels and on their differences, from
+latents with some noise on them, so that a painter's small errors decode to clean pictures too.
 """
 
 from __future__ import annotations
@@ -17,24 +21,26 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from torch.nn import functional as F
 
 from . import data
-from .run import Run, arguments
+from .run import Run, arguments, half
 
 SETTINGS = {
-    "small": {"n": 24_000, "batch": 16, "width": 48, "blocks": (5, 4, 0, 0)},
+    "small": {"n": 12_000, "batch": 16, "width": 64, "blocks": (5, 4, 0, 0)},
     "full": {"n": 100_000, "batch": 256, "width": 64, "blocks": (4, 4, 3, 1)},
 }
 CROP = 64
-CHANNELS = 12
-NOISE = 0.25  # highest deviation of the noise on latents in training
-SCALE = 2.5  # the decoder bends latents beyond 3, so it gets them this much smaller
+CHANNELS = 32
+NOISE = 0.3  # most noise on latents in training, as a share of each channel's deviation
+ENCODER = 48  # width of the encoder's layers: 3·4·4 values of a 4×4 block
+RAW = 0.4  # deviation of the first channel as the decoder gets it, which bends what lies beyond 3
+SPREAD = 2.9  # the same as a painter gets it, so that the mean variance of all channels is about 1
 
 
 def build(setting: str) -> AutoencoderTiny:
     """An autoencoder without knowledge: an encoder that `fit` sets and a decoder to be trained."""
     s = SETTINGS[setting]
     return AutoencoderTiny(
-        latent_channels=CHANNELS, scaling_factor=SCALE,
-        encoder_block_out_channels=(48,) * 4, num_encoder_blocks=(0,) * 4,
+        latent_channels=CHANNELS, scaling_factor=SPREAD / RAW,
+        encoder_block_out_channels=(ENCODER,) * 4, num_encoder_blocks=(0,) * 4,
         decoder_block_out_channels=(s["width"],) * 4, num_decoder_blocks=s["blocks"],
     )  # fmt: skip
 
@@ -48,7 +54,8 @@ def fit(model: AutoencoderTiny, pictures: np.ndarray) -> None:
     blocks = x.permute(0, 2, 3, 1).reshape(-1, 192).double()
     mean = blocks.mean(0)
     variances, axes = torch.linalg.eigh(torch.cov(blocks.T))
-    rows = axes.T.flip(0)[:CHANNELS] / variances.flip(0)[:CHANNELS].sqrt()[:, None] / SCALE
+    sizes = variances.flip(0)[:CHANNELS].sqrt()
+    rows = RAW * axes.T.flip(0)[:CHANNELS] / (sizes[0] * sizes).sqrt()[:, None]
     first, *halvings, last = [m for m in model.encoder.layers if isinstance(m, torch.nn.Conv2d)]
     for conv in (first, *halvings, last):
         conv.weight.zero_()
@@ -74,20 +81,30 @@ def _halved(x: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def deviations(model: AutoencoderTiny) -> torch.Tensor:
-    """How much each latent channel moves a picture: deviations of its components, mean 1."""
+    """The deviation of each latent channel over the pictures of `fit`, as a painter sees them."""
     halving = [m for m in model.encoder.layers if isinstance(m, torch.nn.Conv2d)][3]
     sizes = 1.0 / halving.weight[:CHANNELS].flatten(1).float().norm(dim=1)
-    return sizes / sizes.mean()
+    return SPREAD * sizes / sizes[0]
+
+
+def disturbed(
+    model: AutoencoderTiny, z: torch.Tensor, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Latents with noise on them, of a strength up to `NOISE` that differs from picture to picture,
+    in proportion to each channel's deviation. Random numbers are drawn on the CPU."""
+    strength = NOISE * torch.rand(len(z), 1, 1, 1, generator=generator)
+    noise = strength * torch.randn(z.shape, generator=generator)
+    return z + noise.to(z.device) * deviations(model)[:, None, None]
 
 
 def encode(model: AutoencoderTiny, x: torch.Tensor) -> torch.Tensor:
-    """Latents of deviation 1 for pictures in [-1, 1], as a painter sees them."""
-    return model.encode(x).latents * SCALE  # type: ignore[no-any-return]
+    """Latents for pictures in [-1, 1], as a painter sees them: of `deviations`."""
+    return model.encode(x).latents * SPREAD / RAW  # type: ignore[no-any-return]
 
 
 def decode(model: AutoencoderTiny, z: torch.Tensor) -> torch.Tensor:
     """Pictures for such latents, about in [-1, 1]."""
-    return model.decode(z / SCALE).sample  # type: ignore[no-any-return]
+    return model.decode(z * RAW / SPREAD).sample  # type: ignore[no-any-return]
 
 
 def crops(pictures: np.ndarray, n: int, rng: np.random.Generator) -> torch.Tensor:
@@ -108,9 +125,9 @@ def to_tensor(pictures: np.ndarray) -> torch.Tensor:
 
 def loss_of(model: AutoencoderTiny, x: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
-        z = encode(model, x)
-        z = z + NOISE * torch.rand(len(z), 1, 1, 1, device=z.device) * torch.randn_like(z)
-    y = decode(model, z)
+        z = disturbed(model, encode(model, x))
+    with half(x.device):
+        y = decode(model, z).float()
     edges = sum((torch.diff(y, dim=d) - torch.diff(x, dim=d)).abs().mean() for d in (2, 3))
     return F.l1_loss(y, x) + 0.5 * edges + F.mse_loss(y, x)
 
@@ -139,8 +156,10 @@ def main() -> None:
     data.draw(args.data / "held-out", 1000, first=data.HELD_OUT)
     pictures = data.Dataset.open(args.data / "train").pictures
     model = build(args.setting)
-    fit(model, pictures[:4000])
+    fit(model, pictures[:2000])
     model.encoder.requires_grad_(False)
+    if args.start:
+        model.load_state_dict(AutoencoderTiny.from_pretrained(args.start).state_dict())
     model.to(args.device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.decoder.parameters(), lr=1e-3, weight_decay=0.0)
     run = Run({"autoencoder": model}, optimizer, args.work, args.minutes, fresh=args.fresh)

@@ -35,14 +35,14 @@ from danqing.tools.painter_words import NUMBERS, Phrase, painter_prompt, plural
 from danqing.tools.world import world
 
 from . import cards, data, wear
-from .run import Run, arguments
+from .run import Run, arguments, half
 from .scenes import captions, facts
 from .scenes.spec import Scene
 from .semantics import Heads, labels, map_of, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 24_000, "batch": 16, "rate": 1e-3, "round_trips": 4_000},
-    "full": {"n": 200_000, "batch": 256, "rate": 1.5e-3, "round_trips": 50_000},
+    "full": {"n": 120_000, "batch": 256, "rate": 1.5e-3, "round_trips": 50_000},
 }
 SMUDGED, FORMLESS = 0.12, 0.06  # shares of the training pictures
 SIZE = 128
@@ -281,6 +281,9 @@ def main() -> None:
     words = tokenizer()
     samples = prepare(dataset, soft, words)
     model, heads = build(words).to(args.device), Heads(WIDTHS[-1]).to(args.device)
+    before = cards.trained(args.start)
+    if args.start:
+        model.load_state_dict(VisionEncoderDecoderModel.from_pretrained(args.start).state_dict())
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M", flush=True)
     optimizer = torch.optim.AdamW(
         [*model.parameters(), *heads.parameters()], lr=s["rate"], weight_decay=0.02
@@ -293,9 +296,10 @@ def main() -> None:
     model.train()
     for _ in run.steps():
         x, ids, maps, told = samples.batch(s["batch"], rng, args.device)
-        seen = model.encoder(pixel_values=x)
-        said = model(encoder_outputs=seen, labels=ids)
-        run.learn(said.loss + 0.5 * heads(seen[0], maps, told))
+        with half(args.device):
+            seen = model.encoder(pixel_values=x)
+            said = model(encoder_outputs=seen, labels=ids)
+        run.learn(said.loss.float() + 0.5 * heads(seen[0].float(), maps, told))
     best: Any = run.averages["captioner"]
     true = [captions.canonical(scene_of(spec)) for spec in held_out.scenes[:HELD_OUT]]
     measured = {"renders": scores(read(best, words, held_out.pictures[:HELD_OUT]), true)}
@@ -309,8 +313,8 @@ def main() -> None:
     image_processor().save_pretrained(out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
     cards.write(
-        out, cards.CAPTIONER, minutes=run.seconds / 60 + run.minutes,
-        samples=run.step * s["batch"], scores=measured, setting=args.setting,
+        out, cards.CAPTIONER, minutes=before[0] + run.seconds / 60 + run.minutes,
+        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
     )  # fmt: skip
     print(out)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,18 +47,20 @@ PAINTER = Card(
     tags=("danqing", "illustration", "stable-diffusion", "chinese", "english"),
     about="A small latent diffusion model that paints 128×128 illustrations from English or Chinese"
     " sentences: a CLIP text encoder and a UNet trained together from nothing, over the latents of"
-    " a small autoencoder.",
-    learned_from=_RENDERS + " Sentences come from the same scenes, in both languages: four in five"
-    " in the fixed form of `tools/painter_words.py`, the others freely worded. The small setting"
-    " learns plain scenes only (`training.data.plain`): three things at most, of two kinds, large,"
-    " each where it is at home.",
+    " a small autoencoder. A sentence may say where each thing stands and how large it is, in 32nds"
+    " of the picture: `<x9>` the middle, `<y26>` the foot, `<h14>` the height, and `<horizon16>`.",
+    learned_from=_RENDERS + " Sentences come from the same scenes, in both languages: six in seven"
+    " in the fixed form of `tools/painter_words.py`, most of those with the spot of every thing;"
+    " the others freely worded. The small setting learns plain scenes only (`training.data.plain`):"
+    " five things at most, of three kinds, large, each where it is at home.",
     use="from diffusers import DiffusionPipeline\n\n"
     'painter = DiffusionPipeline.from_pretrained("FOLDER")\n'
-    'picture = painter("watercolor. meadow, autumn, sunset, clear. a red house at the left.",\n'
+    'picture = painter("watercolor. meadow, autumn, sunset, clear, <horizon16>."\n'
+    '                  " a red house <x9> <y26> <h14>.",\n'
     "                  width=128, height=128).images[0]",
     limits=(
         "Its world is the one above; any other word is ignored or misread.",
-        "Of scenes that are not plain, with more than three things or with things far from home, it"
+        "Of scenes that are not plain, with more than five things or with things far from home, it"
         " has seen nothing in the small setting.",
         "An hour on two cores gives light, ground, colors and places, and large plain things"
         " (trees, pines, tents, the sun); houses and castles are rough,"
@@ -148,7 +151,7 @@ $about
 
 $learned_from
 
-$samples samples in $minutes minutes on $machine, in float32; the weights are kept in float16.
+$samples samples in $minutes minutes on $machine; the weights are kept in float16.
 
 ## Use
 
@@ -177,6 +180,20 @@ $command --minutes $minutes
 $files
 """
 )
+
+
+def trained(folder: Path | None) -> tuple[float, int]:
+    """The minutes and samples that the card of ``folder`` tells; none for no folder.
+
+    Raises ValueError where the card tells nothing.
+    """
+    if folder is None:
+        return 0.0, 0
+    page = (folder / "README.md").read_text("utf-8")
+    found = re.search(r"^([\d,]+) samples in (\d+) minutes", page, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{folder}/README.md does not say how long the model was trained")
+    return float(found[2]), int(found[1].replace(",", ""))
 
 
 def write(

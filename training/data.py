@@ -12,12 +12,15 @@ import argparse
 import itertools
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+
+from danqing.agent.composition import AT_HOME, HEAVENLY
 
 from .scenes import captions, layout
 from .scenes.render import render
@@ -54,38 +57,33 @@ class Dataset:
 
 
 def sentences(seed: int) -> dict[str, list[str]]:
-    """Sentences for the scene of ``seed``: the canonical one, partial ones, English, Chinese."""
+    """Sentences for the scene of ``seed``: the canonical one, the same with spots, partial ones,
+    English and Chinese ones."""
     scene = layout.sample(seed)
     rng = np.random.default_rng([seed, 9])
     return {
         "canonical": [captions.canonical(scene)],
+        "composed": [captions.composed(scene)],
         "partial": [captions.caption(scene, rng, "en", register="canonical") for _ in range(4)],
         "en": [captions.caption(scene, rng, "en") for _ in range(3)],
         "zh": [captions.caption(scene, rng, "zh") for _ in range(3)],
     }
 
 
-AT_HOME = {
-    "meadow": "person dog rabbit horse bird house tent tree pine flower mushroom balloon castle",
-    "sea": "boat person bird",
-    "mountains": "house castle tower tent tree pine horse bird balloon person",
-    "city": "car house tower person tree bird dog umbrella",
-    "desert": "cactus tent castle tower person balloon",
-    "indoors": "table chair lamp cat dog person cup",
-}
-"""What a plain scene may hold, besides sun, moon, stars and clouds."""
+SMALL = HEAVENLY | {"bird", "flower", "mushroom", "ball", "cup", "umbrella"}
+"""Kinds that may be lower than the others in a plain scene."""
 
 
 def plain(scene: Scene) -> bool:
-    """Whether a small model can learn to paint ``scene`` first: three things at most, of two kinds,
-    large enough, each where it is at home."""
+    """Whether a small model can learn to paint ``scene`` first: five things at most, of three
+    kinds, large enough, each where it is at home."""
     kinds = {thing.kind for thing in scene.things}
-    home = {*AT_HOME[scene.setting].split(), "sun", "moon", "star", "cloud"}
+    home = AT_HOME[scene.setting] | HEAVENLY
     return (
-        len(scene.things) <= 3
-        and len(kinds) <= 2
+        len(scene.things) <= 5
+        and len(kinds) <= 3
         and kinds <= home
-        and all(t.kind in ("bird", "star") or t.box[3] - t.box[1] >= 0.1 for t in scene.things)
+        and all(t.box[3] - t.box[1] >= (0.09 if t.kind in SMALL else 0.12) for t in scene.things)
     )
 
 
@@ -93,10 +91,11 @@ def draw(
     folder: Path, n: int, *, size: int = 128, first: int = 0, workers: int = 0, simple: bool = False
 ) -> None:
     """Draw ``n`` scenes into ``folder``, with ``simple`` only `plain` ones; a folder that already
-    holds a data set is left as it is."""
-    if (folder / "captions.jsonl").exists():
+    holds so many, with all kinds of sentences, is left as it is."""
+    if _holds(folder, n):
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     pictures = np.lib.format.open_memmap(
         folder / "pictures.part.npy", mode="w+", dtype=np.uint8, shape=(n, size, size, 3)
     )
@@ -115,6 +114,13 @@ def draw(
     pictures.flush()
     (folder / "pictures.part.npy").rename(folder / "pictures.npy")
     (folder / "captions.part").rename(folder / "captions.jsonl")
+
+
+def _holds(folder: Path, n: int) -> bool:
+    if not (folder / "captions.jsonl").exists():
+        return False
+    drawn = len(np.load(folder / "pictures.npy", mmap_mode="r"))
+    return drawn >= n and set(next(_lines(folder / "captions.jsonl"))) == set(sentences(0))
 
 
 def _chunk(

@@ -23,14 +23,14 @@ from danqing.tools.world import world
 
 from . import cards, data, wear
 from .captioner import HELD_OUT
-from .run import Run, arguments
+from .run import Run, arguments, half
 from .scenes import facts
 from .scenes.spec import Scene
 from .semantics import FACTS, GRID, pools, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 12_000, "batch": 32, "rate": 2e-3},
-    "full": {"n": 200_000, "batch": 256, "rate": 2e-3},
+    "full": {"n": 120_000, "batch": 256, "rate": 2e-3},
 }
 WEIGHTS = Path("benchmarks/judge/weights")
 WIDTHS = (24, 48, 96, 160)
@@ -95,7 +95,9 @@ def loss_of(
 ) -> torch.Tensor:
     """Cross entropies of centers, of the colors at centers and of facts; ``things`` as of
     `centers_of`, ``told`` int64 (n, 5)."""
-    centers, colors, answers = grader(x)
+    with half(x.device):
+        centers, colors, answers = grader(x)
+    centers, colors = centers.float(), colors.float()
     flat = np.concatenate([np.column_stack([np.full(len(t), k), t]) for k, t in enumerate(things)])
     which, kind, row, column, color = torch.from_numpy(flat).to(x.device).unbind(1)
     target = torch.zeros_like(centers)
@@ -104,7 +106,7 @@ def loss_of(
     loss = wrong / len(which)
     loss = loss + functional.cross_entropy(colors[which, :, row, column], color)
     for k, logits in enumerate(answers):
-        loss = loss + 0.3 * functional.cross_entropy(logits, told[:, k])
+        loss = loss + 0.3 * functional.cross_entropy(logits.float(), told[:, k])
     return loss
 
 
@@ -212,7 +214,8 @@ def main() -> None:
     sides = [scenes, [facts.mirror(scene) for scene in scenes]]
     things = [[centers_of(scene) for scene in side] for side in sides]
     told = torch.tensor([[pools()[f].index(getattr(x, f)) for f in FACTS] for x in scenes])
-    grader = Grader().to(args.device)
+    before = cards.trained(args.start)
+    grader = (load(args.start).train() if args.start else Grader()).to(args.device)
     print(f"{sum(p.numel() for p in grader.parameters()) / 1e6:.2f} M", flush=True)
     optimizer = torch.optim.AdamW(grader.parameters(), lr=s["rate"], weight_decay=0.01)
     run = Run({"grader": grader}, optimizer, args.work, args.minutes,
@@ -235,8 +238,8 @@ def main() -> None:
     save(best, out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
     cards.write(
-        out, cards.GRADER, minutes=run.seconds / 60 + run.minutes,
-        samples=run.step * s["batch"], scores=measured, setting=args.setting,
+        out, cards.GRADER, minutes=before[0] + run.seconds / 60 + run.minutes,
+        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
     )  # fmt: skip
     print(out)
 

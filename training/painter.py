@@ -4,15 +4,20 @@ A small CLIP text encoder and a UNet (or, for comparison, a transformer) learn t
 the velocity v (Salimans & Ho 2022) of noised latents on a cosine schedule, from sentences in
 English and Chinese. The tokenizer is a byte-pair encoding learned from the same sentences.
 
-Two things make it learn from fewer pictures. The features in the middle of the denoiser are asked
+Some things make it learn from fewer pictures. The features in the middle of the denoiser are asked
 what is where (`semantics.Heads`; in the spirit of REPA, Yu et al. 2024), which ties words to places
-long before the pictures show it; and errors count more where the things are. The small setting
-learns plain scenes only (`data.plain`): two CPU cores cannot learn the whole world.
+long before the pictures show it. Features are asked where in the picture they are
+(`semantics.Whereabouts`), since a UNet knows that only from its padding, and cannot otherwise tell
+which words are meant for a place. Errors count more where the things are. Most sentences say where
+each thing stands and how large it is (`Spot`), as the studio does that composes a picture before it
+is painted: what the words fix need not be guessed. The small setting learns plain scenes only
+(`data.plain`): two CPU cores cannot learn the whole world.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,26 +34,32 @@ from PIL import Image
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from danqing.tools.painter_words import GRID, SPOT_AXES, SPOT_WORDS, spot_word
+
 from . import cards, data
-from .autoencoder import CHANNELS, decode, deviations, to_tensor
+from .autoencoder import CHANNELS, decode, to_tensor
 from .autoencoder import encode as to_latents
 from .autoencoder import scores as autoencoder_scores
-from .run import Run, arguments
-from .semantics import Heads, labels, scene_of
+from .run import MuonAdamW, Run, arguments, half
+from .scenes import captions
+from .scenes.spec import Scene
+from .semantics import Heads, Whereabouts, labels, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 24_000, "simple": True, "batch": 8, "rate": 8e-4, "channels": (64, 128),
+    "small": {"n": 30_000, "simple": True, "batch": 32, "rate": 1e-3, "channels": (96, 160),
               "text": (128, 2)},
-    "full": {"n": 300_000, "simple": False, "batch": 512, "rate": 8e-4, "channels": (128, 192),
+    "full": {"n": 120_000, "simple": False, "batch": 1024, "rate": 2e-3, "channels": (128, 192),
              "text": (192, 4)},
 }  # fmt: skip
 VOCABULARY = 2_048
-LENGTH = 72  # tokens of a prompt
+LENGTH = 80  # tokens of a prompt
 START, END = "<|startoftext|>", "<|endoftext|>"
-SHARES = {"canonical": 0.35, "partial": 0.45, "en": 0.08, "zh": 0.12}
+SHARES = {"composed": 0.6, "canonical": 0.1, "partial": 0.15, "en": 0.06, "zh": 0.09}
 COMPOSED = 0.1  # weight of what the middle tells about the composition
+PLACED = 0.3  # weight of what features tell of where they are
 FOCUS = 2.0  # how much more an error counts where a thing is
 HELD_OUT = 256  # samples scored at the end
 SHEET = 48  # pictures painted at the end, to look at
@@ -59,6 +70,14 @@ SCHEDULE = {
     "prediction_type": "v_prediction",
     "steps_offset": 1,
 }
+FACING = (
+    "conv_in",
+    "conv_out",
+    "things",
+    "facts",
+    "asked",
+)  # layers that meet data; see `MuonAdamW`
+ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 NOISING = DDPMScheduler(**SCHEDULE)
 
 
@@ -66,7 +85,7 @@ NOISING = DDPMScheduler(**SCHEDULE)
 
 
 def tokenizer_from(sentences: list[str]) -> CLIPTokenizer:
-    """A CLIP tokenizer whose byte pairs are learned from ``sentences``."""
+    """A CLIP tokenizer whose byte pairs are learned from ``sentences``; it knows `SPOT_WORDS`."""
     pattern = CLIPTokenizer()._tokenizer  # its normalizer and pre-tokenizer, as they are
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
     bpe.normalizer = pattern.normalizer or normalizers.NFC()
@@ -88,7 +107,9 @@ def tokenizer_from(sentences: list[str]) -> CLIPTokenizer:
     vocabulary = dict(learned["vocab"])
     for letter in sorted(pre_tokenizers.ByteLevel.alphabet()):  # a last letter has its own token
         vocabulary.setdefault(letter + "</w>", len(vocabulary))
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
+    tokenizer.add_tokens(list(SPOT_WORDS))
+    return tokenizer
 
 
 def text_encoder(size: tuple[int, int], vocabulary: int, ends: int) -> CLIPTextModel:
@@ -101,6 +122,21 @@ def text_encoder(size: tuple[int, int], vocabulary: int, ends: int) -> CLIPTextM
             bos_token_id=0, eos_token_id=ends, pad_token_id=ends,
         )
     )  # fmt: skip
+
+
+@torch.no_grad()
+def tell_spots(text: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
+    """Start the embeddings of `SPOT_WORDS` as smooth codes, so that what is learned of one place is
+    learned of its neighbors: cosines of rising frequency, in directions of each axis' own."""
+    table = text.get_input_embeddings().weight
+    size = table.norm(dim=1).mean()
+    random = torch.Generator().manual_seed(0)
+    for axis in SPOT_AXES:
+        ids = tokenizer.convert_tokens_to_ids([spot_word(axis, n) for n in range(GRID + 1)])
+        angles = torch.pi * torch.arange(GRID + 1)[:, None] / GRID * torch.arange(1, 17)
+        ways = torch.linalg.qr(torch.randn(table.shape[1], 17, generator=random))[0].T
+        code = (torch.cat([torch.ones(GRID + 1, 1), torch.cos(angles)], 1) @ ways).to(table)
+        table[ids] = 2.0 * size * code / code.norm(dim=1, keepdim=True)
 
 
 def unet(channels: tuple[int, ...], text_width: int) -> UNet2DConditionModel:
@@ -145,31 +181,42 @@ def predict(
 
 def velocity_loss(
     predicted: torch.Tensor, x: torch.Tensor, noise: torch.Tensor, t: torch.Tensor,
-    weights: torch.Tensor, focus: torch.Tensor | None = None,
+    focus: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
-    """Squared error of the velocity, each latent channel weighted by what it moves in a picture,
-    each place by ``focus`` (n, 16, 16)."""
-    error = (predicted - NOISING.get_velocity(x, noise, t)) ** 2 * weights[:, None, None]
+    """Squared error of the velocity, each place weighted by ``focus`` (n, 16, 16)."""
+    error = (predicted.float() - NOISING.get_velocity(x, noise, t)) ** 2
     return (error if focus is None else error * focus[:, None]).mean()
 
 
-class Middle:
-    """Keeps the features in the middle of a denoiser: (n, 64, width) of its last call."""
+class Inside:
+    """Keeps what a denoiser has in mind at its last call: ``middle``, the features in its middle,
+    (n, 64, width), and ``before``, those that its layers of attention get, each (n, width, 8, 8).
+
+    A transformer knows where its tokens are, so of it ``before`` is empty.
+    """
 
     def __init__(self, denoiser: nn.Module) -> None:
-        self.tokens = torch.empty(0)
-        blocks: Any = denoiser
-        middle = blocks.transformer_blocks[4] if _is_transformer(denoiser) else blocks.mid_block
-        middle.register_forward_hook(self._keep)
+        self.middle = torch.empty(0)
+        self.before: dict[int, torch.Tensor] = {}
+        parts: Any = denoiser
+        if _is_transformer(denoiser):
+            parts.transformer_blocks[4].register_forward_hook(self._middle)
+            return
+        parts.mid_block.register_forward_hook(self._middle)
+        blocks = [parts.down_blocks[-1], parts.up_blocks[0]]
+        for k, layer in enumerate(layer for block in blocks for layer in block.resnets):
+            layer.register_forward_hook(
+                lambda _module, _inputs, output, k=k: self.before.__setitem__(k, output)
+            )
 
-    def _keep(self, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        self.tokens = output if output.ndim == 3 else output.flatten(2).transpose(1, 2)
+    def _middle(self, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        self.middle = output if output.ndim == 3 else output.flatten(2).transpose(1, 2)
 
 
 def times(n: int, device: str) -> torch.Tensor:
     """Random steps, int64 (n,) in [0, 1000): most where the noise is about to hide the things, for
     there the composition is decided (a logit-normal density, Esser et al. 2024)."""
-    return (1000 * torch.sigmoid(0.4 + torch.randn(n, device=device))).long().clamp(0, 999)
+    return (1000 * torch.sigmoid(0.7 + 1.3 * torch.randn(n, device=device))).long().clamp(0, 999)
 
 
 # -- the data, ready for training
@@ -177,31 +224,34 @@ def times(n: int, device: str) -> torch.Tensor:
 
 @dataclass
 class Samples:
-    """``latents`` float16 (n, 12, 16, 16); ``tokens`` by kind of sentence, int16 (n, k, LENGTH);
-    ``maps`` and ``told`` as of `semantics.labels`."""
+    """Everything a painter learns from, on the device where it learns.
+
+    ``latents`` float16 (n, 32, 16, 16); ``sentences`` int16 (n, k, LENGTH), the same k kinds of
+    sentences for every picture, with ``shares`` (k,) of being drawn; ``nothing`` (LENGTH,) is the
+    empty sentence; ``maps`` int8 and ``told`` as of `semantics.labels`; ``chances`` (n,) of a
+    picture to be drawn.
+    """
 
     latents: torch.Tensor
-    tokens: dict[str, torch.Tensor]
+    sentences: torch.Tensor
+    shares: torch.Tensor
     nothing: torch.Tensor
     maps: torch.Tensor
     told: torch.Tensor
+    chances: torch.Tensor
 
     def batch(
-        self, n: int, rng: np.random.Generator, device: str
+        self, n: int, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents, sentences, maps, facts."""
-        rows = rng.integers(0, len(self.latents), n)
-        kinds = rng.choice(list(SHARES), n, p=list(SHARES.values()))
-        ids = torch.stack(
-            [
-                self.nothing
-                if rng.random() < UNCONDITIONAL
-                else self.tokens[k][i, rng.integers(self.tokens[k].shape[1])]
-                for i, k in zip(rows, kinds, strict=True)
-            ]
+        """Latents, sentences, maps, facts. ``generator`` is on the CPU."""
+        device = self.latents.device
+        rows, slots = (
+            torch.multinomial(p, n, replacement=True, generator=generator).to(device)
+            for p in (self.chances, self.shares)
         )
-        parts = (self.latents[rows].float(), ids.long(), self.maps[rows], self.told[rows])
-        return tuple(part.to(device) for part in parts)  # type: ignore[return-value]
+        silent = (torch.rand(n, generator=generator) < UNCONDITIONAL).to(device)
+        ids = torch.where(silent[:, None], self.nothing, self.sentences[rows, slots])
+        return self.latents[rows].float(), ids.long(), self.maps[rows].long(), self.told[rows]
 
 
 def focus_of(maps: torch.Tensor) -> torch.Tensor:
@@ -219,15 +269,27 @@ def prepare(
     with torch.inference_mode():
         for start in range(0, len(dataset.pictures), 64):
             x = to_tensor(np.asarray(dataset.pictures[start : start + 64])).to(device)
-            latents.append(to_latents(vae, x).half().cpu())
-    tokens = {}
-    for kind in SHARES:
+            latents.append(to_latents(vae, x).half())
+    sentences, shares = [], []
+    for kind, share in SHARES.items():
         lines = [c[kind] for c in dataset.captions]
-        flat = [text for group in lines for text in group]
-        tokens[kind] = encode(tokenizer, flat).view(len(lines), -1, LENGTH).to(torch.int16)
-    maps, told = labels([scene_of(spec) for spec in dataset.scenes])
-    nothing = encode(tokenizer, [""])[0].to(torch.int16)
-    return Samples(torch.cat(latents), tokens, nothing, maps, told)
+        ids = encode(tokenizer, [text for line in lines for text in line])
+        sentences.append(ids.view(len(lines), -1, LENGTH).to(torch.int16))
+        shares += [share / len(lines[0])] * len(lines[0])
+    scenes = [scene_of(spec) for spec in dataset.scenes]
+    maps, told = labels(scenes)
+    return Samples(
+        torch.cat(latents), torch.cat(sentences, 1).to(device), torch.tensor(shares),
+        encode(tokenizer, [""])[0].to(device, torch.int16),
+        maps.to(device, torch.int8), told.to(device), chances(scenes),
+    )  # fmt: skip
+
+
+def chances(scenes: list[Scene]) -> torch.Tensor:
+    """How often each scene is to be seen, of sum 1: more often what holds a rare kind of thing."""
+    counts = Counter(kind for scene in scenes for kind in {t.kind for t in scene.things})
+    weights = [max(counts[t.kind] ** -0.5 for t in scene.things) for scene in scenes]
+    return torch.tensor(weights) / sum(weights)
 
 
 def encode(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
@@ -245,20 +307,17 @@ def held_out_loss(
     denoiser: nn.Module,
     text: CLIPTextModel,
     samples: Samples,
-    weights: torch.Tensor,
     n: int,
 ) -> float:
     """`velocity_loss` on about ``n`` held-out samples, all steps alike, always the same noise."""
-    device = str(next(denoiser.parameters()).device)
-    rng = np.random.default_rng(0)
     generator = torch.Generator().manual_seed(0)
     errors = []
     for _ in range(-(-n // 32)):
-        x, ids, _, _ = samples.batch(32, rng, device)
-        noise = torch.randn(x.shape, generator=generator).to(device)
-        t = torch.randint(0, 1000, (len(x),), generator=generator).to(device)
+        x, ids, _, _ = samples.batch(32, generator)
+        noise = torch.randn(x.shape, generator=generator).to(x.device)
+        t = torch.randint(0, 1000, (len(x),), generator=generator).to(x.device)
         v = predict(denoiser, NOISING.add_noise(x, noise, t), t, text(ids)[0])
-        errors.append(float(velocity_loss(v, x, noise, t, weights)))
+        errors.append(float(velocity_loss(v, x, noise, t)))
     return float(np.mean(errors))
 
 
@@ -309,8 +368,12 @@ def main() -> None:
     vae = AutoencoderTiny.from_pretrained(args.autoencoder).float().to(args.device).eval()
     words = args.work / "tokenizer"
     if args.fresh or not words.exists():
-        some = [t for c in dataset.captions[:12_000] for kind in SHARES for t in c[kind]]
-        tokenizer_from(some).save_pretrained(words)
+        if args.start:
+            tokenizer = CLIPTokenizer.from_pretrained(args.start / "tokenizer")
+        else:
+            some = [t for c in dataset.captions[:12_000] for kind in SHARES for t in c[kind]]
+            tokenizer = tokenizer_from(some)
+        tokenizer.save_pretrained(words)
     tokenizer = CLIPTokenizer.from_pretrained(words)
     samples = prepare(vae, tokenizer, dataset, args.device)
     text = text_encoder(s["text"], len(tokenizer), tokenizer.eos_token_id).to(args.device)
@@ -318,41 +381,50 @@ def main() -> None:
     denoiser = (unet(s["channels"], width) if args.denoiser == "unet" else transformer(width)).to(
         args.device, memory_format=torch.channels_last
     )
+    before = cards.trained(args.start)
+    tell_spots(text, tokenizer)
+    if args.start:
+        learned = StableDiffusionPipeline.from_pretrained(args.start)
+        denoiser.load_state_dict(learned.unet.state_dict())
+        text.load_state_dict(learned.text_encoder.state_dict())
     print(
         f"{sum(p.numel() for m in (denoiser, text) for p in m.parameters()) / 1e6:.1f} M",
         flush=True,
     )
     heads = Heads(s["channels"][-1] if args.denoiser == "unet" else 256).to(args.device)
-    optimizer = torch.optim.AdamW(
-        [*denoiser.parameters(), *text.parameters(), *heads.parameters()],
-        lr=s["rate"], betas=(0.9, 0.99), weight_decay=0.01, fused=True,
-    )  # fmt: skip
+    whereabouts = Whereabouts(s["channels"][-1]).to(args.device)
+    optimizer = MuonAdamW((denoiser, text, heads, whereabouts), s["rate"], outer=FACING)
     run = Run(
-        {"denoiser": denoiser, "text": text, "heads": heads}, optimizer, args.work, args.minutes,
-        fresh=args.fresh,
+        {"denoiser": denoiser, "text": text, "heads": heads, "whereabouts": whereabouts},
+        optimizer, args.work, args.minutes, fall=0.25, decay=0.998, fresh=args.fresh,
     )  # fmt: skip
-    middle, weights = Middle(denoiser), deviations(vae).to(args.device)
-    rng = np.random.default_rng(run.step)
+    inside = Inside(denoiser)
+    # For so few tokens plain attention is faster on a CPU: its fused backward pass is slow.
+    attention = [SDPBackend.MATH] if args.device == "cpu" else [*ATTENTION]
+    generator = torch.Generator().manual_seed(run.step)
     for _ in run.steps():
-        x, ids, maps, told = samples.batch(s["batch"], rng, args.device)
+        x, ids, maps, told = samples.batch(s["batch"], generator)
         noise = torch.randn_like(x)
         t = times(len(x), args.device)
-        v = predict(denoiser, NOISING.add_noise(x, noise, t), t, text(ids)[0])
-        composed = heads(middle.tokens, maps, told)
-        run.learn(velocity_loss(v, x, noise, t, weights, focus_of(maps)) + COMPOSED * composed)
+        with half(args.device), sdpa_kernel(attention):
+            v = predict(denoiser, NOISING.add_noise(x, noise, t), t, text(ids)[0])
+        composed = heads(inside.middle.float(), maps, told)
+        placed = whereabouts([features.float() for features in inside.before.values()])
+        loss = velocity_loss(v, x, noise, t, focus_of(maps))
+        run.learn(loss + COMPOSED * composed + PLACED * placed)
     denoiser, text = run.averages["denoiser"], run.averages["text"]
     vae = AutoencoderTiny.from_pretrained(args.autoencoder).float().to(args.device).eval()
     held_out = data.Dataset.open(args.data / "held-out")
     scores = {
         "n": HELD_OUT,
         "velocity loss": held_out_loss(
-            denoiser, text, prepare(vae, tokenizer, held_out, args.device), weights, HELD_OUT
+            denoiser, text, prepare(vae, tokenizer, held_out, args.device), HELD_OUT
         ),
         "autoencoder": autoencoder_scores(vae, held_out.pictures, args.device),
     }
     print(scores)
     (args.work / "scores.json").write_text(json.dumps(scores, indent=1), "utf-8")
-    prompts = [c["canonical"][0] for c in held_out.captions[:SHEET]]
+    prompts = [captions.composed(scene_of(spec)) for spec in held_out.scenes[:SHEET]]
     page = sheet(np.concatenate([
         sample(denoiser, text, vae, tokenizer, prompts[i : i + 16], seed=i)
         for i in range(0, len(prompts), 16)
@@ -369,8 +441,8 @@ def main() -> None:
         vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
         pipeline.to(torch.float16).save_pretrained(out, max_shard_size="14MB")
         cards.write(
-            out, cards.PAINTER, minutes=run.seconds / 60 + run.minutes,
-            samples=run.step * s["batch"], scores=scores, setting=args.setting,
+            out, cards.PAINTER, minutes=before[0] + run.seconds / 60 + run.minutes,
+            samples=before[1] + run.step * s["batch"], scores=scores, setting=args.setting,
         )  # fmt: skip
         print(out)
 

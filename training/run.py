@@ -10,7 +10,7 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,77 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
         "--work", type=Path, default=Path("build") / name, help="checkpoints and log"
     )
     parser.add_argument("--out", type=Path, required=False, help="folder for the finished weights")
+    parser.add_argument("--start", type=Path, help="finished weights to go on from, where there is"
+                        " no checkpoint")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="start anew, ignoring the checkpoint")
     return parser
+
+
+def half(device: torch.device | str) -> torch.autocast:
+    """bfloat16 where it is fast: on GPUs, and on CPUs with instructions for it."""
+    kind = torch.device(device).type
+    able = kind == "cuda" or (kind == "cpu" and torch.cpu._is_avx512_bf16_supported())
+    return torch.autocast(kind, torch.bfloat16, enabled=able)
+
+
+class MuonAdamW:
+    """Muon (Jordan et al. 2024) for what multiplies, AdamW for the rest.
+
+    Weights of convolutions are matrices to Muon, one row for each channel that comes out. Layers
+    that face the data, embeddings, norms and biases are AdamW's. ``rate`` is one for both, since
+    Muon's updates are scaled to the size of AdamW's.
+    """
+
+    def __init__(
+        self, models: Iterable[nn.Module], rate: float, *, outer: Iterable[str] = ()
+    ) -> None:
+        """``outer`` are parts of the names of the layers that face the data.
+
+        Needs torch 2.9. Raises ValueError where a convolution is not in channels-last format.
+        """
+        matrices, rest = [], []
+        skipped = (*outer, "embedding")
+        for model in models:
+            for name, weight in model.named_parameters():
+                facing = any(word in name for word in skipped)
+                (rest if weight.ndim < 2 or facing else matrices).append(weight)
+        self._pairs = [(w, nn.Parameter(_flat(w.data))) for w in matrices]
+        if any(flat.data_ptr() != w.data_ptr() for w, flat in self._pairs):
+            raise ValueError("convolutions must be in channels-last format")
+        self._muon = torch.optim.Muon(
+            [flat for _, flat in self._pairs], lr=rate, weight_decay=0.01,
+            adjust_lr_fn="match_rms_adamw",
+        )  # fmt: skip
+        self._adam = torch.optim.AdamW(
+            rest, lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        )
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [*self._muon.param_groups, *self._adam.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self._adam.zero_grad(set_to_none=set_to_none)
+        for weight, _ in self._pairs:
+            weight.grad = None
+
+    def step(self) -> None:
+        for weight, flat in self._pairs:
+            flat.grad = None if weight.grad is None else _flat(weight.grad)
+        self._muon.step()
+        self._adam.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"muon": self._muon.state_dict(), "adam": self._adam.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._muon.load_state_dict(state["muon"])
+        self._adam.load_state_dict(state["adam"])
+
+
+def _flat(weight: torch.Tensor) -> torch.Tensor:
+    """A weight as a matrix, in the order in which channels-last convolutions keep it in memory."""
+    return weight.flatten(1) if weight.ndim != 4 else weight.permute(0, 2, 3, 1).flatten(1)
 
 
 @dataclass
@@ -43,7 +112,7 @@ class Run:
     """One training run of ``minutes``; iterate over `steps`, call `learn` with each loss."""
 
     models: dict[str, nn.Module]
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer | MuonAdamW
     work: Path
     minutes: float
     fall: float = 0.2  # share of the budget in which the rate falls

@@ -20,6 +20,7 @@ from .scenes import facts
 from .scenes.spec import Scene, Thing
 
 GRID = 16  # the map of things has this many cells a side, two for each of the 8×8 tokens
+WAVES = 6  # cosines that a column or row is told in
 FACTS = ("style", "setting", "season", "time", "weather")
 
 
@@ -95,3 +96,26 @@ class Heads(nn.Module):
         for k, group in enumerate(logits):
             loss = loss + 0.2 * functional.cross_entropy(group, told[:, k], ignore_index=-1)
         return loss
+
+
+class Whereabouts(nn.Module):
+    """Asks features of ``width`` channels, maps of 8×8, in which column and row each of them is."""
+
+    codes: torch.Tensor
+
+    def __init__(self, width: int, layers: int = 3) -> None:
+        super().__init__()
+        self.asked = nn.ModuleList(nn.Conv2d(width, 2 * WAVES, 1) for _ in range(layers))
+        side = GRID // 2
+        line = torch.cos(
+            torch.pi * torch.arange(1, WAVES + 1)[:, None] * (torch.arange(side) + 0.5) / side
+        )
+        columns, rows = line[:, None, :], line[:, :, None]
+        codes = [code.expand(WAVES, side, side) for code in (columns, rows)]
+        self.register_buffer("codes", torch.cat(codes), persistent=False)
+
+    def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The squared error of the answers, for maps (n, width, 8, 8); 0 for none."""
+        both = zip(self.asked, features, strict=False)
+        errors = [((ask(x) - self.codes) ** 2).mean() for ask, x in both]
+        return torch.stack(errors).mean() if errors else torch.zeros(())

@@ -25,7 +25,7 @@ from torch.nn import functional
 from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessor
 
 from . import cards, data, wear
-from .run import Run, arguments
+from .run import Run, arguments, half
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 700, "batch": 8, "rate": 8e-4, "width": 48, "depths": [2, 2]},
@@ -240,6 +240,10 @@ def main() -> None:
         args.data, "pairs-held-out", HELD_OUT, data.HELD_OUT, args.autoencoder, args.device
     )
     model = build(args.setting).to(args.device)
+    before = cards.trained(args.start)
+    if args.start:
+        state = Swin2SRForImageSuperResolution.from_pretrained(args.start).state_dict()
+        model.load_state_dict(state)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=s["rate"], weight_decay=0.0)
     run = Run({"upscaler": model}, optimizer, args.work, args.minutes,
@@ -247,7 +251,9 @@ def main() -> None:
     rng = np.random.default_rng([2, run.step])
     for _ in run.steps():
         x, y = train.batch(s["batch"], rng, args.device)
-        run.learn(loss_of(model(pixel_values=x).reconstruction, y))
+        with half(args.device):
+            made = model(pixel_values=x).reconstruction
+        run.learn(loss_of(made.float(), y))
     best: Any = run.averages["upscaler"]
     measured = {"n": len(held_out.large), **compared(best, held_out)}
     print(json.dumps(measured, indent=1), flush=True)
@@ -258,8 +264,8 @@ def main() -> None:
     Swin2SRImageProcessor(size_divisor=8).save_pretrained(out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
     cards.write(
-        out, cards.UPSCALER, minutes=run.seconds / 60 + run.minutes,
-        samples=run.step * s["batch"], scores=measured, setting=args.setting,
+        out, cards.UPSCALER, minutes=before[0] + run.seconds / 60 + run.minutes,
+        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
     )  # fmt: skip
     print(out)
 

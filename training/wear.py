@@ -6,6 +6,7 @@ renders that were worn in these ways, so that the labels stay true.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -13,9 +14,7 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
-from .autoencoder import decode, encode
-
-LATENT_NOISE = 0.25  # deviation of the noise on latents of deviation 1
+from .autoencoder import decode, disturbed, encode
 
 
 def worn(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -97,19 +96,14 @@ def squeezed(rgb: np.ndarray, quality: int) -> np.ndarray:
 def round_trips(
     autoencoder: Path, pictures: np.ndarray, device: str, *, seed: int = 0
 ) -> np.ndarray:
-    """``pictures`` (uint8, (n, h, w, 3)) encoded, disturbed a little and decoded.
-
-    The deviation of a picture's noise is uniform between none and `LATENT_NOISE`.
-    """
+    """``pictures`` (uint8, (n, h, w, 3)) encoded, `disturbed` a little and decoded."""
     vae = AutoencoderTiny.from_pretrained(autoencoder, torch_dtype=torch.float32).to(device).eval()
     random = torch.Generator().manual_seed(seed)
     out = np.empty_like(pictures)
     for start in range(0, len(pictures), 16):
         rgb = torch.from_numpy(np.array(pictures[start : start + 16]))
         x = rgb.permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        z = encode(vae, x.to(device))
-        size = LATENT_NOISE * torch.rand(len(z), 1, 1, 1, generator=random)
-        z = z + (size * torch.randn(z.shape, generator=random)).to(device)
+        z = disturbed(vae, encode(vae, x.to(device)), random)
         y = (decode(vae, z).clamp(-1, 1) + 1.0) * 127.5
         out[start : start + 16] = y.round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return out
@@ -118,7 +112,10 @@ def round_trips(
 def cached_round_trips(
     file: Path, autoencoder: Path, pictures: np.ndarray, n: int, device: str
 ) -> np.ndarray:
-    """Round trips of the first ``n`` pictures, made once and kept in ``file`` (a ``.npy``)."""
+    """Round trips of the first ``n`` pictures, made once for an autoencoder and kept in ``file`` (a
+    ``.npy``), whose name gets the autoencoder's digest and ``n``."""
+    weights = next(autoencoder.glob("*.safetensors")).read_bytes()
+    file = file.with_stem(f"{file.stem}-{hashlib.sha256(weights).hexdigest()[:8]}-{n}")
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part.npy")

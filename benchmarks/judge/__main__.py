@@ -2,12 +2,13 @@
 
 Renders of held-out scenes, where the truth is known; with ``--autoencoder`` the same after a round
 trip through latents; with ``--painted`` also pictures that the built-in painter made for held-out
-scenes, where nobody knows the truth but two judges that share nothing can agree.
+plain scenes, where nobody knows the truth but two judges that share nothing can agree.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if network is not None:
             _judged(document, f"grader, {name}", scenes, eyes.graded(network, set_), options.json)
     if options.painted and network is not None:
-        some = scenes[: options.painted]
+        every = (layout.sample(seed) for seed in itertools.count(data.HELD_OUT))
+        some = list(itertools.islice(filter(data.plain, every), options.painted))
         made = painted(some)
         first = asked(some, eyes.captioned(loaded, made))
         second = asked(some, eyes.graded(network, made))
@@ -74,14 +76,14 @@ def asked(scenes: Sequence[Scene], seen: Sequence[Seen]) -> list[Answers]:
 
 
 def painted(scenes: Sequence[Scene]) -> np.ndarray:
-    """What the built-in painter makes of the scenes' canonical captions, one seed a scene."""
+    """What the built-in painter makes of the scenes' composed captions, one seed a scene."""
     entry = catalogue.entry(catalogue.profile(), "text-to-image")
     pipeline = models.load(entry, "cpu").model
     made = []
     for start in range(0, len(scenes), 8):
         some = scenes[start : start + 8]
         out = pipeline(
-            [captions.canonical(scene) for scene in some], width=SIZE, height=SIZE,
+            [captions.composed(scene) for scene in some], width=SIZE, height=SIZE,
             num_inference_steps=int(entry.defaults["steps"]),
             guidance_scale=float(entry.defaults["guidance_scale"]),
             generator=[torch.Generator().manual_seed(scene.seed) for scene in some],

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 from truth import brief_of
 
 from danqing.agent import wording
 from danqing.agent.language import understand
 from danqing.agent.seen import read_caption
 from danqing.agent.verdict import judge
+from danqing.tools.painter_words import GRID, place_of
 from training.scenes import captions, facts, layout
 from training.scenes.spec import Scene
+
+PAINTER = Path(__file__).parents[2] / "tools/weights/sketchbook/text-to-image"
 
 
 def prompt(request: str, **how: Any) -> str:
@@ -126,26 +134,146 @@ def test_nothing_known_is_not_paintable_and_the_nearest_is_named() -> None:
 def test_a_prompt_never_outgrows_the_painter() -> None:
     nouns = list(wording.world().objects)
     claims = [
-        {"kind": "count", "subject": noun, "color": color, "value": 3}
-        for noun in nouns[:12]
+        {"kind": "count", "subject": noun, "color": color, "value": count}
+        for noun, count in zip(nouns[:12], (1, 3, 1, 2, 3, 1, 2, 1, 3, 3, 1, 2), strict=True)
         for color in ("red", "blue")
     ]
-    made = wording.word(brief_of(*claims), spelled_out=True)
-    assert len(re.findall(r"\w+|[^\w\s]", made.prompt)) + 2 <= wording.MAX_TOKENS
-    kept = read_caption(made.prompt).groups
-    assert len(kept) + len(made.notes) == len(claims), "what is left out is noted"
+    brief = brief_of(*claims)
+    terse, composed = wording.word(brief), wording.word(brief, seed=1)
+    tokenizer = AutoTokenizer.from_pretrained(PAINTER / "tokenizer")
+    assert len(tokenizer(composed.prompt).input_ids) <= wording.MAX_TOKENS
+    kept = read_caption(terse.prompt).groups
+    assert len(kept) + len(terse.notes) == len(claims), "what is left out is noted"
     assert kept[0].noun == nouns[0]
+    assert composed.notes == terse.notes
+    many = understand("a house, a tree, a pine, a flower, a horse, a dog, a cat and a rabbit")
+    assert wording.word(many, seed=1).notes == ()
+    assert 55 < len(tokenizer(wording.word(many, seed=1).prompt).input_ids) <= wording.MAX_TOKENS
 
 
-def test_spelled_out_everything_is_stated_and_fits_together() -> None:
-    assert prompt("a house", spelled_out=True) == (
-        "flat illustration. meadow, summer, day, clear. a house at the left."
+# -- composed
+
+
+def spots(text: str) -> list[tuple[int, ...]]:
+    """The x, foot and height of every thing, in 32nds."""
+    found = re.findall(r"<x(\d+)> <y(\d+)> <h(\d+)>", text)
+    return [tuple(int(n) for n in spot) for spot in found]
+
+
+def as_seen(text: str) -> str:
+    """The caption of a picture that came out just as composed: places instead of spots."""
+
+    def placed(match: re.Match[str]) -> str:
+        place = place_of([x / GRID for x, _, _ in spots(match[0])])
+        if place != "across":
+            return f" at the {place}"
+        return " across the sky" if match[1] else " across the scene"
+
+    def told(match: re.Match[str]) -> str:
+        place = placed(match)
+        return place if match[1] is None or "across" in place else match[1] + place
+
+    return re.sub(r"( in the sky)?((?: <\w+>)+)", told, re.sub(r", <horizon\d+>", "", text))
+
+
+def test_a_composed_prompt_states_everything_and_fits_together() -> None:
+    assert re.fullmatch(
+        r"flat illustration\. meadow, summer, day, clear, <horizon\d+>\."
+        r" a house <x\d+> <y\d+> <h\d+>\.",
+        prompt("a house", seed=1),
     )
-    assert "night" in prompt("a moon over a house", spelled_out=True)
-    assert "indoors" in prompt("a cup on a table", spelled_out=True)
-    assert "sea" in prompt("a boat", spelled_out=True)
-    assert "winter" in prompt("a house in the snow", spelled_out=True)
-    assert "summer" not in prompt("a house, not summer, no summer", spelled_out=True)
+    assert "night" in prompt("a moon over a house", seed=1)
+    assert "indoors" in prompt("a cup on a table", seed=1)
+    assert "sea" in prompt("a boat", seed=1)
+    assert "winter" in prompt("a house in the snow", seed=1)
+    assert "summer" not in prompt("a house, not summer, no summer", seed=1)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "a red house to the left of a tree", "a person between two trees", "a cat in a blue boat",
+        "a cup on a table", "a bird above a house", "a house below a cloud", "six balls",
+        "左边一座红房子，右边两棵树", "a horse to the right of a pine, a moon at the top left",
+        "five flowers on the left", "four trees left of a house", "two people in a boat",
+        "a flower in a cup on a table", "a cat and a dog in a boat", "a person in a house",
+    ],
+)  # fmt: skip
+def test_the_judge_would_find_every_claim_met_in_what_is_composed(request_: str) -> None:
+    brief = understand(request_)
+    for seed in range(12):
+        text = wording.word(brief, seed=seed).prompt
+        assert judge(brief, read_caption(as_seen(text))).satisfied, text
+        assert spots(text)
+
+
+def test_what_is_left_of_something_has_its_spot_there() -> None:
+    for seed in range(20):
+        (house, _, _), (tree, _, _) = spots(prompt("a house left of a tree", seed=seed))
+        assert house < tree
+
+
+def test_another_seed_composes_another_picture_and_the_same_seed_the_same() -> None:
+    made = [prompt("two trees", seed=seed) for seed in range(8)]
+    assert len(set(made)) > 4
+    assert made == [prompt("two trees", seed=seed) for seed in range(8)]
+
+
+def test_every_thing_has_a_spot_even_where_the_request_does_not_say_how_many() -> None:
+    assert len(spots(prompt("trees", seed=1))) == wording.PLURAL
+    assert len(spots(prompt("several boats and a house", seed=1))) == wording.PLURAL + 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "setting"),
+    [
+        ("a chair under a tree", "meadow"), ("a red boat, a house and a tree", "sea"),
+        ("a cat and a lamp", "indoors"), ("a cactus", "desert"), ("a car", "city"),
+        ("a flower in a cup on a table", "indoors"), ("a cat in a boat", "sea"),
+    ],
+)  # fmt: skip
+def test_an_open_setting_becomes_one_where_everything_can_be(request_: str, setting: str) -> None:
+    assert f" {setting}, " in prompt(request_, seed=1)
+
+
+def test_what_finds_no_room_in_its_holder_goes_without_a_spot_and_the_rest_keeps_its() -> None:
+    text = prompt("six cats in a boat", seed=1)
+    assert "six cats inside the boat;" in text
+    assert len(spots(text)) == 1
+
+
+def test_too_many_things_become_fewer_and_are_noted() -> None:
+    text, told = prompt("six trees and six birds", seed=1), notes("six trees and six birds")
+    assert len(spots(text)) == wording.THINGS
+    assert told == [("six birds", "three birds")]
+
+
+def test_forbidden_facts_are_not_painted_and_where_all_are_forbidden_something_is() -> None:
+    assert "autumn" in prompt("a house, no summer, no spring", seed=1)
+    every = "no meadow, no sea, no mountains, no city, no desert, no indoors"
+    assert spots(prompt(f"a house, {every}", seed=1))
+
+
+def test_the_same_seed_composes_the_same_in_every_process() -> None:
+    program = (
+        "from danqing.agent import wording; from danqing.agent.language import understand;"
+        "print([wording.word(understand(r), seed=1).prompt for r in"
+        " ('a balloon, a dog, a tower and a tree', 'two cups on a table, a cat, a lamp')])"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "3", "7")
+    }  # fmt: skip
+    assert len(said) == 1
+
+
+def test_a_request_without_things_gets_something_that_is_not_forbidden() -> None:
+    assert "three trees" in prompt("a scenic autumn landscape", seed=1)
+    assert "three flowers" in prompt("an autumn meadow without trees", seed=1)
+    assert not spots(prompt("a meadow without plants", seed=1))
 
 
 def test_the_negative_prompt_takes_only_words_of_the_painters_world() -> None:

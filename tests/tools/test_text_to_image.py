@@ -131,7 +131,7 @@ def test_a_worker_killed_while_it_draws_costs_that_call_and_no_bytes(toy_engine:
 
 
 def test_a_prompt_longer_than_the_model_reads_is_refused(context: Context) -> None:
-    with pytest.raises(ToolError, match=r"negative_prompt has \d+ tokens; allowed are 77"):
+    with pytest.raises(ToolError, match=r"negative_prompt has \d+ tokens; allowed are 256"):
         text_to_image(context, prompt="a", negative_prompt="very long words " * 40, seeds=[1])
 
 

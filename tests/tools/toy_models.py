@@ -14,6 +14,9 @@ from danqing.tools.catalogue import Entry, Profile
 
 WORDS = ("a", "the", "two", "red", "blue", "house", "tree", "cats", "snow", "in", "autumn", "and")
 
+PROMPT = 256
+"""Letters that the toy painter reads: it knows no words."""
+
 
 def write_profile(folder: Path) -> Profile:
     """A profile of three toy models, written below ``folder``."""
@@ -57,12 +60,13 @@ def write_painter(folder: Path) -> None:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = [*alphabet, *(letter + "</w>" for letter in alphabet)]
     vocabulary = {token: i for i, token in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}
-    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=PROMPT)
     end = vocabulary["<|endoftext|>"]
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(vocabulary), hidden_size=32, intermediate_size=37, num_hidden_layers=2,
-            num_attention_heads=4, bos_token_id=end - 1, eos_token_id=end, pad_token_id=end,
+            num_attention_heads=4, max_position_embeddings=PROMPT,
+            bos_token_id=end - 1, eos_token_id=end, pad_token_id=end,
         )
     )  # fmt: skip
     unet = UNet2DConditionModel(

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from danqing.agent import composition
 from danqing.tools.world import world
 from training.scenes import backdrop
 from training.scenes.canvas import NOTHING, Canvas
@@ -24,7 +25,7 @@ Words = tuple[str, str, str]  # season, time, weather
 def scene(
     setting: str, season: str = "summer", time: str = "day", weather: str = "clear", seed: int = 1
 ) -> Scene:
-    low, high = backdrop.HORIZON[setting]
+    low, high = composition.HORIZON[setting]
     horizon = low + (high - low) * np.random.default_rng(seed).random()
     return Scene(seed, setting, season, time, weather, "flat", float(horizon), ())
 
@@ -61,16 +62,16 @@ def told_apart(setting: str, words: list[Words], part: int) -> float:
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_setting_has_a_range_of_horizons_and_ground_to_stand_on(setting: str) -> None:
-    low, high = backdrop.HORIZON[setting]
+    low, high = composition.HORIZON[setting]
     assert 0.3 < low < high < 0.75
-    near, far = backdrop.GROUND[setting][::-1]
+    near, far = composition.GROUND[setting][::-1]
     assert 0 < far < near < 1
 
 
 def test_the_shore_is_broad_and_the_water_lies_behind_it() -> None:
-    shore = backdrop.GROUND["sea"][0]
-    assert backdrop.WATER["sea"][1] < shore
-    lowest = backdrop.HORIZON["sea"][1]
+    shore = composition.GROUND["sea"][0]
+    assert composition.WATER["sea"][1] < shore
+    lowest = composition.HORIZON["sea"][1]
     assert (1 - lowest) * (1 - shore) > 0.18
 
 
@@ -148,7 +149,7 @@ def test_the_branch_is_small_and_hangs_into_the_corner_that_is_named(season: str
 def test_above_the_skyline_and_beside_the_branch_there_is_only_sky(setting: str) -> None:
     for seed in range(8):
         what = scene(setting, seed=seed)
-        end = round((what.horizon - backdrop.SKYLINE[setting]) * 256) - 2
+        end = round((what.horizon - composition.SKYLINE[setting]) * 256) - 2
         left = backdrop.branch_corner(what) == "left"
         sky = painted(what).rgb[:end, 56:] if left else painted(what).rgb[:end, :200]
         steps = [np.abs(np.diff(sky.astype(int), axis=axis)).max() for axis in (0, 1)]

@@ -605,3 +605,24 @@ def test_a_mirrored_scene_exchanges_left_and_right_and_nothing_else() -> None:
             if v in ("left of", "above", "inside")
         }
         assert {r for r in said(mirrored) if r[1] != "between"} == exchanged
+
+
+# -- spots
+
+
+def test_a_composed_caption_is_the_canonical_one_with_a_spot_for_every_thing() -> None:
+    for seed in range(200):
+        scene = random_scene(seed)
+        text = captions.composed(scene)
+        places = r" (at the (far )?(left|right|center)|across the scene)(?=[;.])"
+        bare = re.sub(places, "", captions.canonical(scene)).replace("across the sky", "in the sky")
+        assert re.sub(r",? <\w+>", "", text) == bare
+        told = sorted(
+            tuple(int(n) for n in spot) for spot in re.findall(r"<x(\d+)> <y(\d+)> <h(\d+)>", text)
+        )
+        true = sorted(
+            (round(16 * (x0 + x1)), round(32 * y1), round(32 * (y1 - y0)))
+            for x0, y0, x1, y1 in (thing.box for thing in scene.things)
+        )
+        assert told == true
+        assert re.findall(r"<horizon(\d+)>", text) == [str(round(32 * scene.horizon))]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from danqing.agent import composition
 from danqing.tools.world import world
 from training.scenes import backdrop, layout, things
 from training.scenes.spec import Scene, Thing
@@ -62,7 +63,9 @@ def test_nothing_is_cut_by_the_frame_or_too_small_to_see() -> None:
             left, top, right, bottom = thing.box
             assert 0.0 < left < right < 1.0, (scene.seed, thing)
             assert 0.0 < top < bottom < 1.0, (scene.seed, thing)
-            assert layout.SMALLEST - CLOSE <= bottom - top <= layout.TALLEST + CLOSE, thing
+            assert composition.SMALLEST - CLOSE <= bottom - top <= composition.TALLEST + CLOSE, (
+                thing
+            )
 
 
 def test_no_thing_hides_another() -> None:
@@ -80,22 +83,22 @@ def test_every_box_has_the_proportions_of_its_kind() -> None:
     for scene in SCENES:
         for thing in scene.things:
             left, top, right, bottom = thing.box
-            assert (right - left) / (bottom - top) == pytest.approx(things.ASPECT[thing.kind])
+            assert (right - left) / (bottom - top) == pytest.approx(composition.ASPECT[thing.kind])
 
 
 def test_feet_are_on_ground_water_or_a_table_and_the_rest_is_in_the_sky() -> None:
     sky = {"sun", "moon", "star", "cloud", "balloon", "bird"}
     for scene in SCENES:
-        bands = [backdrop.GROUND[scene.setting]]
+        bands = [composition.GROUND[scene.setting]]
         for thing in scene.things:
             if thing.inside is not None or on_table(scene, thing) is not None:
                 continue
             if thing.kind in sky and thing.box[3] < scene.horizon:
                 continue
             if thing.kind == "boat":
-                bands = [backdrop.WATER[scene.setting]]
+                bands = [composition.WATER[scene.setting]]
             else:
-                bands = [backdrop.GROUND[scene.setting]]
+                bands = [composition.GROUND[scene.setting]]
             depth = (thing.box[3] - scene.horizon) / (1.0 - scene.horizon)
             assert any(low - CLOSE <= depth <= high + CLOSE for low, high in bands), (
                 scene.seed, thing,
@@ -120,7 +123,7 @@ def test_what_is_held_lies_in_the_opening_and_follows_its_holder() -> None:
             assert thing.inside < i
             assert thing.kind in things.HOLDS[holder.kind]
             wide = holder.box[2] - holder.box[0]
-            left, _, right, _ = things.opening(holder.kind)
+            left, _, right, _ = composition.OPENING[holder.kind]
             if holder.flip:
                 left, right = 1.0 - right, 1.0 - left
             assert thing.box[0] >= holder.box[0] + left * wide - CLOSE
@@ -139,8 +142,10 @@ def test_what_belongs_together_is_shown_often_enough_to_be_learned() -> None:
 def test_heavenly_bodies_stand_clear_of_hills_and_roofs_where_there_is_room() -> None:
     clear = []
     for scene in SCENES:
-        skyline = scene.horizon - backdrop.SKYLINE[scene.setting]
-        clear += [t.box[3] <= skyline + CLOSE for t in scene.things if t.kind in layout.HEAVENLY]
+        skyline = scene.horizon - composition.SKYLINE[scene.setting]
+        clear += [
+            t.box[3] <= skyline + CLOSE for t in scene.things if t.kind in composition.HEAVENLY
+        ]
     assert len(clear) > 20
     assert np.mean(clear) > 0.9
 

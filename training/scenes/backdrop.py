@@ -20,44 +20,6 @@ from .scenery.seasons import Side, corner, corner_box
 from .scenery.weather import fog, weather
 from .spec import Box, Scene
 
-Range = tuple[float, float]
-
-HORIZON: dict[str, Range] = {
-    "meadow": (0.46, 0.58),
-    "sea": (0.36, 0.48),
-    "mountains": (0.56, 0.64),
-    "city": (0.58, 0.66),
-    "desert": (0.48, 0.58),
-    "indoors": (0.62, 0.70),
-}
-"""Range of `Scene.horizon` for each setting."""
-
-GROUND: dict[str, Range] = {
-    "meadow": (0.16, 0.96),
-    "sea": (0.64, 0.96),
-    "mountains": (0.14, 0.96),
-    "city": (0.16, 0.96),
-    "desert": (0.16, 0.96),
-    "indoors": (0.14, 0.94),
-}
-"""Where the feet of ground things may be: shares of the way from the horizon to the bottom."""
-
-WATER: dict[str, Range] = {"sea": (0.08, 0.46)}
-"""Likewise for things that float."""
-
-FLOOR: dict[str, Range] = {"indoors": GROUND["indoors"]}
-"""Likewise for things that stand in a room."""
-
-SKYLINE: dict[str, float] = {
-    "meadow": 0.1,
-    "sea": 0.09,
-    "mountains": 0.34,
-    "city": 0.38,
-    "desert": 0.16,
-    "indoors": 0.0,
-}
-"""How far above the horizon hills, peaks and roofs reach at most; above that there is only sky."""
-
 _SETTINGS: dict[str, ModuleType] = {
     "meadow": meadow,
     "sea": sea,

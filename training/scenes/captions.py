@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from danqing.tools.painter_words import Phrase, numbered, painter_prompt
+from danqing.tools.painter_words import Phrase, numbered, painter_prompt, spots_of
 
 from . import chinese, english, facts
 from .facts import Group
@@ -23,6 +24,18 @@ def canonical(scene: Scene) -> str:
     return painter_prompt(
         style=scene.style, setting=scene.setting, season=scene.season, time=scene.time,
         weather=scene.weather, phrases=phrases(scene),
+    )  # fmt: skip
+
+
+def composed(scene: Scene) -> str:
+    """The canonical caption with a spot for every thing, and the horizon."""
+    told = []
+    for phrase, group in zip(phrases(scene), left_to_right(scene), strict=True):
+        spots = spots_of(scene.things[i].box for i in group.things)
+        told.append(replace(phrase, spots=spots))
+    return painter_prompt(
+        style=scene.style, setting=scene.setting, season=scene.season, time=scene.time,
+        weather=scene.weather, horizon=scene.horizon, phrases=told,
     )  # fmt: skip
 
 

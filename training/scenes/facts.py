@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from math import hypot
 
-from danqing.tools.painter_words import PLACES, Place
+from danqing.tools.painter_words import Place, place_of
 from danqing.tools.world import world
 
 from .spec import Box, Scene, Thing
@@ -110,14 +110,8 @@ def place(scene: Scene, group: Group) -> str | None:
 
 
 def fifth(scene: Scene, group: Group) -> Place:
-    """The part of the picture's width that the group's mean x is in, of five equal ones.
-
-    "across" where the centers of its things are more than 0.4 apart: their mean says little then.
-    """
-    xs = [center(scene.things[i].box)[0] for i in group.things]
-    if max(xs) - min(xs) > 0.4:
-        return "across"
-    return PLACES[min(max(int(sum(xs) / len(xs) * len(PLACES)), 0), len(PLACES) - 1)]
+    """The part of the picture's width that the group is in, as of `place_of`."""
+    return place_of([center(scene.things[i].box)[0] for i in group.things])
 
 
 def relations(scene: Scene) -> list[Relation]:

@@ -2,7 +2,8 @@
 
 The rules keep a picture readable: feet are on ground, floor, water or a table top; things that
 stand nearer are lower and larger; nothing is cut by the frame, hides another or crosses the corner
-branch; the things of one group are of one size.
+branch; the things of one group are of one size. The geometry is that of
+``danqing.agent.composition``, which composes the pictures that are painted.
 """
 
 from __future__ import annotations
@@ -11,22 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from danqing.agent import composition
+from danqing.agent.composition import HORIZON, PLACE, TRIES, Stage, fits, in_sky, on_surface, on_top
 from danqing.tools.world import world
 
 from . import backdrop, things
-from .spec import Box, Scene, Thing
+from .spec import Scene, Thing
 
-NEAR, FAR = (
-    0.37,
-    0.22,
-)  # height of a standing person at the bottom of the picture and at the horizon
-TALLEST = 0.6  # no thing is higher than this fraction of the picture
-SMALLEST = 0.085  # nor lower than this
-SCALES = (1.0, 0.88, 0.77, 0.67, 0.58)
-FEW, CLOSER = 3, (1.35, 1.2)  # so few things stand nearer, so much larger
-TRIES = 40  # random positions tried for a thing before the whole picture is set smaller
-
-SKY_HEIGHT = {"sun": 0.17, "moon": 0.15, "star": 0.085, "cloud": 0.1, "bird": 0.1, "balloon": 0.27}
 MOST = {
     "sun": 1, "moon": 1, "castle": 2, "table": 2, "tower": 3, "balloon": 4, "car": 4, "cloud": 4,
     "horse": 4, "house": 4, "tent": 4, "boat": 5,
@@ -34,7 +26,6 @@ MOST = {
 COUNTS = np.array([0.56, 0.17, 0.12, 0.06, 0.05, 0.04])  # share of the counts 1 to 6
 GROUPS = np.array([0.24, 0.34, 0.28, 0.14])  # share of 1 to 4 groups
 MAX_THINGS = 9
-HEAVENLY = ("sun", "moon", "star", "cloud")  # stand clear of hills and roofs
 PAIRS = {"indoors": 0.34, "sea": 0.1}  # share of scenes built around a container or table in use
 PAIRS_ELSEWHERE = 0.03
 
@@ -60,7 +51,7 @@ def sample(seed: int, **fixed: str) -> Scene:
         if value not in pools[name]:
             raise ValueError(f"{value!r} is no {name}; it is one of {', '.join(pools[name])}")
         words[name] = value
-    low, high = backdrop.HORIZON[words["setting"]]
+    low, high = HORIZON[words["setting"]]
     scene = Scene(
         seed=seed, horizon=float(rng.uniform(low, high)), things=(), **words,
     )  # fmt: skip
@@ -73,8 +64,7 @@ def arrange(scene: Scene, groups: list[Group], rng: np.random.Generator) -> Scen
     If even the smallest setting has no room, the last group is left out.
     """
     while True:
-        few = sum(count for _, _, count in groups) <= FEW
-        for scale in (CLOSER if few else ()) + SCALES:
+        for scale in composition.scales(sum(count for _, _, count in groups)):
             placed = _place(scene, groups, rng, scale)
             if placed is not None:
                 return replace(scene, things=_painting_order(placed))
@@ -89,7 +79,7 @@ def arrange(scene: Scene, groups: list[Group], rng: np.random.Generator) -> Scen
 
 def allowed(scene: Scene, kind: str, *, rare: bool = False) -> bool:
     """Whether ``kind`` makes sense in the scene; ``rare`` admits what is only unusual."""
-    if not things.PLACE[kind] & _surfaces(scene):
+    if not PLACE[kind] & _surfaces(scene):
         return False
     if kind == "sun":
         return scene.time != "night" and (scene.weather == "clear" or rare)
@@ -105,10 +95,16 @@ def allowed(scene: Scene, kind: str, *, rare: bool = False) -> bool:
 # -- what is in the picture
 
 
-def _surfaces(scene: Scene) -> set[str]:
-    if scene.setting == "indoors":
-        return {"floor"}
-    return {"ground", "sky", "water"} if scene.setting == "sea" else {"ground", "sky"}
+def _stage(scene: Scene) -> Stage:
+    corner: tuple[composition.Box, ...] = ()
+    if scene.setting != "indoors":
+        left = backdrop.branch_corner(scene) == "left"
+        corner = ((0.0, 0.0, 0.2, 0.24) if left else (0.8, 0.0, 1.0, 0.24),)
+    return Stage(scene.setting, scene.horizon, corner)
+
+
+def _surfaces(scene: Scene) -> frozenset[str]:
+    return Stage(scene.setting, scene.horizon).surfaces
 
 
 def _groups(scene: Scene, rng: np.random.Generator) -> list[Group]:
@@ -143,7 +139,7 @@ def _pair(scene: Scene, rng: np.random.Generator) -> list[Group]:
     """A container with what is in it or a table with what is on it; more often, nothing."""
     if rng.random() >= PAIRS.get(scene.setting, PAIRS_ELSEWHERE):
         return []
-    on_top = tuple(kind for kind in world().objects if "top" in things.PLACE[kind])
+    on_top = tuple(kind for kind in world().objects if "top" in PLACE[kind])
     guests = {**things.HOLDS, "table": on_top}
     holders = [kind for kind in guests if allowed(scene, kind) and _weight(scene, kind) >= 1.0]
     weights = np.array([_weight(scene, kind) * (1 + (kind == "table")) for kind in holders])
@@ -172,10 +168,11 @@ def _color(kind: str, rng: np.random.Generator) -> str | None:
 def _place(
     scene: Scene, groups: list[Group], rng: np.random.Generator, scale: float
 ) -> list[Thing] | None:
+    stage = _stage(scene)
     placed: list[Thing] = []
     for kind, color, count in groups:
         surface = _surface(scene, kind, rng)
-        top = _table_top(placed) if "top" in things.PLACE[kind] and rng.random() < 0.8 else None
+        top = _table_top(placed) if "top" in PLACE[kind] and rng.random() < 0.8 else None
         if top is not None and count > 2:
             top = None
         focus = (0.5, 1.0) if count > 2 or rng.random() < 0.3 else (rng.uniform(0.12, 0.88), 0.26)
@@ -185,18 +182,20 @@ def _place(
             holder = _holder(placed, kind) if count == 1 and rng.random() < 0.9 else None
             for attempt in range(TRIES):
                 if holder is not None:
-                    box = _box_inside(placed[holder], kind)
+                    held = placed[holder]
+                    box = composition.in_opening(held.kind, held.box, kind, flip=held.flip)
                 elif top is not None:
-                    box = _box_on(placed[top], kind, rng, scale, scene.horizon)
+                    box = on_top(placed[top].box, kind, rng)
                 elif surface == "sky":
                     # The last tries also take the sky in front of peaks and roofs.
-                    clear = kind in HEAVENLY and attempt < TRIES // 2
-                    box = _box_in_sky(scene, kind, focus, rng, scale, clear=clear)
+                    clear = kind in composition.HEAVENLY and attempt < TRIES // 2
+                    box = in_sky(stage, kind, focus, scale, rng, clear=clear)
                 elif surface is None:
                     return None
                 else:
-                    box = _box_on_surface(scene, kind, surface, focus, level, rng, scale)
-                if box is not None and _fits(box, placed, ignore=(holder, top), scene=scene):
+                    box = on_surface(stage, kind, surface, focus, level, scale, rng)
+                others = [t.box for i, t in enumerate(placed) if i not in (holder, top)]
+                if box is not None and fits(box, others, stage):
                     break
                 focus = (0.5, 1.0)
                 if holder is not None:
@@ -211,73 +210,14 @@ def _place(
 
 def _surface(scene: Scene, kind: str, rng: np.random.Generator) -> str | None:
     """Where ``kind`` stands by itself; None if only something that holds it can be here."""
-    options = sorted(things.PLACE[kind] & _surfaces(scene))
+    options = sorted(PLACE[kind] & _surfaces(scene))
     if kind == "bird" and "sky" in options:
         return "sky" if rng.random() < 0.75 else options[0]
     return options[0] if options else None
 
 
-def _person(scene: Scene, foot: float) -> float:
-    """Height of a standing person whose feet are at y = ``foot``."""
-    return FAR + (NEAR - FAR) * (foot - scene.horizon) / (1.0 - scene.horizon)
-
-
-def _sized(kind: str, height: float, room: float) -> tuple[float, float]:
-    """Width and height of a thing that would be ``height`` high and has ``room`` above its foot."""
-    height = min(max(height, SMALLEST), TALLEST, room, 0.62 / things.ASPECT[kind])
-    return height * things.ASPECT[kind], height
-
-
-def _box_on_surface(
-    scene: Scene, kind: str, surface: str, focus: tuple[float, float], level: float,
-    rng: np.random.Generator, scale: float,
-) -> Box | None:  # fmt: skip
-    bands = {"ground": backdrop.GROUND, "water": backdrop.WATER, "floor": backdrop.GROUND}
-    low, high = bands[surface][scene.setting]
-    depth = low + (high - low) * min(max(level + rng.uniform(-0.22, 0.22), 0.0), 1.0)
-    foot = scene.horizon + (1.0 - scene.horizon) * depth
-    tall = things.HEIGHT[kind] * _person(scene, foot) * scale
-    width, height = _sized(kind, tall, foot - 0.04)
-    return _standing(foot, width, height, focus, rng)
-
-
-def _box_in_sky(
-    scene: Scene, kind: str, focus: tuple[float, float], rng: np.random.Generator, scale: float,
-    *, clear: bool,
-) -> Box | None:  # fmt: skip
-    """A place in the sky; ``clear`` keeps it above all that the backdrop raises there."""
-    width, height = _sized(kind, SKY_HEIGHT[kind] * scale * rng.uniform(0.9, 1.15), 0.9)
-    bottom = scene.horizon - (backdrop.SKYLINE[scene.setting] if clear else 0.05)
-    if bottom - height < 0.04:
-        return None
-    return _standing(rng.uniform(0.04 + height, bottom), width, height, focus, rng)
-
-
-def _standing(
-    foot: float, width: float, height: float, focus: tuple[float, float], rng: np.random.Generator
-) -> Box | None:
-    half = width / 2
-    if half > 0.47:
-        return None
-    x = min(max(focus[0] + rng.uniform(-0.5, 0.5) * focus[1], half + 0.03), 0.97 - half)
-    return float(x - half), float(foot - height), float(x + half), float(foot)
-
-
 def _table_top(placed: list[Thing]) -> int | None:
     return next((i for i, thing in enumerate(placed) if thing.kind == "table"), None)
-
-
-def _box_on(
-    table: Thing, kind: str, rng: np.random.Generator, scale: float, horizon: float
-) -> Box | None:
-    x0, y0, x1, y1 = table.box
-    person = (y1 - y0) / things.HEIGHT["table"]
-    width, height = _sized(kind, things.HEIGHT[kind] * person, y0 - 0.03)
-    if width > 0.8 * (x1 - x0):
-        return None
-    x = rng.uniform(x0 + 0.1 * (x1 - x0) + width / 2, x1 - 0.1 * (x1 - x0) - width / 2)
-    foot = y0 + 0.1 * (y1 - y0)
-    return float(x - width / 2), float(foot - height), float(x + width / 2), float(foot)
 
 
 def _holder(placed: list[Thing], kind: str) -> int | None:
@@ -286,41 +226,6 @@ def _holder(placed: list[Thing], kind: str) -> int | None:
         if kind in things.HOLDS.get(thing.kind, ()) and i not in taken:
             return i
     return None
-
-
-def _box_inside(holder: Thing, kind: str) -> Box | None:
-    """The box of a thing that stands in the holder's opening, as large as it may be there."""
-    x0, y0, x1, y1 = things.opening(holder.kind)
-    if holder.flip:
-        x0, x1 = 1.0 - x1, 1.0 - x0
-    left, top = holder.box[0], holder.box[1]
-    wide, high = holder.box[2] - left, holder.box[3] - top
-    room = (x1 - x0) * wide
-    height = min((y1 - y0) * high, room / things.ASPECT[kind])
-    if height < SMALLEST:
-        return None
-    width, middle, foot = height * things.ASPECT[kind], left + (x0 + x1) / 2 * wide, top + y1 * high
-    return middle - width / 2, foot - height, middle + width / 2, foot
-
-
-def _fits(box: Box, placed: list[Thing], *, ignore: tuple[int | None, ...], scene: Scene) -> bool:
-    if box[0] < 0.01 or box[1] < 0.01 or box[2] > 0.99 or box[3] > 0.995:
-        return False
-    if scene.setting != "indoors" and box[1] < 0.24:
-        branch = backdrop.branch_corner(scene)
-        if (branch == "left" and box[0] < 0.2) or (branch == "right" and box[2] > 0.8):
-            return False
-    return all(_apart(box, thing.box) for i, thing in enumerate(placed) if i not in ignore)
-
-
-def _apart(a: Box, b: Box) -> bool:
-    """Whether neither box covers more than a twentieth of the other."""
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    if wide <= 0 or high <= 0:
-        return True
-    areas = ((t[2] - t[0]) * (t[3] - t[1]) for t in (a, b))
-    return wide * high < 0.05 * min(areas)
 
 
 def _painting_order(placed: list[Thing]) -> tuple[Thing, ...]:

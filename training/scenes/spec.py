@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom, as fractions of the picture."""
+from danqing.agent.composition import Box
 
 
 @dataclass(frozen=True)
