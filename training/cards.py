@@ -62,10 +62,9 @@ PAINTER = Card(
         "Its world is the one above; any other word is ignored or misread.",
         "Of scenes that are not plain, with more than five things or with things far from home, it"
         " has seen nothing in the small setting.",
-        "An hour on two cores gives light, ground, colors and places, and large plain things"
-        " (trees, pines, tents, the sun); houses and castles are rough,"
-        " animals, people and rooms hardly to"
-        " be recognised.",
+        "An hour and a half on two cores gives light, ground, colors, places and styles, and large"
+        " things (trees, houses, castles, tents, people); small things, animals and crowds are"
+        " rough.",
         "It draws 128×128 pixels. Small or many things come out soft or melt together.",
         "Counts above three and relations between more than two things often fail; check them.",
     ),
@@ -114,8 +113,8 @@ UPSCALER = Card(
     "large = model(**pixels).reconstruction  # RGB in [0, 1], four times wider and higher",
     limits=(
         "Made for flat illustration; on photographs it is hardly better than interpolation.",
-        "It was trained briefly and is only slightly better than bicubic interpolation; after the"
-        " autoencoder hardly at all. What has melted together stays so.",
+        "It was trained briefly and is only about 1 dB better than bicubic interpolation. What has"
+        " melted together stays so.",
         "Fine grain (paper, hatching) is smoothed: the small picture does not tell it.",
     ),
     command="python -m training.upscaler --autoencoder build/autoencoder/finished",

@@ -415,11 +415,15 @@ def test_round_trips_are_made_once_and_kept(tmp_path, latents):
     pictures = np.stack([render(layout.sample(seed), 64).rgb for seed in (1, 2, 3)])
     file = tmp_path / "soft.npy"
     made = wear.cached_round_trips(file, latents, pictures, 2, "cpu")
-    stamp = file.stat().st_mtime_ns
+    [kept] = tmp_path.glob("soft-*.npy")
+    stamp = kept.stat().st_mtime_ns
     again = wear.cached_round_trips(file, latents, pictures, 2, "cpu")
     assert made.shape == (2, 64, 64, 3)
     assert np.array_equal(made, again)
-    assert file.stat().st_mtime_ns == stamp
+    assert kept.stat().st_mtime_ns == stamp
+    (other := tmp_path / "other").mkdir()
+    autoencoder.build("small").save_pretrained(other)
+    assert not np.array_equal(wear.cached_round_trips(file, other, pictures, 2, "cpu"), made)
 
 
 def test_neighboring_centers_are_counted_as_two_things_and_a_split_one_as_one():
