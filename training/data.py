@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -101,13 +102,14 @@ def draw(
     )
     starts = range(0, n, CHUNK)
     with (
-        ProcessPoolExecutor(workers or os.cpu_count()) as pool,
+        ProcessPoolExecutor(workers or os.cpu_count()) if n > CHUNK else nullcontext() as pool,
         open(folder / "scenes.jsonl", "w", encoding="utf-8") as scenes,
         open(folder / "captions.part", "w", encoding="utf-8") as texts,
     ):
         room = 40 if simple else 1  # seeds for each picture
+        each = map if pool is None else pool.map
         jobs = [(first + room * s, min(CHUNK, n - s), size, simple) for s in starts]
-        for start, (rgb, specs, words) in zip(starts, pool.map(_chunk, jobs), strict=True):
+        for start, (rgb, specs, words) in zip(starts, each(_chunk, jobs), strict=True):
             pictures[start : start + len(rgb)] = rgb
             scenes.writelines(json.dumps(spec) + "\n" for spec in specs)
             texts.writelines(json.dumps(w, ensure_ascii=False) + "\n" for w in words)
