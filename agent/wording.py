@@ -18,6 +18,7 @@ from random import Random
 
 from ..tools.painter_words import (
     GRID,
+    MAX_TOKENS,
     PLACES,
     Count,
     Phrase,
@@ -38,8 +39,6 @@ from .verdict import NATURAL, PEOPLE, judge
 
 MOST = 6
 """How many of a kind the world has in one picture."""
-MAX_TOKENS = 80
-"""How long a prompt the painter reads, its begin and end included."""
 THINGS = 9
 """How many things the world has in one picture."""
 PLURAL = 3

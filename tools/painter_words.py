@@ -49,6 +49,8 @@ _PLURALS = {
 }  # fmt: skip
 
 
+MAX_TOKENS = 80
+"""How long a prompt the painter reads, its begin and end included."""
 GRID = 32
 """Spots are told in this fraction of the picture's width and height."""
 SPOT_AXES = ("x", "y", "h", "horizon")

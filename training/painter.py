@@ -37,7 +37,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from danqing.tools.painter_words import GRID, SPOT_AXES, SPOT_WORDS, spot_word
+from danqing.tools.painter_words import GRID, MAX_TOKENS, SPOT_AXES, SPOT_WORDS, spot_word
 
 from . import cards, data
 from .autoencoder import CHANNELS, decode, to_tensor
@@ -55,7 +55,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
              "text": (192, 4)},
 }  # fmt: skip
 VOCABULARY = 2_048
-LENGTH = 80  # tokens of a prompt
+LENGTH = MAX_TOKENS  # of a prompt
 START, END = "<|startoftext|>", "<|endoftext|>"
 SHARES = {"composed": 0.6, "canonical": 0.1, "partial": 0.15, "en": 0.06, "zh": 0.09}
 COMPOSED = 0.1  # weight of what the middle tells about the composition

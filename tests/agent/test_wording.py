@@ -17,7 +17,7 @@ from danqing.agent import wording
 from danqing.agent.language import understand
 from danqing.agent.seen import read_caption
 from danqing.agent.verdict import judge
-from danqing.tools.painter_words import GRID, place_of
+from danqing.tools.painter_words import GRID, MAX_TOKENS, place_of
 from training.scenes import captions, facts, layout
 from training.scenes.spec import Scene
 
@@ -141,14 +141,14 @@ def test_a_prompt_never_outgrows_the_painter() -> None:
     brief = brief_of(*claims)
     terse, composed = wording.word(brief), wording.word(brief, seed=1)
     tokenizer = AutoTokenizer.from_pretrained(PAINTER / "tokenizer")
-    assert len(tokenizer(composed.prompt).input_ids) <= wording.MAX_TOKENS
+    assert len(tokenizer(composed.prompt).input_ids) <= MAX_TOKENS
     kept = read_caption(terse.prompt).groups
     assert len(kept) + len(terse.notes) == len(claims), "what is left out is noted"
     assert kept[0].noun == nouns[0]
     assert composed.notes == terse.notes
     many = understand("a house, a tree, a pine, a flower, a horse, a dog, a cat and a rabbit")
     assert wording.word(many, seed=1).notes == ()
-    assert 55 < len(tokenizer(wording.word(many, seed=1).prompt).input_ids) <= wording.MAX_TOKENS
+    assert 55 < len(tokenizer(wording.word(many, seed=1).prompt).input_ids) <= MAX_TOKENS
 
 
 # -- composed
