@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -95,8 +94,8 @@ def draw(
     holds so many, with all kinds of sentences, is left as it is."""
     if _holds(folder, n):
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "captions.jsonl").unlink(missing_ok=True)  # what says that a set is whole
     pictures = np.lib.format.open_memmap(
         folder / "pictures.part.npy", mode="w+", dtype=np.uint8, shape=(n, size, size, 3)
     )

@@ -371,6 +371,17 @@ def test_a_plain_data_set_holds_few_large_things_where_they_are_at_home(tmp_path
     assert not all(data.plain(layout.sample(scene.seed + 1)) for scene in scenes)
 
 
+def test_a_set_that_is_too_small_is_drawn_anew_and_nothing_else_in_its_folder_is_touched(tmp_path):
+    (tmp_path / "mine.txt").write_text("kept", "utf-8")
+    data.draw(tmp_path, 2, size=32)
+    first = (tmp_path / "pictures.npy").stat().st_mtime_ns
+    data.draw(tmp_path, 2, size=32)
+    assert (tmp_path / "pictures.npy").stat().st_mtime_ns == first
+    data.draw(tmp_path, 3, size=32)
+    assert len(data.Dataset.open(tmp_path).pictures) == len(data.Dataset.open(tmp_path).scenes) == 3
+    assert (tmp_path / "mine.txt").read_text("utf-8") == "kept"
+
+
 # -- worn pictures, the grader, cards
 
 
