@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -10,10 +11,16 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 EXIT_CODE = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _nothing() -> None:
     """What is done before leaving when nothing needs to be."""
+
+
+def _ignore_signals() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Interruption:
@@ -30,9 +37,15 @@ class Interruption:
         self._flagging = False
 
     def install(self) -> None:
-        """Handle SIGINT and SIGTERM from now on; only the main thread can."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Handle SIGINT and SIGTERM from now on; only the main thread can.
+
+        Call it before anything else registers with `atexit`.
+        """
+        for number in SIGNALS:
             signal.signal(number, self._on_signal)
+        # What is registered first is called last. After that only Python's own end is left, which
+        # would put the system's handlers back, and so change the exit code of work that is done.
+        atexit.register(_ignore_signals)
 
     @contextlib.contextmanager
     def flagging(self) -> Iterator[threading.Event]:

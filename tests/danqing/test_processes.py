@@ -76,12 +76,13 @@ def test_a_signal_ends_the_turn_and_resume_finishes_it(
             assert [turn.request for turn in ledger.unfinished()] == ["a red house"]
 
 
-def test_a_second_signal_leaves_at_once(toy_catalogue: Path, home: Path) -> None:
+@pytest.mark.parametrize("delay", [0.01, 0.05, 0.1, 0.2, 0.4])  # up to Python's own last moments
+def test_a_second_signal_leaves_at_once(delay: float, toy_catalogue: Path, home: Path) -> None:
     with process("draw", "a red house", "--seed", "5", toys=toy_catalogue) as running:
         assert running.stderr is not None
         assert b"understanding" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        time.sleep(delay)
         begun = time.monotonic()
         running.send_signal(signal.SIGINT)
         assert running.wait(20) == 130
