@@ -41,7 +41,7 @@ from .scenes.spec import Scene
 from .semantics import Heads, labels, map_of, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 24_000, "batch": 16, "rate": 1e-3, "round_trips": 4_000},
+    "small": {"n": 30_000, "batch": 16, "rate": 1e-3, "round_trips": 12_000},
     "full": {"n": 120_000, "batch": 256, "rate": 1.5e-3, "round_trips": 50_000},
 }
 SMUDGED, FORMLESS = 0.12, 0.06  # shares of the training pictures

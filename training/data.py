@@ -48,12 +48,14 @@ class Dataset:
         )
 
     def __add__(self, other: Dataset) -> Dataset:
-        """Both sets as one, in memory."""
-        return Dataset(
-            np.concatenate([self.pictures, other.pictures]),
-            self.captions + other.captions,
-            self.scenes + other.scenes,
-        )
+        """Both sets as one, in memory, well mixed, always in the same order."""
+        own, both = len(self.scenes), len(self.scenes) + len(other.scenes)
+        order = np.random.default_rng(both).permutation(both)
+        pictures = np.empty((both, *self.pictures.shape[1:]), np.uint8)
+        places = np.argsort(order)
+        pictures[places[:own]], pictures[places[own:]] = self.pictures, other.pictures
+        captions, scenes = self.captions + other.captions, self.scenes + other.scenes
+        return Dataset(pictures, [captions[i] for i in order], [scenes[i] for i in order])
 
 
 def sentences(seed: int) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from .autoencoder import decode, disturbed, encode
+from .run import half
 
 
 def worn(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -97,14 +98,17 @@ def round_trips(
     autoencoder: Path, pictures: np.ndarray, device: str, *, seed: int = 0
 ) -> np.ndarray:
     """``pictures`` (uint8, (n, h, w, 3)) encoded, `disturbed` a little and decoded."""
-    vae = AutoencoderTiny.from_pretrained(autoencoder, torch_dtype=torch.float32).to(device).eval()
+    vae = AutoencoderTiny.from_pretrained(autoencoder).float().eval()
+    vae.to(device, memory_format=torch.channels_last)
     random = torch.Generator().manual_seed(seed)
     out = np.empty_like(pictures)
     for start in range(0, len(pictures), 16):
         rgb = torch.from_numpy(np.array(pictures[start : start + 16]))
         x = rgb.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         z = disturbed(vae, encode(vae, x.to(device)), random)
-        y = (decode(vae, z).clamp(-1, 1) + 1.0) * 127.5
+        with half(device):
+            y = decode(vae, z).float()
+        y = (y.clamp(-1, 1) + 1.0) * 127.5
         out[start : start + 16] = y.round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return out
 

@@ -26,6 +26,7 @@ from training import (
     captioner,
     cards,
     data,
+    decoder,
     grader,
     painter,
     semantics,
@@ -55,7 +56,7 @@ def latents(tmp_path_factory) -> Path:
 def tiny(monkeypatch, tmp_path, latents):
     """Runs a recipe whole, on a handful of pictures for a second."""
 
-    def run(recipe, *, start: Path | None = None, **settings: float) -> Path:
+    def run(recipe, *more: str, start: Path | None = None, **settings: float) -> Path:
         monkeypatch.setattr(recipe, "HELD_OUT", 2)
         small = {**recipe.SETTINGS["small"], **settings}
         monkeypatch.setitem(recipe.SETTINGS, "small", small)
@@ -64,7 +65,7 @@ def tiny(monkeypatch, tmp_path, latents):
         if recipe is not grader:
             options += ["--autoencoder", str(latents)]
         options += ["--start", str(start)] if start else []
-        monkeypatch.setattr(sys, "argv", ["recipe", *options])
+        monkeypatch.setattr(sys, "argv", ["recipe", *options, *more])
         recipe.main()
         return tmp_path / "out"
 
@@ -108,6 +109,36 @@ def test_the_painter_that_a_recipe_saves_paints_through_the_draw_tools_loader(ti
     page = (out / "README.md").read_text("utf-8")
     assert "| velocity loss |" in page
     assert "unet/diffusion_pytorch_model" in page
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
+def test_the_decoder_learns_from_a_painter_and_the_encoder_stays(
+    tiny, monkeypatch, tmp_path, latents
+):
+    monkeypatch.setattr(painter, "SHEET", 1)
+    monkeypatch.setattr(painter, "VOCABULARY", 600)
+    first = tiny(painter, n=3, batch=2).rename(tmp_path / "first")
+    shutil.rmtree(tmp_path / "work")
+    out = tiny(decoder, "--painter", str(first), n=3, batch=4)
+    before, after = (
+        load_file(folder / "diffusion_pytorch_model.safetensors") for folder in (latents, out)
+    )
+    for name, weight in after.items():
+        same = torch.equal(weight, before[name].half())
+        assert same or not name.startswith("encoder"), f"{name} is the painter's"
+    assert any(not torch.equal(w, before[n].half()) for n, w in after.items())
+
+
+def test_what_a_decoder_learns_from_lies_at_the_same_place_in_picture_and_latents():
+    # A picture of 8x8 blocks whose color tells where they are, and latents that say the same.
+    place = torch.arange(256).view(16, 16)
+    picture = place.numpy().astype(np.uint8).repeat(8, 0).repeat(8, 1)[None, ..., None]
+    z = place.view(1, 1, 16, 16).half()
+    pairs = decoder.Pairs(picture.repeat(3, 3), z, -z)
+    x, latents = pairs.batch(10, np.random.default_rng(0))
+    seen = ((x[:, 0, ::8, ::8] + 1) * 127.5).round()
+    assert torch.equal(latents[:6, 0], -seen[:6])
+    assert torch.equal(latents[6:, 0], seen[6:])
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
@@ -420,6 +451,23 @@ def test_a_worn_picture_keeps_shape_and_stays_near_the_drawing():
         assert far < 30
         changed += far > 0
     assert 10 < changed < 40
+
+
+def test_two_sets_become_one_in_which_what_belongs_together_stays_so():
+    one, other = (
+        data.Dataset(
+            np.arange(first, first + n, dtype=np.uint8).reshape(n, 1, 1, 1),
+            [{"en": [str(i)]} for i in range(first, first + n)],
+            [{"seed": i} for i in range(first, first + n)],
+        )
+        for first, n in ((0, 40), (40, 60))
+    )
+    both = one + other
+    numbers = [int(scene["seed"]) for scene in both.scenes]
+    assert sorted(numbers) == list(range(100))
+    assert both.pictures.ravel().tolist() == numbers
+    assert [int(c["en"][0]) for c in both.captions] == numbers
+    assert 10 < sum(n < 40 for n in numbers[:50]) < 30, "any part is of both"
 
 
 def test_round_trips_are_made_once_and_kept(tmp_path, latents):
