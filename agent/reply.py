@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from ..prompts import render
 from .brief import Brief, Claim, Language
 from .evidence import in_chinese as _zh
+from .groups import Note
 from .verdict import Status, Verdict
-from .wording import Note
 
 REPEATED = "the same call came up again and again"
 FAILED = "a tool failed"

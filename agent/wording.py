@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import repeat
 from random import Random
 
@@ -27,40 +27,31 @@ from ..tools.painter_words import (
     numbered,
     painter_prompt,
     place_of,
-    plural,
     spots_of,
 )
-from ..tools.world import Word, world
+from ..tools.world import world
 from .brief import SCENE_KINDS, Brief, Claim
 from .composition import Stand, compose
+from .groups import (
+    BACKDROP,
+    MOST,
+    Group,
+    Key,
+    Note,
+    arrange,
+    gathered,
+    holders,
+    known_noun,
+    nearest_word,
+)
 from .scene import completed, garnish
 from .seen import read_caption
-from .verdict import NATURAL, PEOPLE, judge
+from .verdict import judge
 
-MOST = 6
-"""How many of a kind the world has in one picture."""
 THINGS = 9
 """How many things the world has in one picture."""
-PLURAL = 3
-"""How many are painted where the request does not say how many."""
 COMPOSITIONS = 40
 """Random compositions that are tried for one prompt."""
-FLYING = frozenset({"bird", "balloon"})
-TABLE_TOP = frozenset({"cup", "ball", "cat", "lamp", "rabbit"})
-BACKDROP = frozenset({"sky", "ground", "grass", "sea", "water", "snow", "sand", "floor", "wall"})
-"""Nouns of what every scene has; they are no things of their own, and take no color."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something asked for that the painter does not know: drawn as ``drawn``, or not at all.
-
-    ``nearest`` are things it could draw in its place.
-    """
-
-    asked: str
-    drawn: str | None = None
-    nearest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,41 +61,6 @@ class Wording:
     prompt: str
     notes: tuple[Note, ...]
     paintable: bool
-
-
-@dataclass
-class _Group:
-    """Things of the request that are drawn as one phrase; ``x`` is in [0, 1] from the left."""
-
-    noun: str
-    count: Count = 1
-    color: str | None = None
-    x: float | None = None
-    spread: bool = False
-    sky: bool | None = None
-    """None where nothing was said: what can fly then flies, but indoors."""
-    inside: _Group | None = None
-    on: _Group | None = None
-    notes: list[Note] = field(default_factory=list)
-
-    @property
-    def number(self) -> int:
-        """How many are painted."""
-        return self.count if isinstance(self.count, int) else PLURAL
-
-    def flies(self, setting: str | None) -> bool:
-        if self.inside or self.on:
-            return False
-        if world().objects[self.noun].category == "sky":
-            return True
-        if self.noun not in FLYING:
-            return False
-        return self.sky if self.sky is not None else setting != "indoors"
-
-
-Key = tuple[str, str | None]
-"""A subject, and the color that tells it from others of its kind."""
-Groups = dict[Key, _Group]
 
 
 def word(brief: Brief, *, seed: int | None = None) -> Wording:
@@ -122,18 +78,18 @@ def word(brief: Brief, *, seed: int | None = None) -> Wording:
             if drawn and facts.setdefault(claim.kind, drawn) != drawn:
                 note = Note(str(claim.value))  # one season, one style … a picture
             notes += [note] if note else []
-    groups, unknown = _groups(brief.claims)
-    _arrange(groups, brief.claims, facts.get("setting"))
+    groups, unknown = gathered(brief.claims)
+    arrange(groups, brief.claims, facts.get("setting"))
     asked = any(c.kind in ("object", "count") and c.subject not in BACKDROP for c in brief.claims)
     paintable = bool(groups) or (bool(facts) and not asked)
     kept, too_much = _fitted(list(groups.values()))
     if seed is None or not paintable:
         prompt = _prompt(kept, facts)
     else:
-        standing = [group.noun for group in kept if not _holders(group)]
+        standing = [group.noun for group in kept if not holders(group)]
         facts = completed(facts, standing, brief)
         if not kept and (extra := garnish(facts["setting"], brief)) is not None:
-            kept = [_Group(*extra)]
+            kept = [Group(*extra)]
         prompt = _composed(kept, facts, brief, Random(seed))
     notes += [note for group in groups.values() for note in group.notes] + unknown + too_much
     notes += [Note(f"“{c.value}”") for c in brief.claims if c.kind == "text"]
@@ -189,88 +145,14 @@ def negative(brief: Brief, unwanted: Iterable[str] = ()) -> str:
 
     Only nouns of the painter's world get in, whatever a judge claims to have read in a picture.
     """
-    asked = {_known_noun(c.subject)[0] for c in brief.claims if c.subject and c.kind != "absent"}
-    absent = [_known_noun(c.subject)[0] for c in brief.claims if c.kind == "absent"]
+    asked = {known_noun(c.subject)[0] for c in brief.claims if c.subject and c.kind != "absent"}
+    absent = [known_noun(c.subject)[0] for c in brief.claims if c.kind == "absent"]
     names = dict.fromkeys([*absent, *(noun for noun in unwanted if noun in world().objects)])
     phrases = [Phrase(name, None) for name in names if name and name not in asked]
     return painter_prompt(phrases=phrases[:MOST])
 
 
-# -- things
-
-
-def _groups(claims: Iterable[Claim]) -> tuple[Groups, list[Note]]:
-    claims = list(claims)
-    groups: Groups = {}
-    unknown: list[Note] = []
-    for claim in claims:
-        if claim.kind not in ("object", "count") or not claim.subject:
-            continue
-        if claim.subject in BACKDROP:
-            continue
-        noun, notes = _known_noun(claim.subject)
-        if noun is None:
-            unknown += notes
-            continue
-        key = claim.subject, claim.color
-        group = groups.setdefault(key, _Group(noun, notes=notes))
-        if claim.kind == "count":
-            group.count = "several" if claim.value == "several" else int(str(claim.value))
-            if isinstance(group.count, int) and group.count > MOST:
-                few = numbered(noun, MOST)
-                group.notes.append(Note(numbered(claim.subject, group.count), few))
-                group.count = MOST
-        elif claim.value is not None:
-            group.notes.append(Note(f"{claim.value} {claim.subject}", noun))
-        elif claim.source and re.search(rf"\b{plural(claim.subject)}$", claim.source.lower()):
-            group.count = None if group.count == 1 else group.count
-    for key in [(s, None) for s, color in groups if color is not None]:
-        groups.pop(key, None)  # said again, one by one, with their colors
-    for (subject, color), group in groups.items():
-        if color is not None:
-            _paint(group, subject, color)
-    for claim in claims:
-        if claim.kind == "color" and claim.subject and (claim.subject, claim.value) not in groups:
-            own = groups.get((claim.subject, None))
-            if own is not None:
-                _paint(own, claim.subject, str(claim.value))
-            elif claim.subject in BACKDROP or _known_noun(claim.subject)[0]:
-                unknown.append(Note(f"{claim.value} {claim.subject}"))
-    return groups, unknown
-
-
-def _paint(group: _Group, subject: str, asked: str) -> None:
-    color = _nearest(world().colors, asked)
-    wanted = f"{asked} {subject}"
-    if not world().objects[group.noun].coloured:
-        if asked not in NATURAL[group.noun]:
-            group.notes.append(Note(wanted, group.noun))
-    elif color is None or group.color is not None:
-        group.notes.append(Note(wanted, numbered(group.noun, 1, group.color)))
-    else:
-        group.color = color
-        if color != asked:
-            group.notes.append(Note(wanted, numbered(group.noun, 1, color)))
-
-
-def _known_noun(subject: str | None) -> tuple[str | None, list[Note]]:
-    """The painter's noun for a subject, and a note where it is not the same thing."""
-    from .language import is_kind_of, nearest
-
-    objects = world().objects
-    if subject is None:
-        return None, []
-    if subject in objects:
-        return subject, []
-    if subject in PEOPLE:
-        return "person", []
-    kind = next((o for o in objects if is_kind_of(subject, o)), None)
-    if kind is not None:
-        return kind, [Note(subject, drawn=kind)]
-    return None, [Note(subject, nearest=tuple(nearest(subject)))]
-
-
-def _prompt(groups: Iterable[_Group], facts: Mapping[str, str]) -> str:
+def _prompt(groups: Iterable[Group], facts: Mapping[str, str]) -> str:
     ordered = sorted(groups, key=lambda g: 0.5 if g.x is None else g.x)  # stable: as it was said
     phrases = [_phrase(group, facts.get("setting")) for group in ordered]
     return _told(facts, phrases)
@@ -288,7 +170,7 @@ def _told(facts: Mapping[str, str], phrases: Iterable[Phrase], horizon: float | 
     )  # fmt: skip
 
 
-def _phrase(group: _Group, setting: str | None) -> Phrase:
+def _phrase(group: Group, setting: str | None) -> Phrase:
     place: Place | None = "across" if group.spread else None
     if group.x is not None and not group.spread:
         place = PLACES[min(int(group.x * len(PLACES)), len(PLACES) - 1)]
@@ -298,11 +180,11 @@ def _phrase(group: _Group, setting: str | None) -> Phrase:
     )  # fmt: skip
 
 
-def _holder(group: _Group | None) -> str | None:
+def _holder(group: Group | None) -> str | None:
     return numbered(group.noun, 1, group.color, the=group.count == 1) if group else None
 
 
-def _fitted(groups: list[_Group]) -> tuple[list[_Group], list[Note]]:
+def _fitted(groups: list[Group]) -> tuple[list[Group], list[Note]]:
     """The groups that a composed prompt has room for, the last ones smaller or left out, and a note
     on each of those."""
     kept = list(groups)
@@ -323,7 +205,7 @@ def _fitted(groups: list[_Group]) -> tuple[list[_Group], list[Note]]:
     return kept, notes
 
 
-def _tokens(groups: Iterable[_Group]) -> int:
+def _tokens(groups: Iterable[Group]) -> int:
     """How many tokens a composed prompt has."""
     facts = 15  # words and marks, with the horizon, the begin and the end
     bare = [replace(_phrase(group, None), count=group.number, place=None) for group in groups]
@@ -331,118 +213,16 @@ def _tokens(groups: Iterable[_Group]) -> int:
     return facts + len(words) + 3 * sum(group.number for group in groups)
 
 
-# -- where they stand
-
-
-def _arrange(groups: Groups, claims: Iterable[Claim], setting: str | None) -> None:
-    """Give the groups positions from the places and relations that are claimed."""
-    before: list[tuple[Key, Key]] = []  # the first is left of the second
-    over: list[tuple[_Group, _Group]] = []
-    for claim in claims:
-        a = _find(groups, claim.subject, claim.color)
-        if a is None:
-            continue
-        if claim.kind == "place":
-            _put(groups[a], str(claim.value).split())
-        elif claim.kind == "relation":
-            b = _find(groups, claim.object, claim.object_color, other_than=a)
-            c = _find(groups, claim.object2, None, other_than=b) or b
-            if b is None or c is None:
-                continue
-            if claim.value in ("left of", "right of"):
-                before.append((a, b) if claim.value == "left of" else (b, a))
-            elif claim.value == "between":
-                if c == b:
-                    groups[a].x, groups[b].spread = 0.5, True
-                else:
-                    before += [(b, a), (a, c)]
-            elif claim.value == "inside":
-                if groups[b].inside is not groups[a]:
-                    groups[a].inside = groups[b]
-            else:
-                upper, lower = (a, b) if claim.value == "above" else (b, a)
-                over.append((groups[upper], groups[lower]))
-                _stack(groups[upper], groups[lower])
-    _line_up(groups, _in_order(before), setting)
-    for upper_group, lower_group in over:
-        _align(upper_group, lower_group)
-    for group in groups.values():
-        if (held := group.inside or group.on) is not None:
-            group.x, group.spread = held.x, held.spread and group.count != 1
-
-
-def _put(group: _Group, parts: list[str]) -> None:
-    for part in parts:
-        group.x = {"left": 0.3, "right": 0.7, "center": 0.5}.get(part, group.x)
-        group.sky = {"top": True, "bottom": False}.get(part, group.sky)
-
-
-def _stack(upper: _Group, lower: _Group) -> None:
-    if lower.noun == "table" and upper.noun in TABLE_TOP:
-        upper.on = lower
-    else:
-        upper.sky = True
-        lower.sky = False if lower.sky is None else lower.sky
-
-
-def _align(upper: _Group, lower: _Group) -> None:
-    if upper.x is None and lower.x is None:
-        upper.x = lower.x = 0.5
-    elif upper.x is None:
-        upper.x = lower.x
-    elif lower.x is None:
-        lower.x = upper.x
-
-
-def _line_up(groups: Groups, order: list[Key], setting: str | None) -> None:
-    """Places from left to right, around those that have one already."""
-    known = [key for key in order if groups[key].x is not None]
-    if order and not known:
-        mixed = len({groups[key].flies(setting) for key in order}) > 1
-        low, high = (0.1, 0.9) if mixed or len(order) > 2 else (0.3, 0.7)
-        for i, key in enumerate(order):
-            groups[key].x = low + (high - low) * i / (len(order) - 1)
-        return
-    for i, key in enumerate(order):
-        if groups[key].x is None:
-            low = max((groups[k].x or 0.0 for k in order[:i]), default=-0.1)
-            high = min((x for k in order[i + 1 :] if (x := groups[k].x) is not None), default=1.1)
-            groups[key].x = min(max((low + high) / 2, 0.1), 0.9)
-
-
-def _find(
-    groups: Groups, subject: str | None, color: str | None, other_than: Key | None = None
-) -> Key | None:
-    """The group that a claim names; of several of one noun, another than ``other_than``."""
-    if subject is None:
-        return None
-    if (subject, color) in groups:
-        return subject, color
-    keys = [key for key in groups if key[0] == subject]
-    return next((key for key in keys if key != other_than), keys[0] if keys else None)
-
-
-def _in_order(before: list[tuple[Key, Key]]) -> list[Key]:
-    """The groups from left to right; what contradicts itself keeps the order it was said in."""
-    order: list[Key] = list(dict.fromkeys(key for pair in before for key in pair))
-    for _ in order:
-        for a, b in before:
-            i, j = order.index(a), order.index(b)
-            if i > j:
-                order.insert(j, order.pop(i))
-    return order if len(order) > 1 else []
-
-
 # -- the composition
 
 
 def _composed(
-    groups: Iterable[_Group], facts: Mapping[str, str], brief: Brief, random: Random
+    groups: Iterable[Group], facts: Mapping[str, str], brief: Brief, random: Random
 ) -> str:
     """The prompt with a spot for every thing, in the best of some random compositions; without
     spots where nothing finds room."""
-    ordered = sorted(groups, key=lambda group: len(_holders(group)))
-    standing = [group for group in ordered if not _holders(group)]
+    ordered = sorted(groups, key=lambda group: len(holders(group)))
+    standing = [group for group in ordered if not holders(group)]
     for placed in (ordered, standing):  # what is held needs no spot, if there is no room for one
         best: tuple[tuple[int, int, int], str] | None = None
         for _ in range(COMPOSITIONS):
@@ -464,12 +244,12 @@ def _composed(
     return _prompt(ordered, facts)
 
 
-def _spotted(group: _Group, spots: tuple[Spot, ...], setting: str) -> Phrase:
+def _spotted(group: Group, spots: tuple[Spot, ...], setting: str) -> Phrase:
     place = place_of([round(spot.x * GRID) / GRID for spot in spots])  # as it will be told
     return replace(_phrase(group, setting), count=len(spots), place=place, spots=spots)
 
 
-def _stand(k: int, among: list[_Group], setting: str, random: Random) -> Stand:
+def _stand(k: int, among: list[Group], setting: str, random: Random) -> Stand:
     group = among[k]
     around = min(0.16 * group.number, 0.3)
     if group.x is not None and not group.spread:
@@ -481,16 +261,6 @@ def _stand(k: int, among: list[_Group], setting: str, random: Random) -> Stand:
     holder = group.inside or group.on
     held = next((i for i, g in enumerate(among[:k]) if g is holder), None)
     return Stand(group.noun, group.number, focus, group.flies(setting), held)
-
-
-def _holders(group: _Group) -> list[_Group]:
-    """What holds the group, what holds that, and so on; each once, should they go in a circle."""
-    found: list[_Group] = []
-    holder = group.inside or group.on
-    while holder is not None and not any(holder is other for other in (group, *found)):
-        found.append(holder)
-        holder = holder.inside or holder.on
-    return found
 
 
 # -- the whole scene
@@ -505,13 +275,7 @@ def _fact(claim: Claim) -> tuple[str | None, Note | None]:
     value = str(claim.value)
     if claim.kind == "setting" and value == "landscape":
         return "meadow", None
-    drawn = _nearest(pools[claim.kind], value)
+    drawn = nearest_word(pools[claim.kind], value)
     if drawn == value:
         return drawn, None
     return drawn, Note(value, drawn)
-
-
-def _nearest(pool: Mapping[str, Word], value: str) -> str | None:
-    if value in pool:
-        return value
-    return next((name for name, entry in pool.items() if value in (*entry.en, *entry.near)), None)

@@ -9,9 +9,9 @@ from truth import brief_of
 
 from danqing.agent import reply
 from danqing.agent.brief import Claim
+from danqing.agent.groups import Note
 from danqing.agent.language import understand
 from danqing.agent.verdict import Finding, Status, Verdict
-from danqing.agent.wording import Note
 
 
 def verdict(*statuses: Status) -> Verdict:

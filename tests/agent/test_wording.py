@@ -14,6 +14,7 @@ from transformers import AutoTokenizer
 from truth import brief_of
 
 from danqing.agent import wording
+from danqing.agent.groups import PLURAL
 from danqing.agent.language import understand
 from danqing.agent.seen import read_caption
 from danqing.agent.verdict import judge
@@ -220,8 +221,8 @@ def test_another_seed_composes_another_picture_and_the_same_seed_the_same() -> N
 
 
 def test_every_thing_has_a_spot_even_where_the_request_does_not_say_how_many() -> None:
-    assert len(spots(prompt("trees", seed=1))) == wording.PLURAL
-    assert len(spots(prompt("several boats and a house", seed=1))) == wording.PLURAL + 1
+    assert len(spots(prompt("trees", seed=1))) == PLURAL
+    assert len(spots(prompt("several boats and a house", seed=1))) == PLURAL + 1
 
 
 @pytest.mark.parametrize(
