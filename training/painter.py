@@ -141,14 +141,15 @@ def tell_spots(text: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
 
 def unet(channels: tuple[int, ...], text_width: int) -> UNet2DConditionModel:
     """Text is attended to at the coarser level only: the fine one is where the time goes. What the
-    whole sentence says (season, light, style) also reaches all levels beside the time step."""
+    whole sentence says (season, light, style) also reaches all levels beside the time step. The
+    width of that embedding is the default one, the only one that a ControlNet can have."""
     return UNet2DConditionModel(
         sample_size=16, in_channels=CHANNELS, out_channels=CHANNELS, layers_per_block=1,
         block_out_channels=channels, norm_num_groups=16,
         attention_head_dim=channels[-1] // 32,  # the number of heads, whatever it is called
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=text_width, time_embedding_dim=256,
+        cross_attention_dim=text_width,
         addition_embed_type="text", addition_embed_type_num_heads=text_width // 32,
         resnet_time_scale_shift="scale_shift",
     )  # fmt: skip
@@ -439,7 +440,7 @@ def main() -> None:
         )  # fmt: skip
         out: Path = args.out or args.work / "finished"
         vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
-        pipeline.to(torch.float16).save_pretrained(out, max_shard_size="14MB")
+        pipeline.to(torch.float16).save_pretrained(out, max_shard_size="15MB")
         cards.write(
             out, cards.PAINTER, minutes=before[0] + run.seconds / 60 + run.minutes,
             samples=before[1] + run.step * s["batch"], scores=scores, setting=args.setting,

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from diffusers.models.controlnets.controlnet import ControlNetModel
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -109,6 +110,17 @@ def test_the_painter_that_a_recipe_saves_paints_through_the_draw_tools_loader(ti
     page = (out / "README.md").read_text("utf-8")
     assert "| velocity loss |" in page
     assert "unet/diffusion_pytorch_model" in page
+
+
+def test_a_controlnet_can_be_made_of_the_painters_unet():
+    unet = painter.unet((96, 160), 128)
+    control = ControlNetModel.from_unet(unet)
+    x, t, words = torch.randn(1, 32, 16, 16), torch.tensor([500]), torch.randn(1, 7, 128)
+    down, middle = control(x, t, words, torch.rand(1, 3, 128, 128), return_dict=False)
+    made = unet(
+        x, t, words, down_block_additional_residuals=down, mid_block_additional_residual=middle
+    ).sample
+    assert torch.allclose(made, unet(x, t, words).sample, atol=1e-6), "it begins as no control"
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
