@@ -127,8 +127,9 @@ GRADER = Card(
     about="A plain convolutional network with a head a question, for benchmarks only: it shares no"
     " part and no round-trip training with the captioner, so that their agreement means something.",
     learned_from=_RENDERS + " Renders only, slightly blurred, noisy or brighter.",
-    use="from benchmarks.judge import grade\n\ngrader = grade.load()",
-    limits=("It counts things by kind and knows neither places nor relations.",),
+    use="from pathlib import Path\n\nfrom training import grader\n\n"
+    'looks = grader.look(grader.load(Path("FOLDER")), pictures)  # uint8, (n, 128, 128, 3)',
+    limits=("It names kinds, colors and where they stand; it knows no relations.",),
     command="python -m training.grader",
 )
 CARDS = {"painter": PAINTER, "captioner": CAPTIONER, "upscaler": UPSCALER, "grader": GRADER}
