@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Literal, NamedTuple
 
 from ..tools.painter_words import NUMBERS, PLACES, noun_is_worn, plural
@@ -34,7 +35,8 @@ class Group:
 
     ``count`` is None for a bare plural; ``x`` is the horizontal position in [0, 1], or None where
     none is known or the things are spread over the picture. ``confidence`` (0 to 1) is the judge's
-    in the noun; ``doubts`` hold the lower ones of other parts.
+    in the noun; ``doubts`` hold those in other parts that are below 1, each given all the words
+    before it.
     """
 
     noun: str
@@ -49,8 +51,9 @@ class Group:
     doubts: Mapping[Part, float] = field(default_factory=dict)
 
     def sure(self, *parts: Part) -> float:
-        """The judge's confidence that the things are there and that ``parts`` are as it says."""
-        return min([self.confidence, *(self.doubts.get(part, 1.0) for part in parts)])
+        """The judge's confidence that the things are there and that ``parts`` are as it says: the
+        product, since each word's is given the words before it."""
+        return self.confidence * prod(self.doubts.get(part, 1.0) for part in parts)
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,11 @@ def statements(scene: Scene, seen: Seen) -> list[tuple[str, float, bool]]:
         for kind, (value, sure) in seen.facts.items()
     ]
     there = [_key(scene, group) for group in facts.groups(scene)]
+    kinds = {thing.kind for thing in scene.things}
     for group in seen.groups:
         key = (group.noun, group.color, group.count)
-        said.append(("group", group.confidence, key in there))
+        said.append(("thing", group.sure(), group.noun in kinds))
+        said.append(("group", group.sure("color", "count"), key in there))
         if key in there:
             there.remove(key)
     return said

@@ -53,8 +53,8 @@ def test_doubt_about_the_place_is_no_doubt_about_the_thing() -> None:
              ("far", 0.4), ("left", 0.6)]  # fmt: skip
     [house] = read_caption("a red house at the far left.", words).groups
     assert house.sure("count") == pytest.approx(0.95)
-    assert house.sure("color") == pytest.approx(0.9)
-    assert house.sure("place") == pytest.approx(0.6), "far left or left: it is the left side"
+    assert house.sure("color") == pytest.approx(0.95 * 0.9), "each word given those before it"
+    assert house.sure("place") == pytest.approx(0.95 * 0.6), "far left or left: it is the left side"
 
 
 def test_other_captions_are_read_by_the_parser() -> None:

@@ -91,6 +91,7 @@ def test_a_wrong_count_is_a_statement_that_is_not_true():
     wrong = replace(seen, groups=(replace(group, count=(group.count or 0) + 1),))
     truths = {kind: true for kind, _, true in asked(scene, wrong).statements}
     assert truths["group"] is False
+    assert truths["thing"] is True
     assert truths["style"] is True
 
 
