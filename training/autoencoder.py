@@ -21,7 +21,7 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from torch.nn import functional as F
 
 from . import data
-from .run import Run, arguments, half
+from .run import Run, arguments, half, save_half
 
 SETTINGS = {
     "small": {"n": 12_000, "batch": 16, "width": 64, "blocks": (5, 4, 0, 0)},
@@ -171,7 +171,7 @@ def main() -> None:
     held_out = data.Dataset.open(args.data / "held-out").pictures[:500]
     print(scores(best, held_out, args.device))
     out: Path = args.out or args.work / "finished"
-    best.half().save_pretrained(out, safe_serialization=True)
+    save_half(best, out)
     print(out)
 
 

@@ -35,7 +35,7 @@ from danqing.tools.painter_words import NUMBERS, Phrase, painter_prompt, plural
 from danqing.tools.world import world
 
 from . import cards, data, wear
-from .run import Run, arguments, half
+from .run import Run, arguments, half, save_half
 from .scenes import captions, facts
 from .scenes.spec import Scene
 from .semantics import Heads, labels, map_of, scene_of
@@ -308,7 +308,7 @@ def main() -> None:
     print(json.dumps(measured, indent=1), flush=True)
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)
-    best.half().save_pretrained(out)
+    save_half(best, out)
     words.save_pretrained(out)
     image_processor().save_pretrained(out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")

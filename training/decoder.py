@@ -29,7 +29,7 @@ from . import data
 from .autoencoder import CROP, decode, disturbed, encode, scores, to_tensor
 from .painter import SCHEDULE, predict
 from .painter import encode as to_ids
-from .run import Run, arguments, half
+from .run import Run, arguments, half, save_half
 
 SETTINGS = {"small": {"n": 3_000, "batch": 16}, "full": {"n": 50_000, "batch": 256}}
 STEPS = 12  # of a whole painting
@@ -192,7 +192,7 @@ def main() -> None:
     }
     print(json.dumps(measured, indent=1), flush=True)
     out: Path = args.out or args.work / "finished"
-    best.half().save_pretrained(out, safe_serialization=True)
+    save_half(best, out)
     print(out)
 
 

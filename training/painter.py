@@ -43,7 +43,7 @@ from . import cards, data
 from .autoencoder import CHANNELS, decode, to_tensor
 from .autoencoder import encode as to_latents
 from .autoencoder import scores as autoencoder_scores
-from .run import MuonAdamW, Run, arguments, half
+from .run import MuonAdamW, Run, arguments, half, save_half
 from .scenes import captions
 from .scenes.spec import Scene
 from .semantics import Heads, Whereabouts, labels, scene_of
@@ -440,7 +440,7 @@ def main() -> None:
         )  # fmt: skip
         out: Path = args.out or args.work / "finished"
         vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
-        pipeline.to(torch.float16).save_pretrained(out, max_shard_size="15MB")
+        save_half(pipeline, out, max_shard_size="15MB")
         cards.write(
             out, cards.PAINTER, minutes=before[0] + run.seconds / 60 + run.minutes,
             samples=before[1] + run.step * s["batch"], scores=scores, setting=args.setting,

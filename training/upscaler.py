@@ -25,7 +25,7 @@ from torch.nn import functional
 from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessor
 
 from . import cards, data, wear
-from .run import Run, arguments, half
+from .run import Run, arguments, half, save_half
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 700, "batch": 8, "rate": 8e-4, "width": 48, "depths": [2, 2]},
@@ -260,7 +260,7 @@ def main() -> None:
     sheet(best, held_out).save(args.work / "sheet.png")
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)
-    best.half().save_pretrained(out)
+    save_half(best, out)
     Swin2SRImageProcessor(size_divisor=8).save_pretrained(out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
     cards.write(

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel
 
-from training.run import MuonAdamW, Run, half
+from training.run import MuonAdamW, Run, half, save_half
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +98,13 @@ def test_half_precision_only_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda able=able: able)
         with half("cpu"):
             assert (x @ x).dtype == dtype
+
+
+def test_weights_kept_in_half_precision_are_loaded_in_single(tmp_path: Path) -> None:
+    model = CLIPTextModel(CLIPTextConfig(vocab_size=9, hidden_size=8, intermediate_size=8,
+                                         num_hidden_layers=1, num_attention_heads=1))  # fmt: skip
+    save_half(model, tmp_path)
+    assert {w.dtype for w in load_file(tmp_path / "model.safetensors").values()} == {torch.float16}
+    loaded = CLIPTextModel.from_pretrained(tmp_path)
+    assert loaded.dtype == torch.float32
+    assert loaded(torch.tensor([[0, 1]])).pooler_output.dtype == torch.float32
