@@ -212,13 +212,7 @@ def write(
 
     Raises FileNotFoundError where the folder holds no weights.
     """
-    weights = sorted(folder.rglob("*.safetensors"))
-    if not weights:
-        raise FileNotFoundError(f"no .safetensors file in {folder}")
-    files = ["| file | bytes | sha256 |", "|---|---|---|"]
-    for file in weights:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        files.append(f"| {file.relative_to(folder)} | {file.stat().st_size:,} | `{digest}` |")
+    files = _files(folder)
     page = folder / "README.md"
     page.write_text(
         _PAGE.substitute(
@@ -233,11 +227,41 @@ def write(
             ),
             limits="\n".join(f"- {limit}" for limit in card.limits),
             command=card.command if setting == "small" else f"{card.command} --setting full",
-            files="\n".join(files),
+            files=files,
         ),
         "utf-8",
     )  # fmt: skip
     return page
+
+
+def amend(folder: Path, scores: Mapping[str, Any]) -> None:
+    """Add ``scores`` to the card of ``folder``, in place of those of the same names, and name anew
+    the files that lie there."""
+    page = folder / "README.md"
+    text = page.read_text("utf-8")
+    head, rule, rest = text.partition("| score | value |\n|---|---|\n")
+    table, end, rest = rest.partition("\n\n")
+    if not (rule and end):
+        raise ValueError(f"{page} has no table of scores")
+    rows = dict.fromkeys(table.split("\n"))
+    for row in _rows(scores):
+        name = row.rpartition(" | ")[0] + " | "
+        rows = {old: None for old in rows if not old.startswith(name)} | {row: None}
+    before, title, _ = rest.partition("## Files\n\n")
+    text = head + rule + "\n".join(rows) + end + before + title + _files(folder) + "\n"
+    page.write_text(text, "utf-8")
+
+
+def _files(folder: Path) -> str:
+    """A table of the weights in ``folder``. Raises FileNotFoundError where there are none."""
+    weights = sorted(folder.rglob("*.safetensors"))
+    if not weights:
+        raise FileNotFoundError(f"no .safetensors file in {folder}")
+    lines = ["| file | bytes | sha256 |", "|---|---|---|"]
+    for file in weights:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        lines.append(f"| {file.relative_to(folder)} | {file.stat().st_size:,} | `{digest}` |")
+    return "\n".join(lines)
 
 
 def _rows(scores: Mapping[str, Any], path: str = "") -> Iterator[str]:

@@ -15,6 +15,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,13 +26,16 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from . import data
+from . import cards, data
 from .autoencoder import CROP, decode, disturbed, encode, scores, to_tensor
 from .painter import SCHEDULE, predict
 from .painter import encode as to_ids
 from .run import Run, arguments, half, save_half
 
-SETTINGS = {"small": {"n": 3_000, "batch": 16}, "full": {"n": 50_000, "batch": 256}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "small": {"n": 3_000, "simple": True, "batch": 16},
+    "full": {"n": 50_000, "simple": False, "batch": 256},
+}
 STEPS = 12  # of a whole painting
 FIRST = (3, 8)  # the step from which a picture is painted anew, at random in between
 GUIDANCE = 2.0
@@ -144,11 +148,12 @@ def main() -> None:
     parser = arguments("decoder", __doc__)
     parser.add_argument("--painter", type=Path, required=True, help="its finished folder")
     parser.add_argument("--autoencoder", type=Path, required=True, help="its finished folder")
+    parser.add_argument("--install", action="store_true", help="put it into the painter's folder")
     args = parser.parse_args()
     s = SETTINGS[args.setting]
     torch.manual_seed(0)
-    data.draw(args.data / "train", s["n"], simple=True)
-    data.draw(args.data / "held-out", HELD_OUT, first=data.HELD_OUT, simple=True)
+    data.draw(args.data / "train", s["n"], simple=s["simple"])
+    data.draw(args.data / "held-out", HELD_OUT, first=data.HELD_OUT, simple=s["simple"])
     pipeline = StableDiffusionPipeline.from_pretrained(args.painter)
     pipeline.to(args.device, torch.float32)
     vae = AutoencoderTiny.from_pretrained(args.autoencoder).float()
@@ -192,7 +197,13 @@ def main() -> None:
     }
     print(json.dumps(measured, indent=1), flush=True)
     out: Path = args.out or args.work / "finished"
+    best.register_to_config(_name_or_path="")  # not the folder of the one who trained it
     save_half(best, out)
+    if args.install:
+        save_half(best, args.painter / "vae")
+        cards.amend(
+            args.painter, {"decoder": {"minutes": run.seconds / 60 + run.minutes, **measured}}
+        )
     print(out)
 
 

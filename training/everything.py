@@ -16,12 +16,15 @@ from typing import Any
 
 import torch
 
-from . import autoencoder, captioner, data, grader, painter
+from . import autoencoder, captioner, data, decoder, grader, painter
 
-SHARES = {"autoencoder": 0.2, "painter": 0.5, "captioner": 0.2, "upscaler": 0.05, "grader": 0.05}
+SHARES = {
+    "autoencoder": 0.15, "painter": 0.5, "decoder": 0.05, "captioner": 0.2, "upscaler": 0.05,
+    "grader": 0.05,
+}  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "autoencoder": autoencoder.SETTINGS, "painter": painter.SETTINGS,
-    "captioner": captioner.SETTINGS, "grader": grader.SETTINGS,
+    "decoder": decoder.SETTINGS, "captioner": captioner.SETTINGS, "grader": grader.SETTINGS,
 }  # fmt: skip
 """Of the recipes that learn from the scenes drawn here; the upscaler draws its own."""
 PLAIN = "data-plain"
@@ -57,12 +60,15 @@ def main() -> None:
         share = SHARES[name] / sum(SHARES[x] for x in left)
         spare = (end - time.monotonic()) / 60 - OVERHEAD * len(left)
         train(name, max(spare * share, 0.1), args, latents)
+        if name == "decoder":
+            latents = args.out / name  # what the painter's pictures now go through
         left = rest
 
 
 def data_of(build: Path, recipe: str, setting: str) -> Path:
-    """The folder of a recipe's data: one for all, but for a painter of plain scenes."""
-    plain = recipe == "painter" and painter.SETTINGS[setting]["simple"]
+    """The folder of a recipe's data: one for all, but for a painter of plain scenes and what learns
+    from it."""
+    plain = recipe in ("painter", "decoder") and painter.SETTINGS[setting]["simple"]
     return build / (PLAIN if plain else "data")
 
 
@@ -74,8 +80,10 @@ def train(name: str, minutes: float, args: argparse.Namespace, latents: Path) ->
     command += ["--data", str(data_of(args.build, name, args.setting))]
     command += ["--work", str(args.build / name)]
     command += ["--out", str(args.out / WEIGHTS.get(name, name))]
-    if name in ("painter", "captioner", "upscaler"):
+    if name in ("painter", "decoder", "captioner", "upscaler"):
         command += ["--autoencoder", str(latents)]
+    if name == "decoder":
+        command += ["--painter", str(args.out / WEIGHTS["painter"]), "--install"]
     subprocess.run(command, check=True)
 
 

@@ -44,3 +44,8 @@ def test_all_weights_together_stay_small() -> None:
     assert len(CARDS) >= 3
     files = CARDS[0].parents[2].rglob("*")
     assert sum(file.stat().st_size for file in files if file.is_file()) <= 52 * 2**20
+
+
+def test_no_config_names_a_folder_of_the_machine_that_trained_it() -> None:
+    for file in CARDS[0].parents[2].rglob("*config.json"):
+        assert not re.search(r'"(/|~|\w:\\\\)', file.read_text("utf-8")), file

@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     recorder.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/commands\n')
     recorder.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(recorder))
-    for name, n in zip(everything.SETTINGS, (2, 3, 5, 4), strict=True):
+    for name, n in zip(everything.SETTINGS, (2, 3, 1, 5, 4), strict=True):
         small = {**everything.SETTINGS[name]["small"], "n": n}
         monkeypatch.setitem(everything.SETTINGS[name], "small", small)
     monkeypatch.setattr(everything, "HELD_OUT", 2)
@@ -50,6 +50,22 @@ def test_the_recipes_share_in_their_order_and_what_one_leaves_the_others_get(
     plain = np.load(tmp_path / "data-plain" / "train" / "pictures.npy")
     world = np.load(tmp_path / "data" / "train" / "pictures.npy")
     assert (len(plain), len(world)) == (3, 5), "as many as the most demanding recipe wants"
+
+
+def test_what_learns_from_painted_pictures_gets_the_decoder_that_they_go_through(
+    run, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "weights")
+    commands = {c[1].removeprefix("training."): c for c in run("--minutes", "30", "--out", out)}
+    given = {
+        name: command[command.index("--autoencoder") + 1]
+        for name, command in commands.items() if "--autoencoder" in command
+    }  # fmt: skip
+    assert given == {
+        "painter": f"{out}/autoencoder", "decoder": f"{out}/autoencoder",
+        "captioner": f"{out}/decoder", "upscaler": f"{out}/decoder",
+    }  # fmt: skip
+    assert commands["decoder"][-3:] == ["--painter", f"{out}/text-to-image", "--install"]
 
 
 def test_a_single_recipe_gets_all_the_time(run) -> None:

@@ -131,7 +131,12 @@ def test_the_decoder_learns_from_a_painter_and_the_encoder_stays(
     monkeypatch.setattr(painter, "VOCABULARY", 600)
     first = tiny(painter, n=3, batch=2).rename(tmp_path / "first")
     shutil.rmtree(tmp_path / "work")
-    out = tiny(decoder, "--painter", str(first), n=3, batch=4)
+    out = tiny(decoder, "--painter", str(first), "--install", n=3, batch=4)
+    page = (first / "README.md").read_text("utf-8")
+    digest = hashlib.sha256((out / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
+    assert digest in page
+    assert page.count("| decoder: painted: psnr_db |") == 1
+    assert "| velocity loss |" in page
     before, after = (
         load_file(folder / "diffusion_pytorch_model.safetensors") for folder in (latents, out)
     )
@@ -139,6 +144,7 @@ def test_the_decoder_learns_from_a_painter_and_the_encoder_stays(
         same = torch.equal(weight, before[name].half())
         assert same or not name.startswith("encoder"), f"{name} is the painter's"
     assert any(not torch.equal(w, before[n].half()) for n, w in after.items())
+    assert str(tmp_path.parent) not in (out / "config.json").read_text("utf-8")
 
 
 def test_what_a_decoder_learns_from_lies_at_the_same_place_in_picture_and_latents():
@@ -515,6 +521,22 @@ def test_a_card_names_every_weight_file_with_its_hash(tmp_path):
     assert hashlib.sha256(b"weights").hexdigest() in page
     assert "| a: psnr_db | 31.25 |" in page
     assert "1,234 samples in 15 minutes" in page
+
+
+def test_a_card_is_amended_in_place(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    cards.write(tmp_path, cards.PAINTER, minutes=3, samples=5, scores={"a": 1, "b": {"c": 2}})
+    (tmp_path / "model.safetensors").write_bytes(b"another")
+    cards.amend(tmp_path, {"b": {"c": 3.5}, "d": 4})
+    page = (tmp_path / "README.md").read_text("utf-8")
+    assert "|---|---|\n| a | 1 |\n| b: c | 3.5 |\n| d | 4 |\n\n" in page
+    assert hashlib.sha256(b"another").hexdigest() in page
+    assert hashlib.sha256(b"one").hexdigest() not in page
+    assert page.count("## ") == 6
+    assert cards.trained(tmp_path) == (3.0, 5)
+    (tmp_path / "README.md").write_text("no table")
+    with pytest.raises(ValueError, match="no table of scores"):
+        cards.amend(tmp_path, {"a": 1})
 
 
 def test_a_card_without_weights_is_refused(tmp_path):
