@@ -62,9 +62,9 @@ PAINTER = Card(
         "Its world is the one above; any other word is ignored or misread.",
         "Of scenes that are not plain, with more than five things or with things far from home, it"
         " has seen nothing in the small setting.",
-        "An hour and a half on two cores gives light, ground, colors, places and styles, and large"
-        " things (trees, houses, castles, tents, people); small things, animals and crowds are"
-        " rough.",
+        "Under three hours on two cores give light, ground, colors, places and styles, and most"
+        " things as long as they are large (trees, houses, castles, tents, people, balloons); small"
+        " things, animals and crowds are rough.",
         "It draws 128×128 pixels. Small or many things come out soft or melt together.",
         "Counts above three and relations between more than two things often fail; check them.",
     ),
@@ -92,8 +92,8 @@ CAPTIONER = Card(
     limits=(
         "It tells every picture in the words of its world, photographs too, and is wrong there.",
         "It confuses colors at night, natural with named colors, and animals in coarse pixels.",
-        "It was trained briefly: scene and style are dependable, things are not. Many are missed,"
-        " counts and places more so; what it does not name may well be there.",
+        "It was trained briefly: scene and style are dependable, things less so. Small ones are"
+        " missed, and counts above two are often wrong by one; what it does not name may be there.",
         "It shares its world with the painter, so both can be blind to the same thing.",
     ),
     command="python -m training.captioner --autoencoder build/autoencoder/finished",
