@@ -132,7 +132,80 @@ GRADER = Card(
     limits=("It names kinds, colors and where they stand; it knows no relations.",),
     command="python -m training.grader",
 )
-CARDS = {"painter": PAINTER, "captioner": CAPTIONER, "upscaler": UPSCALER, "grader": GRADER}
+_CONTROLNET = (
+    "from diffusers import ControlNetModel, DiffusionPipeline\n"
+    "from diffusers import StableDiffusionControlNetPipeline\n\n"
+    'painter = DiffusionPipeline.from_pretrained("PAINTER")\n'
+    'control = ControlNetModel.from_pretrained("FOLDER")\n'
+    "pipeline = StableDiffusionControlNetPipeline(\n"
+    "    **painter.components, controlnet=control, requires_safety_checker=False\n)\n"
+)
+EDGES = Card(
+    title="Danqing sketchbook: edge-guided ControlNet",
+    library="diffusers",
+    task="image-to-image",
+    tags=("danqing", "illustration", "controlnet", "canny"),
+    about="Makes the painter follow outlines: white lines on black, as `cv2.Canny` finds them in a"
+    " picture or as a person sketches them.",
+    learned_from=_RENDERS + " Outlines of plain scenes, some with parts lost.",
+    use=_CONTROLNET + "picture = pipeline(prompt, image=outlines, width=128, height=128).images[0]",
+    limits=("It was trained briefly; fine lines are followed loosely.",),
+    command="python -m training.controlnet --control edges --painter PAINTER",
+)
+INPAINT = Card(
+    title="Danqing sketchbook: inpainting ControlNet",
+    library="diffusers",
+    task="image-to-image",
+    tags=("danqing", "illustration", "controlnet", "inpainting"),
+    about="Makes the painter fill a hole in a picture: it is shown the picture, in [0, 1], with -1"
+    " in the hole.",
+    learned_from=_RENDERS + " Plain scenes with a hole around a thing, a rectangle, a stroke or a"
+    " side; errors count mostly in the hole.",
+    use=_CONTROLNET
+    + "picture = pipeline(prompt, image=with_hole, width=128, height=128).images[0]",
+    limits=("Outside the hole it gives the picture only nearly; put it back.",),
+    command="python -m training.controlnet --control inpaint --painter PAINTER",
+)
+SEGMENTER = Card(
+    title="Danqing sketchbook: segmenter",
+    library="transformers",
+    task="image-segmentation",
+    tags=("danqing", "illustration", "clipseg"),
+    about="Finds what a color and a noun name in an illustration: CLIPSeg, from 128×128 pixels to a"
+    " mask of 64×64. It reads the English words of `tools/world.toml` only.",
+    learned_from=_RENDERS + " Two in five of the phrases it was asked named nothing there.",
+    use="from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor\n\n"
+    'model = CLIPSegForImageSegmentation.from_pretrained("FOLDER")\n'
+    'processor = CLIPSegProcessor.from_pretrained("FOLDER")\n'
+    'inputs = processor("red house", picture, return_tensors="pt")\n'
+    "mask = model(**inputs).logits > 0",
+    limits=("Its world is the one above; it knows no other word.",),
+    command="python -m training.segmenter",
+)
+GAN = Card(
+    title="Danqing sketchbook: generator",
+    library="pytorch",
+    task="text-to-image",
+    tags=("danqing", "illustration", "stylegan2"),
+    about="A StyleGAN2-style generator (`tools/generator.py`) that makes the latents of a picture"
+    " in one pass from the semantic vector of a sentence.",
+    learned_from=_RENDERS + " Latents of plain scenes.",
+    use="import torch\n\nfrom danqing.tools.generator import Generator\n\n"
+    'generator = Generator.from_pretrained("FOLDER")\n'
+    "latents = generator(torch.randn(1, 64), torch.randn(1, 128), truncation=0.7)",
+    limits=("A quick sketch: light and color come out, things hardly.",),
+    command="python -m training.gan --painter PAINTER",
+)
+CARDS = {
+    "gan": GAN,
+    "segmenter": SEGMENTER,
+    "edges": EDGES,
+    "inpaint": INPAINT,
+    "painter": PAINTER,
+    "captioner": CAPTIONER,
+    "upscaler": UPSCALER,
+    "grader": GRADER,
+}
 
 _PAGE = Template(
     """---

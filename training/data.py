@@ -22,12 +22,15 @@ import numpy as np
 
 from danqing.agent.composition import AT_HOME, HEAVENLY
 
-from .scenes import captions, layout
+from .scenes import backdrop, captions, layout
+from .scenes.canvas import NOTHING
 from .scenes.render import render
 from .scenes.spec import Scene
+from .semantics import scene_of
 
 HELD_OUT = 50_000_000
 CHUNK = 250  # pictures drawn by one task
+SKY, GROUND = 254, 253  # what `ids` has beside the numbers of things
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,41 @@ def _chunk(
     scenes = list(itertools.islice((s for s in every if not simple or plain(s)), n))
     rgb = np.stack([render(scene, size).rgb for scene in scenes])
     return rgb, [asdict(s) for s in scenes], [sentences(s.seed) for s in scenes]
+
+
+def ids(folder: Path) -> np.ndarray:
+    """Which thing each pixel shows, uint8 (n, size, size) as of `render.Picture`, or else `SKY` or
+    `GROUND` where it shows that; memory-mapped, and drawn when it is first asked for.
+
+    Raises FileNotFoundError where no data set has been drawn.
+    """
+    dataset, file = Dataset.open(folder), folder / "ids.npy"
+    if not file.exists():
+        n, size = dataset.pictures.shape[:2]
+        jobs = [(dataset.scenes[k : k + CHUNK], size) for k in range(0, n, CHUNK)]
+        with ProcessPoolExecutor() if n > CHUNK else nullcontext() as pool:
+            parts = list((map if pool is None else pool.map)(_ids, jobs))
+        np.save(folder / "ids.part.npy", np.concatenate(parts))
+        (folder / "ids.part.npy").rename(file)
+    return np.asarray(np.load(file, mmap_mode="r"))
+
+
+def _ids(job: tuple[list[dict[str, object]], int]) -> np.ndarray:
+    import cv2
+
+    cv2.setNumThreads(1)
+    specs, size = job
+    out = []
+    for scene in map(scene_of, specs):
+        seen = render(scene, size).ids.copy()
+        sky = backdrop.sky_mask(scene, size).astype(np.uint8)
+        # what the wind carries is too small to be asked about
+        sky = cv2.morphologyEx(sky, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        below = np.arange(size)[:, None] >= scene.horizon * size
+        seen[(seen == NOTHING) & (sky > 0)] = SKY
+        seen[(seen == NOTHING) & below] = GROUND
+        out.append(seen)
+    return np.stack(out)
 
 
 def _lines(path: Path) -> Iterator[dict]:  # type: ignore[type-arg]

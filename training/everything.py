@@ -16,21 +16,35 @@ from typing import Any
 
 import torch
 
-from . import autoencoder, captioner, data, decoder, grader, painter
+from . import (
+    autoencoder,
+    captioner,
+    controlnet,
+    data,
+    decoder,
+    gan,
+    grader,
+    painter,
+    segmenter,
+)
 
 SHARES = {
-    "autoencoder": 0.15, "painter": 0.5, "decoder": 0.05, "captioner": 0.2, "upscaler": 0.05,
-    "grader": 0.05,
+    "autoencoder": 0.12, "painter": 0.4, "decoder": 0.04, "captioner": 0.16, "upscaler": 0.04,
+    "edges": 0.06, "inpaint": 0.08, "segmenter": 0.06, "gan": 0.06, "grader": 0.03,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "autoencoder": autoencoder.SETTINGS, "painter": painter.SETTINGS,
-    "decoder": decoder.SETTINGS, "captioner": captioner.SETTINGS, "grader": grader.SETTINGS,
+    "decoder": decoder.SETTINGS, "captioner": captioner.SETTINGS, "edges": controlnet.SETTINGS,
+    "inpaint": controlnet.SETTINGS, "segmenter": segmenter.SETTINGS, "gan": gan.SETTINGS,
+    "grader": grader.SETTINGS,
 }  # fmt: skip
 """Of the recipes that learn from the scenes drawn here; the upscaler draws its own."""
 PLAIN = "data-plain"
 HELD_OUT = 1_000  # scenes drawn for scoring
 OVERHEAD = 0.75  # minutes that a recipe takes to read its data and to score what it made
 WEIGHTS = {"painter": "text-to-image"}  # folders of another name than the recipe's
+COMMANDS = {name: ["controlnet", "--control", name] for name in controlnet.CONTROLS}
+PAINTERS = ("decoder", "gan", *controlnet.CONTROLS)  # recipes that learn from a finished painter
 
 
 def main() -> None:
@@ -41,6 +55,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--build", type=Path, default=Path("build"), help="data and checkpoints")
     parser.add_argument("--autoencoder", type=Path, help="a finished one; else the one made here")
+    parser.add_argument("--painter", type=Path, help="a finished one; else the one made here")
     parser.add_argument("--out", type=Path, default=Path("build/weights"))
     args = parser.parse_args()
     end = time.monotonic() + 60 * args.minutes
@@ -66,24 +81,26 @@ def main() -> None:
 
 
 def data_of(build: Path, recipe: str, setting: str) -> Path:
-    """The folder of a recipe's data: one for all, but for a painter of plain scenes and what learns
-    from it."""
-    plain = recipe in ("painter", "decoder") and painter.SETTINGS[setting]["simple"]
+    """The folder of a recipe's data: one for all that learn the whole world, and one for those that
+    learn plain scenes."""
+    plain = SETTINGS.get(recipe, {}).get(setting, {}).get("simple", False)
     return build / (PLAIN if plain else "data")
 
 
 def train(name: str, minutes: float, args: argparse.Namespace, latents: Path) -> None:
     """Run one recipe in a process of its own. Raises CalledProcessError where it fails."""
     print(f"== {name}: {minutes:.1f} minutes", flush=True)
-    command = [sys.executable, "-m", f"training.{name}", "--minutes", f"{minutes:.2f}"]
+    module, *more = COMMANDS.get(name, [name])
+    command = [sys.executable, "-m", f"training.{module}", *more, "--minutes", f"{minutes:.2f}"]
     command += ["--setting", args.setting, "--device", args.device]
     command += ["--data", str(data_of(args.build, name, args.setting))]
     command += ["--work", str(args.build / name)]
     command += ["--out", str(args.out / WEIGHTS.get(name, name))]
     if name in ("painter", "decoder", "captioner", "upscaler"):
         command += ["--autoencoder", str(latents)]
-    if name == "decoder":
-        command += ["--painter", str(args.out / WEIGHTS["painter"]), "--install"]
+    if name in PAINTERS:
+        command += ["--painter", str(args.painter or args.out / WEIGHTS["painter"])]
+    command += ["--install"] if name == "decoder" else []
     subprocess.run(command, check=True)
 
 

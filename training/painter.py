@@ -241,10 +241,8 @@ class Samples:
     told: torch.Tensor
     chances: torch.Tensor
 
-    def batch(
-        self, n: int, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents, sentences, maps, facts. ``generator`` is on the CPU."""
+    def choose(self, n: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of random pictures, and a sentence for each. ``generator`` is on the CPU."""
         device = self.latents.device
         rows, slots = (
             torch.multinomial(p, n, replacement=True, generator=generator).to(device)
@@ -252,7 +250,14 @@ class Samples:
         )
         silent = (torch.rand(n, generator=generator) < UNCONDITIONAL).to(device)
         ids = torch.where(silent[:, None], self.nothing, self.sentences[rows, slots])
-        return self.latents[rows].float(), ids.long(), self.maps[rows].long(), self.told[rows]
+        return rows, ids.long()
+
+    def batch(
+        self, n: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents, sentences, maps, facts. ``generator`` is on the CPU."""
+        rows, ids = self.choose(n, generator)
+        return self.latents[rows].float(), ids, self.maps[rows].long(), self.told[rows]
 
 
 def focus_of(maps: torch.Tensor) -> torch.Tensor:

@@ -15,21 +15,29 @@ import numpy as np
 import pytest
 import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.pipelines.controlnet.pipeline_controlnet import StableDiffusionControlNetPipeline
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file
+from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
 from danqing.tools import models
 from danqing.tools.caption import read_words
 from danqing.tools.catalogue import Entry
+from danqing.tools.controls import outlines
+from danqing.tools.generator import Generator
 from danqing.tools.painter_words import SPOT_WORDS
 from training import (
     autoencoder,
     captioner,
     cards,
+    controlnet,
     data,
     decoder,
+    gan,
     grader,
     painter,
+    segmenter,
     semantics,
     upscaler,
     wear,
@@ -63,7 +71,7 @@ def tiny(monkeypatch, tmp_path, latents):
         monkeypatch.setitem(recipe.SETTINGS, "small", small)
         options = ["--minutes", "0.01", "--device", "cpu", "--data", str(tmp_path / "data")]
         options += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
-        if recipe is not grader:
+        if recipe not in (grader, segmenter, controlnet, gan):
             options += ["--autoencoder", str(latents)]
         options += ["--start", str(start)] if start else []
         monkeypatch.setattr(sys, "argv", ["recipe", *options, *more])
@@ -121,6 +129,137 @@ def test_a_controlnet_can_be_made_of_the_painters_unet():
         x, t, words, down_block_additional_residuals=down, mid_block_additional_residual=middle
     ).sample
     assert torch.allclose(made, unet(x, t, words).sample, atol=1e-6), "it begins as no control"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
+@pytest.mark.parametrize("control", controlnet.CONTROLS)
+def test_a_controlnet_that_a_recipe_saves_steers_the_painter_it_learned_with(
+    control, tiny, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(painter, "SHEET", 1)
+    monkeypatch.setattr(painter, "VOCABULARY", 600)
+    first = tiny(painter, n=3, batch=2).rename(tmp_path / "first")
+    shutil.rmtree(tmp_path / "work")
+    monkeypatch.setattr(controlnet, "SHEET", 1)
+    out = tiny(controlnet, "--control", control, "--painter", str(first), n=3, batch=2)
+    pipeline = StableDiffusionControlNetPipeline(
+        **StableDiffusionPipeline.from_pretrained(first).components,
+        controlnet=ControlNetModel.from_pretrained(out), requires_safety_checker=False,
+    )  # fmt: skip
+    shown = np.zeros((1, 128, 128, 3), np.float32)
+    made = pipeline("a cat.", image=shown, width=128, height=128, num_inference_steps=2)
+    assert made.images[0].size == (128, 128)
+    assert "| velocity loss with |" in (out / "README.md").read_text("utf-8")
+
+
+def test_holes_are_minus_one_and_count_most():
+    scene = layout.sample(3)
+    rgb, rng = render(scene, 128).rgb, np.random.default_rng(0)
+    for _ in range(40):
+        shown, counts = controlnet.inpaint(rgb, scene, rng)
+        hole = shown[..., 0] == -1.0
+        assert 0 < hole.mean() <= 1
+        assert np.array_equal(shown[~hole], rgb[~hole].astype(np.float32) / 255)
+        cells = hole.reshape(16, 8, 16, 8).mean((1, 3))
+        if cells.min() == 0 and cells.max() == 1:
+            assert counts[cells == 1].min() > 5 * counts[cells == 0].max()
+        assert counts.mean() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_outlines_are_where_colors_meet():
+    rgb = np.full((64, 64, 3), 255, np.uint8)
+    rgb[16:48, 20:40] = (200, 30, 30)
+    lines = outlines(rgb)[..., 0] > 0
+    assert lines[16:48, 18:23].any(1).all()
+    assert not lines[24:40, 26:34].any()
+    assert not lines[:12].any()
+
+
+def test_the_segmenter_that_a_recipe_saves_is_loaded_by_transformers(tiny):
+    out = tiny(segmenter, n=4, batch=2)
+    model = CLIPSegForImageSegmentation.from_pretrained(out)
+    processor = CLIPSegProcessor.from_pretrained(out)
+    picture = Image.fromarray(render(layout.sample(1), 256).rgb)
+    inputs = processor(text=["red house"], images=[picture], return_tensors="pt")
+    assert inputs.pixel_values.shape == (1, 3, 128, 128)
+    assert model(**inputs).logits.shape[-2:] == (64, 64)
+    assert inputs.input_ids.tolist()[0][0] == 0
+    assert inputs.input_ids.tolist()[0][-1] == 1
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
+def test_the_generator_that_a_recipe_saves_is_what_it_was(tiny, monkeypatch, tmp_path):
+    monkeypatch.setattr(painter, "SHEET", 1)
+    monkeypatch.setattr(painter, "VOCABULARY", 600)
+    first = tiny(painter, n=3, batch=2).rename(tmp_path / "first")
+    shutil.rmtree(tmp_path / "work")
+    out = tiny(gan, "--painter", str(first), n=3, batch=2)
+    assert {file.name for file in out.iterdir()} == {
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    }
+    generator = Generator.from_pretrained(out)
+    z, s = torch.randn(2, 64), torch.randn(2, 128)
+    assert generator(z, s).shape == (2, 32, 16, 16)
+    assert torch.equal(generator(z, s), Generator.from_pretrained(out)(z, s))
+
+
+def test_truncation_draws_pictures_of_one_sentence_together_and_keeps_sentences_apart():
+    torch.manual_seed(0)
+    generator, s = Generator(), torch.randn(2, 128)
+    z, both = torch.randn(8, 64), s.repeat_interleave(4, 0)
+
+    def spread(truncation: float) -> tuple[float, float]:
+        with torch.inference_mode():
+            w = generator(z, both, truncation=truncation).view(2, 4, -1)
+        return float(w.std(1).mean()), float((w[0].mean(0) - w[1].mean(0)).norm())
+
+    (wide, _), (narrow, apart), (none, _) = spread(1.0), spread(0.4), spread(0.0)
+    assert narrow < 0.6 * wide
+    assert none < 0.01 * wide
+    assert apart > 1.0
+
+
+def test_the_meaning_of_a_sentence_does_not_depend_on_what_pads_it():
+    text = painter.text_encoder((32, 1), 50, 9)
+    short, long = torch.tensor([[0, 3, 4, 9]]), torch.tensor([[0, 3, 4, 9, 9, 9, 9]])
+    assert torch.allclose(gan.meaning(text, short), gan.meaning(text, long), atol=1e-5)
+    assert not torch.allclose(gan.meaning(text, short), gan.meaning(text, short.flip(1)))
+
+
+def test_sky_and_ground_are_where_no_thing_is_and_meet_near_the_horizon(tmp_path):
+    data.draw(tmp_path, 12)
+    seen, dataset = data.ids(tmp_path), data.Dataset.open(tmp_path)
+    for ids, spec in zip(seen, dataset.scenes, strict=True):
+        scene = semantics.scene_of(spec)
+        drawn = render(scene, 128).ids
+        assert np.array_equal(ids[drawn < 200], drawn[drawn < 200])
+        rows = np.flatnonzero((ids == data.GROUND).any(1))
+        assert rows.min() >= scene.horizon * 128 - 1
+        sky = (ids == data.SKY).mean()
+        assert (sky == 0) == (scene.setting == "indoors")
+        assert sky < scene.horizon + 0.03
+    assert data.ids(tmp_path) is not seen
+
+
+def test_every_phrase_names_what_is_there_and_what_is_missing_is_not():
+    rng = np.random.default_rng(0)
+    for seed in range(30):
+        scene = layout.sample(seed)
+        named = dict(segmenter.phrases(scene))
+        for text, things in named.items():
+            *color, noun = text.split()
+            for i in things:
+                if noun in ("sky", "ground", "floor"):
+                    assert (noun == "floor") == (scene.setting == "indoors")
+                    continue
+                kind = scene.things[i].kind
+                assert kind == noun or (noun, kind) == ("tree", "pine")
+                assert not color or scene.things[i].color == color[0]
+        named_things = {i for things in named.values() for i in things}
+        assert named_things >= set(range(len(scene.things)))
+        assert all(segmenter.missing(scene, rng) not in named for _ in range(20))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'

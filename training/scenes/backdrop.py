@@ -17,6 +17,7 @@ from .scenery import city, desert, indoors, meadow, mountains, sea
 from .scenery.brush import Brush
 from .scenery.mood import Mood, mood_of
 from .scenery.seasons import Side, corner, corner_box
+from .scenery.sky import BEHIND, sky
 from .scenery.weather import fog, weather
 from .spec import Box, Scene
 
@@ -66,6 +67,25 @@ def paint(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
     _SETTINGS[scene.setting].paint(brush, scene)
     if scene.weather == "fog" and scene.setting != "indoors":
         fog(brush, scene.horizon, 0.6)
+
+
+def sky_mask(scene: Scene, size: int) -> np.ndarray:
+    """Where the sky is seen when nothing stands before it, bool (size, size); not through the
+    window of a room."""
+    if scene.setting == "indoors":
+        return np.zeros((size, size), bool)
+    both = []
+    for only_sky in (True, False):
+        canvas = Canvas(size, light(scene))
+        brush = Brush(canvas.rgb, size, _mood(scene), np.random.default_rng([scene.seed, 1]))
+        if only_sky:
+            sky(brush, scene.horizon)
+        else:
+            _SETTINGS[scene.setting].paint(brush, scene)
+        both.append(canvas.rgb)
+    mask = (both[0] == both[1]).all(2)
+    mask[round((scene.horizon + BEHIND) * size) :] = False
+    return mask
 
 
 def paint_weather(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:

@@ -51,7 +51,7 @@ def paint(brush: Brush, scene: Scene) -> None:
     down = 1.0 - h
     stone, joint, road = _STONE[scene.season]
     lamps = mood.time in ("sunset", "night")
-    sky(brush, h + 0.02)
+    sky(brush, h)
     for color, far, low, high, count in _BLOCKS:
         roofs = _skyline(brush, h, low, high, count)
         brush.below(roofs, color, far, h + 0.06)

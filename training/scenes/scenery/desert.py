@@ -38,7 +38,7 @@ def paint(brush: Brush, scene: Scene) -> None:
     h, land, rng = scene.horizon, LAND[scene.season], brush.rng
     down = 1.0 - h
     lit, shade, ground = _DUNE[scene.season]
-    sky(brush, h + 0.02)
+    sky(brush, h)
     brush.below(brush.wave(h - 0.06, 0.035, 0.8), shade, 0.66)
     for count, tall, half, base, far in (
         (3, 0.13, 0.3, h + 0.02, 0.42), (2, 0.16, 0.44, h + 0.14 * down, 0.14),

@@ -112,7 +112,7 @@ def _view(brush: Brush, scene: Scene, box: Box) -> None:
     land = LAND[scene.season]
     _, y0, _, y1 = box
     line = y0 + (y1 - y0) * _VIEW
-    sky(brush, line + 0.02, y0)
+    sky(brush, line, y0)
     brush.below(brush.wave(line - 0.04, 0.02, 1.2), land.far, 0.5)
     brush.below(brush.lobes(line + 0.008, 0.05, 19), land.woods, 0.2)
     brush.below(brush.lobes(line + 0.022, 0.04, 23), land.thicket, 0.08)

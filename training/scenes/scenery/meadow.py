@@ -17,7 +17,7 @@ def paint(brush: Brush, scene: Scene) -> None:
     """Hills, a wood, and fields in layers that grow richer towards us."""
     h, land = scene.horizon, LAND[scene.season]
     down = 1.0 - h
-    sky(brush, h + 0.02)
+    sky(brush, h)
     brush.below(brush.wave(h - 0.07, 0.03, 0.8), land.far, 0.74)
     brush.below(brush.wave(h - 0.035, 0.03, 1.0), land.far, 0.5)
     brush.below(brush.lobes(h + 0.008, 0.032, 24), land.woods, 0.32)

@@ -60,7 +60,7 @@ def paint(brush: Brush, scene: Scene) -> None:
     """Peaks, wooded foothills and a meadow; the colder the season, the lower the snow comes."""
     h, land, rng = scene.horizon, LAND[scene.season], brush.rng
     down = 1.0 - h
-    sky(brush, h + 0.02)
+    sky(brush, h)
     jag = np.linspace(-0.01, 1.01, 23)
     teeth = h - 0.1 - 0.07 * rng.random(23) - 0.03 * (np.arange(23) % 2)
     brush.below(np.stack([jag, teeth], -1), _ROCK[0][1], 0.72, h + 0.02)

@@ -34,7 +34,7 @@ def paint(brush: Brush, scene: Scene) -> None:
     h, land, rng, mood = scene.horizon, LAND[scene.season], brush.rng, brush.mood
     shore = h + SHORE * (1.0 - h)
     deep, shallow = _SEA[scene.season]
-    sky(brush, h + 0.01)
+    sky(brush, h)
     away = X if mood.side > 0 else 1.0 - X
     for width, tall, far, tone in ((0.66, 0.055, 0.6, land.woods), (0.4, 0.08, 0.3, land.thicket)):
         cape = np.clip(1.0 - away / width, 0.0, 1.0) ** 0.8 * tall

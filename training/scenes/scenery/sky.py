@@ -7,10 +7,13 @@ import numpy as np
 from ..canvas import mix
 from .brush import FINE, Brush, closed
 
+BEHIND = 0.02
+"""How far the sky reaches down behind what stands before it."""
 
-def sky(brush: Brush, until: float, top: float = 0.0) -> None:
-    """Sky down to y=``until``; cloud cover hangs in banks as wide as the picture."""
-    mood = brush.mood
+
+def sky(brush: Brush, horizon: float, top: float = 0.0) -> None:
+    """Sky down to y=``horizon``; cloud cover hangs in banks as wide as the picture."""
+    mood, until = brush.mood, horizon + BEHIND
     brush.wash(top, until, mood.air())
     banks = {"clear": 0, "cloudy": 4, "rain": 4, "snow": 3, "fog": 0}[mood.weather]
     high, low = mood.cover

@@ -1,0 +1,202 @@
+"""The generator: a sentence's semantic vector to latents in one pass (see ``tools/generator.py``).
+
+The discriminator sees latents too. It is shown sentences with the wrong picture as well as made
+pictures (Reed et al. 2016), its gradients at true pictures are kept small (R1, Mescheder et al.
+2018), and its features are asked what is where (`semantics.Heads`; after AC-GAN, Odena et al.
+2017), of true pictures to learn it and of made ones to teach the generator.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from torch import nn
+from torch.nn import functional as F
+from transformers import CLIPTextModel
+
+from danqing.tools.generator import Generator
+
+from . import cards, data
+from .autoencoder import CHANNELS, decode
+from .painter import encode, prepare, sheet
+from .run import Run, arguments, half, save_half
+from .semantics import Heads
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "small": {"n": 30_000, "simple": True, "batch": 32, "rate": 1.5e-3},
+    "full": {"n": 120_000, "simple": False, "batch": 256, "rate": 2e-3},
+}
+WIDTHS = (96, 160, 224)
+R1, EVERY = 2.0, 16  # weight of the gradients, and how often they are looked at
+TOLD = 0.5  # weight of what the features tell
+HELD_OUT = 256
+SHEET = 48
+
+
+class Discriminator(nn.Module):
+    """Latents (n, 32, 16, 16) and semantic vectors (n, width) to verdicts (n,), and the features
+    of 8×8 places, (n, 64, 160)."""
+
+    def __init__(self, meaning: int) -> None:
+        super().__init__()
+        a, b, c = WIDTHS
+        self.seen = nn.Conv2d(CHANNELS, a, 3, padding=1)
+        self.halved = _Halving(a, b)
+        self.quartered = _Halving(b, c)
+        self.last = nn.Sequential(
+            nn.Conv2d(c + 1, c, 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten(),
+            nn.Linear(16 * c, c), nn.LeakyReLU(0.2),
+        )  # fmt: skip
+        self.verdict = nn.Linear(c, 1)
+        self.said = nn.Linear(meaning, c)
+
+    def forward(self, z: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x = features = self.halved(F.leaky_relu(self.seen(z), 0.2))
+        x = self.quartered(x)
+        spread = (
+            (x.var(0, correction=0) + 1e-8).sqrt().mean().expand(len(x), 1, *x.shape[2:])
+        )  # how unlike the pictures are
+        x = self.last(torch.cat([x, spread.to(x)], 1))
+        fits = (self.said(F.layer_norm(s, s.shape[1:])) * x).sum(1) / x.shape[1] ** 0.5
+        return self.verdict(x)[:, 0] + fits, features.flatten(2).transpose(1, 2)
+
+
+class _Halving(nn.Module):
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inside, inside, 3, padding=1)
+        self.second = nn.Conv2d(inside, outside, 3, padding=1)
+        self.skip = nn.Conv2d(inside, outside, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = F.leaky_relu(self.second(F.leaky_relu(self.first(x), 0.2)), 0.2)
+        return (F.avg_pool2d(y, 2) + self.skip(F.avg_pool2d(x, 2))) / 2**0.5
+
+
+def meaning(text: CLIPTextModel, ids: torch.Tensor) -> torch.Tensor:
+    """The semantic vectors of sentences, float (n, width): the mean of the last hidden states of
+    all tokens up to the end."""
+    end = text.config.eos_token_id
+    states = text(ids)[0].float()
+    inside = (ids != end).float()
+    return (states * inside[..., None]).sum(1) / inside.sum(1, keepdim=True).clamp(min=1)
+
+
+def main() -> None:
+    parser = arguments("gan", __doc__)
+    parser.add_argument("--painter", type=Path, required=True, help="its finished folder")
+    args = parser.parse_args()
+    s = SETTINGS[args.setting]
+    torch.manual_seed(0)
+    data.draw(args.data / "train", s["n"], simple=s["simple"])
+    data.draw(args.data / "held-out", HELD_OUT, first=data.HELD_OUT, simple=s["simple"])
+    dataset, held_out = (data.Dataset.open(args.data / name) for name in ("train", "held-out"))
+    pipeline = StableDiffusionPipeline.from_pretrained(args.painter).to(args.device)
+    text = pipeline.text_encoder.requires_grad_(False).eval()
+    samples = prepare(pipeline.vae, pipeline.tokenizer, dataset, args.device)
+    before = cards.trained(args.start)
+    width = text.config.hidden_size
+    generator = Generator.from_pretrained(args.start) if args.start else Generator(meaning=width)
+    generator.float().to(args.device)
+    critic, heads = Discriminator(width).to(args.device), Heads(WIDTHS[1]).to(args.device)
+    print(f"{sum(p.numel() for p in generator.parameters()) / 1e6:.2f} M", flush=True)
+    optimizer = torch.optim.AdamW(
+        generator.parameters(), lr=s["rate"], betas=(0.0, 0.99), weight_decay=0.0
+    )
+    critics = torch.optim.AdamW(
+        [*critic.parameters(), *heads.parameters()], lr=s["rate"], betas=(0.0, 0.99),
+        weight_decay=0.0,
+    )  # fmt: skip
+    run = Run({"generator": generator, "critic": critic, "heads": heads}, optimizer, args.work,
+              args.minutes, decay=0.998, fresh=args.fresh)  # fmt: skip
+    random = torch.Generator().manual_seed(run.step)
+    for _ in run.steps():
+        z, ids, maps, told = samples.batch(s["batch"], random)
+        with torch.no_grad():
+            said = meaning(text, ids)
+        noise = torch.randn(len(z), generator.noise, generator=random).to(z)
+        with half(args.device):
+            made = generator(noise, said)
+        made = made.float()
+        _teach(critic, heads, critics, (z, said, maps, told), made.detach(), run.step)
+        critic.requires_grad_(False)
+        with half(args.device):
+            verdict, features = critic(made, said)
+        run.learn(F.softplus(-verdict.float()).mean() + TOLD * heads(features.float(), maps, told))
+        critic.requires_grad_(True)
+        critics.param_groups[0]["lr"] = optimizer.param_groups[0]["lr"]
+    best: Any = run.averages["generator"]
+    measured = scores(best, run.averages["critic"], run.averages["heads"], pipeline, held_out, args)
+    print(json.dumps(measured, indent=1), flush=True)
+    out: Path = args.out or args.work / "finished"
+    shutil.rmtree(out, ignore_errors=True)
+    save_half(best, out)
+    cards.write(
+        out, cards.GAN, minutes=before[0] + run.seconds / 60 + run.minutes,
+        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
+    )  # fmt: skip
+    print(out)
+
+
+def _teach(
+    critic: nn.Module, heads: nn.Module, optimizer: torch.optim.Optimizer,
+    true: tuple[torch.Tensor, ...], made: torch.Tensor, step: int,
+) -> None:  # fmt: skip
+    """One step of the discriminator."""
+    z, said, maps, told = true
+    with half(z.device):
+        real, features = critic(z, said)
+        wrong, _ = critic(z, said.roll(1, 0))
+        fake, _ = critic(made, said)
+    loss = F.softplus(-real.float()).mean() + heads(features.float(), maps, told)
+    loss = loss + 0.5 * (F.softplus(fake.float()).mean() + F.softplus(wrong.float()).mean())
+    if step % EVERY == 0:
+        some = z[: len(z) // 2].requires_grad_()
+        verdict, _ = critic(some, said[: len(some)])
+        [slope] = torch.autograd.grad(verdict.sum(), some, create_graph=True)
+        loss = loss + 0.5 * R1 * EVERY * slope.pow(2).sum((1, 2, 3)).mean() / slope[0].numel()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_([*critic.parameters(), *heads.parameters()], 1.0)
+    optimizer.step()
+
+
+@torch.inference_mode()
+def scores(
+    generator: nn.Module, critic: nn.Module, heads: Heads, pipeline: StableDiffusionPipeline,
+    held_out: data.Dataset, args: Any,
+) -> dict[str, float]:  # fmt: skip
+    """What the discriminator's heads lose on held-out pictures and on made ones for the same
+    sentences; writes a sheet of made pictures to the work folder."""
+    samples = prepare(pipeline.vae, pipeline.tokenizer, held_out, args.device)
+    random = torch.Generator().manual_seed(0)
+    lost: list[list[float]] = [[], []]
+    pages: list[np.ndarray] = []
+    for start in range(0, len(held_out.scenes), 16):
+        part = slice(start, start + 16)
+        prompts = [c["composed"][0] for c in held_out.captions[part]]
+        said = meaning(pipeline.text_encoder, encode(pipeline.tokenizer, prompts).to(args.device))
+        noise = torch.randn(len(said), generator.noise, generator=random).to(said)
+        made = generator(noise, said, truncation=0.7)
+        for k, z in enumerate((samples.latents[part].float(), made)):
+            told = critic(z, said)[1], samples.maps[part].long(), samples.told[part]
+            lost[k].append(float(heads(*told)))
+        if start < SHEET:
+            y = (decode(pipeline.vae, made).clamp(-1, 1) + 1) * 127.5
+            pages.append(y.round().byte().permute(0, 2, 3, 1).cpu().numpy())
+    sheet(np.concatenate(pages)).save(args.work / "sheet.png")
+    return {
+        "n": len(held_out.scenes),
+        "what the heads lose on true latents": float(np.mean(lost[0])),
+        "and on made ones": float(np.mean(lost[1])),
+    }
+
+
+if __name__ == "__main__":
+    main()
