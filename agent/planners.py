@@ -62,13 +62,14 @@ class BuiltinPlanner:
 
         return understand(request, known_pictures=tuple(pictures))
 
-    def wording(self, brief: Brief) -> Wording:
-        return wording.plain(brief) if self._plain else wording.word(brief)
+    def wording(self, brief: Brief, *, seed: int | None = None) -> Wording:
+        return wording.plain(brief) if self._plain else wording.word(brief, seed=seed)
 
     def plan(self, brief: Brief, seed: int, offered: Collection[str]) -> list[Call]:
-        if not self.wording(brief).paintable or "text_to_image" not in offered:
+        words = self.wording(brief, seed=seed)
+        if not words.paintable or "text_to_image" not in offered:
             return []
-        return [self._draw(self._prompt(brief, seed), seed, wording.negative(brief))]
+        return [self._draw(words.prompt, seed, wording.negative(brief))]
 
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
@@ -76,7 +77,7 @@ class BuiltinPlanner:
         if len(attempts) >= ROUNDS or "text_to_image" not in {a.call.tool for a in attempts}:
             return []
         start = seed + BATCH * len(attempts)
-        prompt = self._prompt(brief, start)
+        prompt = self.wording(brief, seed=start).prompt
         if len(attempts) == 1:
             return [self._draw(prompt, start, wording.negative(brief))]
         extras = [g.noun for s in seen.values() for g in s.groups]  # `negative` keeps known nouns
@@ -96,14 +97,15 @@ class BuiltinPlanner:
         kind = "thanks" if any(t in request.lower() for t in thanks) else "chat"
         return render(f"{kind}.{brief.language}")
 
-    def _prompt(self, brief: Brief, seed: int) -> str:
-        words = wording.plain(brief) if self._plain else wording.word(brief, seed=seed)
-        return words.prompt or "a picture"
-
     @staticmethod
     def _draw(prompt: str, seed: int, negative: str, **more: float) -> Call:
         seeds = [(seed + k) % 2**32 for k in range(BATCH)]
-        arguments = {"prompt": prompt, "negative_prompt": negative, "seeds": seeds, **more}
+        arguments = {
+            "prompt": prompt or "a picture",
+            "negative_prompt": negative,
+            "seeds": seeds,
+            **more,
+        }
         return Call(tool="text_to_image", arguments=arguments)
 
 

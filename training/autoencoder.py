@@ -123,6 +123,14 @@ def to_tensor(pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
+@torch.inference_mode()
+def pictures_of(model: AutoencoderTiny, z: torch.Tensor) -> np.ndarray:
+    """Latents, as a painter sees them, to pictures: uint8 (n, h, w, 3)."""
+    with half(z.device):
+        y = decode(model, z).float()
+    return ((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
 def loss_of(model: AutoencoderTiny, x: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         z = disturbed(model, encode(model, x))

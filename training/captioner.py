@@ -35,6 +35,7 @@ from danqing.tools.painter_words import NUMBERS, Phrase, painter_prompt, plural
 from danqing.tools.world import world
 
 from . import cards, data, wear
+from .autoencoder import to_tensor
 from .run import Run, arguments, half, save_half
 from .scenes import captions, facts
 from .scenes.spec import Scene
@@ -179,7 +180,7 @@ class Samples:
                 words[k] = encode(self.tokenizer, [captions.canonical(scene)])[0]
                 maps[k] = torch.from_numpy(map_of(scene))
             rgb[k] = wear.worn(np.ascontiguousarray(picture[:, ::-1] if flip else picture), rng)
-        x = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        x = to_tensor(rgb)
         words = words[:, : int((words >= 0).sum(1).max())]
         return tuple(part.to(device) for part in (x, words, maps, told))  # type: ignore[return-value]
 
@@ -217,8 +218,7 @@ def read(model: VisionEncoderDecoderModel, words: Any, pictures: np.ndarray) -> 
     device = next(model.parameters()).device
     said: list[str] = []
     for start in range(0, len(pictures), 50):
-        rgb = torch.from_numpy(np.array(pictures[start : start + 50]))
-        x = (rgb.permute(0, 3, 1, 2).float() / 127.5 - 1.0).to(device)
+        x = to_tensor(pictures[start : start + 50]).to(device)
         ids = model.generate(pixel_values=x, do_sample=False, num_beams=1)
         said += words.batch_decode(ids, skip_special_tokens=True)
     return said
@@ -281,7 +281,6 @@ def main() -> None:
     words = tokenizer()
     samples = prepare(dataset, soft, words)
     model, heads = build(words).to(args.device), Heads(WIDTHS[-1]).to(args.device)
-    before = cards.trained(args.start)
     if args.start:
         model.load_state_dict(VisionEncoderDecoderModel.from_pretrained(args.start).state_dict())
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M", flush=True)
@@ -290,7 +289,7 @@ def main() -> None:
     )
     run = Run(
         {"captioner": model, "heads": heads}, optimizer, args.work, args.minutes,
-        fall=args.fall, decay=0.995, fresh=args.fresh,
+        fall=args.fall, decay=0.995, start=args.start, fresh=args.fresh,
     )  # fmt: skip
     rng = np.random.default_rng([1, run.step])
     model.train()
@@ -312,10 +311,7 @@ def main() -> None:
     words.save_pretrained(out)
     image_processor().save_pretrained(out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
-    cards.write(
-        out, cards.CAPTIONER, minutes=before[0] + run.seconds / 60 + run.minutes,
-        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
-    )  # fmt: skip
+    run.write_card(out, cards.CAPTIONER, measured, batch=s["batch"], setting=args.setting)
     print(out)
 
 

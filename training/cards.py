@@ -66,7 +66,8 @@ PAINTER = Card(
         " things as long as they are large (trees, houses, castles, tents, people, balloons); small"
         " things, animals and crowds are rough.",
         "It draws 128×128 pixels. Small or many things come out soft or melt together.",
-        "Counts above three and relations between more than two things often fail; check them.",
+        "Check what it counts: in 200 pictures of held-out plain scenes the captioner, of the kinds"
+        " it names, counts one as asked in 97 of 100, two in 78, three in 67, four in 61.",
     ),
     command="python -m training.painter --autoencoder build/autoencoder/finished",
 )
@@ -92,8 +93,9 @@ CAPTIONER = Card(
     limits=(
         "It tells every picture in the words of its world, photographs too, and is wrong there.",
         "It confuses colors at night, natural with named colors, and animals in coarse pixels.",
-        "It was trained briefly: scene and style are dependable, things less so. Small ones are"
-        " missed, and counts above two are often wrong by one; what it does not name may be there.",
+        "It was trained briefly: scene and style are dependable, things less so. Of 741 kinds of"
+        " things in 400 held-out renders it names nine in ten; of one thing it then says one in 94"
+        " of 100, of two two in 69, of three three in 59, of four four in 34, mostly off by one.",
         "It shares its world with the painter, so both can be blind to the same thing.",
     ),
     command="python -m training.captioner --autoencoder build/autoencoder/finished",
@@ -112,7 +114,8 @@ UPSCALER = Card(
     'pixels = Swin2SRImageProcessor.from_pretrained("FOLDER")(picture, return_tensors="pt")\n'
     "large = model(**pixels).reconstruction  # RGB in [0, 1], four times wider and higher",
     limits=(
-        "Made for flat illustration; on photographs it is hardly better than interpolation.",
+        "Made for flat illustration; on photographs it is worse than bicubic interpolation (0.8 to"
+        " 2.3 dB, on three that scikit-image ships).",
         "It was trained briefly and is only about 1 dB better than bicubic interpolation. What has"
         " melted together stays so.",
         "Fine grain (paper, hatching) is smoothed: the small picture does not tell it.",
@@ -149,7 +152,7 @@ EDGES = Card(
     " picture or as a person sketches them.",
     learned_from=_RENDERS + " Outlines of plain scenes, some with parts lost.",
     use=_CONTROLNET + "picture = pipeline(prompt, image=outlines, width=128, height=128).images[0]",
-    limits=("It was trained briefly; fine lines are followed loosely.",),
+    limits=("It has learned outlines of the pictures above, not of photographs.",),
     command="python -m training.controlnet --control edges --painter PAINTER",
 )
 INPAINT = Card(
@@ -193,7 +196,7 @@ GAN = Card(
     use="import torch\n\nfrom danqing.tools.generator import Generator\n\n"
     'generator = Generator.from_pretrained("FOLDER")\n'
     "latents = generator(torch.randn(1, 64), torch.randn(1, 128), truncation=0.7)",
-    limits=("A quick sketch: light and color come out, things hardly.",),
+    limits=("It has learned plain scenes only.",),
     command="python -m training.gan --painter PAINTER",
 )
 CARDS = {

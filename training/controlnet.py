@@ -20,15 +20,23 @@ import numpy as np
 import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from danqing.tools.controls import outlines, with_hole
 
 from . import cards, data
-from .autoencoder import decode
-from .painter import ATTENTION, NOISING, SCHEDULE, encode, prepare, sheet, times, velocity_loss
+from .autoencoder import CHANNELS, pictures_of
+from .painter import (
+    ATTENTION,
+    NOISING,
+    denoised,
+    prepare,
+    sheet,
+    states_of,
+    times,
+    velocity_loss,
+)
 from .run import MuonAdamW, Run, arguments, half, save_half
 from .scenes import captions
 from .scenes.spec import Scene
@@ -123,36 +131,19 @@ def steered(
     ).sample
 
 
-@torch.inference_mode()
 def sample(
     pipeline: StableDiffusionPipeline, control: nn.Module, prompts: list[str],
-    images: torch.Tensor, *, seed: int = 0, steps: int = 20, guidance: float = 2.0,
+    images: torch.Tensor, *, seed: int = 0,
 ) -> np.ndarray:  # fmt: skip
     """Pictures for ``prompts`` and what is shown, uint8 (n, 128, 128, 3)."""
-    device = images.device
-    states = pipeline.text_encoder(
-        encode(pipeline.tokenizer, prompts + [""] * len(prompts)).to(device)
-    )[0]
-    scheduler = DPMSolverMultistepScheduler(**SCHEDULE)
-    scheduler.set_timesteps(steps)
+    text, tokenizer, twice = pipeline.text_encoder, pipeline.tokenizer, torch.cat([images, images])
     random = torch.Generator().manual_seed(seed)
-    x = torch.randn(len(prompts), pipeline.unet.config.in_channels, 16, 16, generator=random)
-    x = x.to(device)
-    for t in scheduler.timesteps:
-        times = t.expand(2 * len(x)).to(device)
-        with half(device):
-            both = steered(
-                pipeline.unet,
-                control,
-                torch.cat([x, x]),
-                times,
-                states,
-                torch.cat([images, images]),
-            )
-        told, untold = both.float().chunk(2)
-        x = scheduler.step(untold + guidance * (told - untold), t, x).prev_sample
-    y = decode(pipeline.vae, x).clamp(-1, 1)
-    return ((y + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    x = torch.randn(len(prompts), CHANNELS, 16, 16, generator=random).to(images.device)
+    z = denoised(
+        lambda x, t, states: steered(pipeline.unet, control, x, t, states, twice), x,
+        states_of(text, tokenizer, prompts), states_of(text, tokenizer, [""] * len(prompts)),
+    )  # fmt: skip
+    return pictures_of(pipeline.vae, z)
 
 
 def main() -> None:
@@ -171,7 +162,6 @@ def main() -> None:
     for part in (unet, text):
         part.requires_grad_(False).eval()
     unet.to(memory_format=torch.channels_last)
-    before = cards.trained(args.start)
     network = (
         ControlNetModel.from_pretrained(args.start).float() if args.start
         else ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=EMBEDDING)
@@ -182,7 +172,7 @@ def main() -> None:
     scenes = [scene_of(spec) for spec in dataset.scenes]
     run = Run(
         {"controlnet": network}, MuonAdamW((network,), s["rate"], outer=FACING), args.work,
-        args.minutes, decay=0.998, fresh=args.fresh,
+        args.minutes, decay=0.998, start=args.start, fresh=args.fresh,
     )  # fmt: skip
     generator, rng = torch.Generator().manual_seed(run.step), np.random.default_rng(run.step)
     attention = [SDPBackend.MATH] if args.device == "cpu" else [*ATTENTION]
@@ -202,10 +192,7 @@ def main() -> None:
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)
     save_half(best, out)
-    cards.write(
-        out, cards.CARDS[args.control], minutes=before[0] + run.seconds / 60 + run.minutes,
-        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
-    )  # fmt: skip
+    run.write_card(out, cards.CARDS[args.control], measured, batch=s["batch"], setting=args.setting)
     print(out)
 
 
@@ -228,7 +215,7 @@ def scores(
         z = samples.latents[part].float()
         noise = torch.randn(z.shape, generator=generator).to(z)
         t = torch.randint(0, 1000, (len(z),), generator=generator).to(z.device)
-        states = pipeline.text_encoder(encode(pipeline.tokenizer, prompts[part]).to(z.device))[0]
+        states = states_of(pipeline.text_encoder, pipeline.tokenizer, prompts[part])
         x = NOISING.add_noise(z, noise, t)
         for v in (
             pipeline.unet(x, t, states).sample,

@@ -21,16 +21,15 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from . import cards, data
 from .autoencoder import CROP, decode, disturbed, encode, scores, to_tensor
-from .painter import SCHEDULE, predict
-from .painter import encode as to_ids
+from .painter import denoised, predict, states_of
 from .run import Run, arguments, half, save_half
+from .wear import digest
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 3_000, "simple": True, "batch": 16},
@@ -38,7 +37,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 STEPS = 12  # of a whole painting
 FIRST = (3, 8)  # the step from which a picture is painted anew, at random in between
-GUIDANCE = 2.0
 PAINTED = 0.6  # share of painted latents among the training samples
 FOOLED, MATCHED = 0.05, 1.0  # weights of the discriminator's verdict and of its features
 BLOCK = 8  # pixels that a latent is wide
@@ -67,31 +65,19 @@ class Pairs:
         return to_tensor(x), torch.stack(z)
 
 
-@torch.inference_mode()
 def painted_anew(
     pipeline: StableDiffusionPipeline, latents: torch.Tensor, sentences: list[str],
     rng: np.random.Generator,
 ) -> torch.Tensor:  # fmt: skip
     """``latents`` (n, 32, 16, 16), noised to one random step of `FIRST` and painted from there."""
-    device = latents.device
-    ids = to_ids(pipeline.tokenizer, sentences + [""] * len(sentences)).to(device)
-    states = pipeline.text_encoder(ids)[0]
-    scheduler = DPMSolverMultistepScheduler(**SCHEDULE)
-    scheduler.set_timesteps(STEPS)
-    first = int(rng.integers(FIRST[0], FIRST[1] + 1))
-    scheduler.set_begin_index(first)
     random = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    noise = torch.randn(latents.shape, generator=random).to(device)
-    steps = scheduler.timesteps[first:]
-    x = scheduler.add_noise(latents, noise, steps[:1].to(device))
-    for t in steps:
-        with half(device):
-            both = predict(
-                pipeline.unet, torch.cat([x, x]), t.expand(2 * len(x)).to(device), states
-            )
-        told, untold = both.float().chunk(2)
-        x = scheduler.step(untold + GUIDANCE * (told - untold), t, x).prev_sample
-    return x
+    text, tokenizer = pipeline.text_encoder, pipeline.tokenizer
+    return denoised(
+        lambda x, t, states: predict(pipeline.unet, x, t, states), latents,
+        states_of(text, tokenizer, sentences), states_of(text, tokenizer, [""] * len(sentences)),
+        steps=STEPS, first=int(rng.integers(FIRST[0], FIRST[1] + 1)),
+        noise=torch.randn(latents.shape, generator=random).to(latents.device),
+    )  # fmt: skip
 
 
 def prepare(
@@ -211,9 +197,9 @@ def cached_pairs(
     args: argparse.Namespace, pipeline: StableDiffusionPipeline, vae: AutoencoderTiny,
     name: str, n: int,
 ) -> Pairs:  # fmt: skip
-    """`prepare`, kept in the work folder."""
-    file = args.work / f"{name}-{n}.pt"
+    """`prepare`, kept in the work folder for this painter and these pictures."""
     dataset = data.Dataset.open(args.data / name)
+    file = args.work / f"{name}-{digest(args.painter / 'unet', dataset.pictures[:n:100])}-{n}.pt"
     if not file.exists():
         made = prepare(pipeline, vae, dataset, n, args.device)
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from transformers import CLIPTextModel
 from danqing.tools.generator import Generator
 
 from . import cards, data
-from .autoencoder import CHANNELS, decode
+from .autoencoder import CHANNELS, pictures_of
 from .painter import encode, prepare, sheet
 from .run import Run, arguments, half, save_half
 from .semantics import Heads
@@ -100,7 +100,6 @@ def main() -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(args.painter).to(args.device)
     text = pipeline.text_encoder.requires_grad_(False).eval()
     samples = prepare(pipeline.vae, pipeline.tokenizer, dataset, args.device)
-    before = cards.trained(args.start)
     width = text.config.hidden_size
     generator = Generator.from_pretrained(args.start) if args.start else Generator(meaning=width)
     generator.float().to(args.device)
@@ -114,7 +113,7 @@ def main() -> None:
         weight_decay=0.0,
     )  # fmt: skip
     run = Run({"generator": generator, "critic": critic, "heads": heads}, optimizer, args.work,
-              args.minutes, decay=0.998, fresh=args.fresh)  # fmt: skip
+              args.minutes, decay=0.998, start=args.start, fresh=args.fresh)  # fmt: skip
     random = torch.Generator().manual_seed(run.step)
     for _ in run.steps():
         z, ids, maps, told = samples.batch(s["batch"], random)
@@ -137,10 +136,7 @@ def main() -> None:
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)
     save_half(best, out)
-    cards.write(
-        out, cards.GAN, minutes=before[0] + run.seconds / 60 + run.minutes,
-        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
-    )  # fmt: skip
+    run.write_card(out, cards.GAN, measured, batch=s["batch"], setting=args.setting)
     print(out)
 
 
@@ -188,8 +184,7 @@ def scores(
             told = critic(z, said)[1], samples.maps[part].long(), samples.told[part]
             lost[k].append(float(heads(*told)))
         if start < SHEET:
-            y = (decode(pipeline.vae, made).clamp(-1, 1) + 1) * 127.5
-            pages.append(y.round().byte().permute(0, 2, 3, 1).cpu().numpy())
+            pages.append(pictures_of(pipeline.vae, made))
     sheet(np.concatenate(pages)).save(args.work / "sheet.png")
     return {
         "n": len(held_out.scenes),

@@ -22,6 +22,7 @@ from torch.nn import functional
 from danqing.tools.world import world
 
 from . import cards, data, wear
+from .autoencoder import to_tensor
 from .captioner import HELD_OUT
 from .run import Run, arguments, half
 from .scenes import facts
@@ -137,10 +138,9 @@ def look(grader: Grader, pictures: np.ndarray) -> list[Look]:
     kinds, names = [*w.objects], [None, *w.colors]
     looks = []
     for start in range(0, len(pictures), 50):
-        rgb = torch.from_numpy(np.array(pictures[start : start + 50]))
-        centers, colors, answers = grader(rgb.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
+        centers, colors, answers = grader(to_tensor(pictures[start : start + 50]))
         probabilities, best_colors = centers.sigmoid(), colors.argmax(1)
-        for i in range(len(rgb)):
+        for i in range(len(centers)):
             told = {
                 fact: pool[int(answers[k][i].argmax())]
                 for k, (fact, pool) in enumerate(pools().items())
@@ -214,12 +214,11 @@ def main() -> None:
     sides = [scenes, [facts.mirror(scene) for scene in scenes]]
     things = [[centers_of(scene) for scene in side] for side in sides]
     told = torch.tensor([[pools()[f].index(getattr(x, f)) for f in FACTS] for x in scenes])
-    before = cards.trained(args.start)
     grader = (load(args.start).train() if args.start else Grader()).to(args.device)
     print(f"{sum(p.numel() for p in grader.parameters()) / 1e6:.2f} M", flush=True)
     optimizer = torch.optim.AdamW(grader.parameters(), lr=s["rate"], weight_decay=0.01)
     run = Run({"grader": grader}, optimizer, args.work, args.minutes,
-              fall=0.3, decay=0.99, fresh=args.fresh)  # fmt: skip
+              fall=0.3, decay=0.99, start=args.start, fresh=args.fresh)  # fmt: skip
     rng = np.random.default_rng([3, run.step])
     for _ in run.steps():
         rows, flips = rng.integers(0, len(scenes), s["batch"]), rng.integers(0, 2, s["batch"])
@@ -227,7 +226,7 @@ def main() -> None:
             wear.worn(np.ascontiguousarray(dataset.pictures[row][:, :: 1 - 2 * flip]), rng)
             for row, flip in zip(rows, flips, strict=True)
         ])  # fmt: skip
-        x = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        x = to_tensor(rgb)
         true = [things[flip][row] for row, flip in zip(rows, flips, strict=True)]
         run.learn(loss_of(grader, x.to(args.device), true, told[rows].to(args.device)), clip=5.0)
     best: Any = run.averages["grader"]
@@ -237,10 +236,7 @@ def main() -> None:
     out: Path = args.out or args.work / "finished"
     save(best, out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
-    cards.write(
-        out, cards.GRADER, minutes=before[0] + run.seconds / 60 + run.minutes,
-        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
-    )  # fmt: skip
+    run.write_card(out, cards.GRADER, measured, batch=s["batch"], setting=args.setting)
     print(out)
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from danqing.tools.painter_words import GRID, MAX_TOKENS, SPOT_AXES, SPOT_WORDS, spot_word
 
 from . import cards, data
-from .autoencoder import CHANNELS, decode, to_tensor
+from .autoencoder import CHANNELS, pictures_of, to_tensor
 from .autoencoder import encode as to_latents
 from .autoencoder import scores as autoencoder_scores
 from .run import MuonAdamW, Run, arguments, half, save_half
@@ -70,13 +71,8 @@ SCHEDULE = {
     "prediction_type": "v_prediction",
     "steps_offset": 1,
 }
-FACING = (
-    "conv_in",
-    "conv_out",
-    "things",
-    "facts",
-    "asked",
-)  # layers that meet data; see `MuonAdamW`
+FACING = ("conv_in", "conv_out", "things", "facts", "asked")
+"""Layers that meet data; see `MuonAdamW`."""
 ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 NOISING = DDPMScheduler(**SCHEDULE)
 
@@ -328,27 +324,50 @@ def held_out_loss(
 
 
 @torch.inference_mode()
-def sample(
-    denoiser: nn.Module, text: CLIPTextModel, vae: AutoencoderTiny, tokenizer: CLIPTokenizer,
-    prompts: list[str], *, seed: int = 0, steps: int = 20, guidance: float = 3.0,
-) -> np.ndarray:  # fmt: skip
-    """Pictures for ``prompts``, uint8 (n, 128, 128, 3), with either kind of denoiser."""
-    device = next(denoiser.parameters()).device
-    states = text(encode(tokenizer, prompts + [""] * len(prompts)).to(device))[0]
+def denoised(
+    velocity: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+    x: torch.Tensor, told: torch.Tensor, untold: torch.Tensor, *,
+    steps: int = 24, guidance: float = 2.0, first: int = 0, noise: torch.Tensor | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """Latents from ``x`` (n, 32, 16, 16) by DPM-Solver++ with classifier-free guidance.
+
+    ``velocity`` is asked for 2n latents, steps and text states at once, ``told`` before ``untold``.
+    With ``noise``, ``x`` are latents of pictures that are noised to step ``first`` to begin with.
+    """
     scheduler = DPMSolverMultistepScheduler(**SCHEDULE)
     scheduler.set_timesteps(steps)
-    x = torch.cat(
-        [
-            torch.randn(1, CHANNELS, 16, 16, generator=torch.Generator().manual_seed(seed + i))
-            for i in range(len(prompts))
-        ]
-    ).to(device)
-    for t in scheduler.timesteps:
-        both = predict(denoiser, torch.cat([x, x]), t.expand(2 * len(x)).to(device), states)
-        with_text, without = both.chunk(2)
+    scheduler.set_begin_index(first)
+    left = scheduler.timesteps[first:]
+    if noise is not None:
+        x = scheduler.add_noise(x, noise, left[:1].to(x.device))
+    states = torch.cat([told, untold])
+    for t in left:
+        with half(x.device):
+            both = velocity(torch.cat([x, x]), t.expand(2 * len(x)).to(x.device), states)
+        with_text, without = both.float().chunk(2)
         x = scheduler.step(without + guidance * (with_text - without), t, x).prev_sample
-    y = decode(vae, x).clamp(-1, 1)
-    return ((y + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return x
+
+
+def sample(
+    denoiser: nn.Module, text: CLIPTextModel, vae: AutoencoderTiny, tokenizer: CLIPTokenizer,
+    prompts: list[str], *, seed: int = 0,
+) -> np.ndarray:  # fmt: skip
+    """Pictures for ``prompts``, uint8 (n, 128, 128, 3), with either kind of denoiser; the k-th from
+    the seed ``seed + k``."""
+    device = next(denoiser.parameters()).device
+    seeds = [torch.Generator().manual_seed(seed + k) for k in range(len(prompts))]
+    x = torch.cat([torch.randn(1, CHANNELS, 16, 16, generator=g) for g in seeds]).to(device)
+    told = states_of(text, tokenizer, prompts)
+    untold = states_of(text, tokenizer, [""] * len(prompts))
+    z = denoised(lambda x, t, states: predict(denoiser, x, t, states), x, told, untold)
+    return pictures_of(vae, z)
+
+
+@torch.inference_mode()
+def states_of(text: CLIPTextModel, tokenizer: CLIPTokenizer, prompts: list[str]) -> torch.Tensor:
+    """What a text encoder makes of ``prompts``: (n, LENGTH, width)."""
+    return text(encode(tokenizer, prompts).to(text.device))[0]  # type: ignore[no-any-return]
 
 
 def sheet(pictures: np.ndarray, columns: int = 8) -> Image.Image:
@@ -387,7 +406,6 @@ def main() -> None:
     denoiser = (unet(s["channels"], width) if args.denoiser == "unet" else transformer(width)).to(
         args.device, memory_format=torch.channels_last
     )
-    before = cards.trained(args.start)
     tell_spots(text, tokenizer)
     if args.start:
         learned = StableDiffusionPipeline.from_pretrained(args.start)
@@ -402,7 +420,8 @@ def main() -> None:
     optimizer = MuonAdamW((denoiser, text, heads, whereabouts), s["rate"], outer=FACING)
     run = Run(
         {"denoiser": denoiser, "text": text, "heads": heads, "whereabouts": whereabouts},
-        optimizer, args.work, args.minutes, fall=0.25, decay=0.998, fresh=args.fresh,
+        optimizer, args.work, args.minutes, fall=0.25, decay=0.998, start=args.start,
+        fresh=args.fresh,
     )  # fmt: skip
     inside = Inside(denoiser)
     # For so few tokens plain attention is faster on a CPU: its fused backward pass is slow.
@@ -446,10 +465,7 @@ def main() -> None:
         out: Path = args.out or args.work / "finished"
         vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
         save_half(pipeline, out, max_shard_size="15MB")
-        cards.write(
-            out, cards.PAINTER, minutes=before[0] + run.seconds / 60 + run.minutes,
-            samples=before[1] + run.step * s["batch"], scores=scores, setting=args.setting,
-        )  # fmt: skip
+        run.write_card(out, cards.PAINTER, scores, batch=s["batch"], setting=args.setting)
         print(out)
 
 

@@ -10,13 +10,15 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+
+from . import cards
 
 WARM_UP = 60  # steps
 SAVE_EVERY = 240.0  # seconds between checkpoints
@@ -128,6 +130,8 @@ class Run:
     fall: float = 0.2  # share of the budget in which the rate falls
     decay: float = 0.999  # of the moving average
     fresh: bool = False
+    start: Path | None = None  # finished weights that the models began with, if any
+    before: tuple[float, int] = (0.0, 0)  # minutes and samples that those had learned from
     step: int = 0
     seconds: float = 0.0  # trained before this run
     averages: dict[str, nn.Module] = field(default_factory=dict)
@@ -139,6 +143,7 @@ class Run:
         }
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self._recent: list[float] = []
+        self.before = cards.trained(self.start)
         if not self.fresh and self._file.exists():
             state: dict[str, Any] = torch.load(self._file, map_location="cpu", weights_only=True)
             for name, model in self.models.items():
@@ -146,6 +151,7 @@ class Run:
                 self.averages[name].load_state_dict(state["averages"][name])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.seconds = state["step"], state["seconds"]
+            self.before = state["before"]
             print(f"resumed at step {self.step}, {self.seconds / 60:.1f} minutes", flush=True)
 
     @property
@@ -191,6 +197,17 @@ class Run:
                 for a, b in zip(self.averages[name].buffers(), model.buffers(), strict=True):
                     a.copy_(b)
 
+    def write_card(
+        self, out: Path, card: cards.Card, scores: Mapping[str, Any], *, batch: int, setting: str
+    ) -> None:
+        """The card of the finished weights in ``out``, with all that they have learned from, in
+        this run and before it."""
+        cards.write(
+            out, card, scores=scores, setting=setting,
+            minutes=self.before[0] + self.seconds / 60 + self.minutes,
+            samples=self.before[1] + self.step * batch,
+        )  # fmt: skip
+
     def _save(self, seconds: float) -> None:
         part = self._file.with_suffix(".part")
         torch.save(
@@ -200,6 +217,7 @@ class Run:
                 "optimizer": self.optimizer.state_dict(),
                 "step": self.step,
                 "seconds": seconds,
+                "before": self.before,
             },
             part,
         )

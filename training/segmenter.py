@@ -24,13 +24,14 @@ from transformers import (
     CLIPSegForImageSegmentation,
     CLIPSegProcessor,
     PreTrainedTokenizerFast,
-    ViTImageProcessor,
 )
 
 from danqing.agent.language import is_kind_of
 from danqing.tools.world import world
 
 from . import cards, data, wear
+from .autoencoder import to_tensor
+from .captioner import SIZE, image_processor
 from .run import Run, arguments, half, save_half
 from .scenes.canvas import NOTHING
 from .scenes.spec import Scene
@@ -40,7 +41,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 30_000, "batch": 16, "rate": 5e-4},
     "full": {"n": 120_000, "batch": 256, "rate": 1e-3},
 }
-SIZE, PATCH = 128, 8
+PATCH = 8
 SIDE = SIZE // PATCH
 WIDTH, DEPTH = 192, 4
 ASKED = 4  # phrases for each picture
@@ -189,7 +190,7 @@ def batch(
             masks.append(mask_of(seen, things))
         shown.append(patches_of(seen, scene))
     tokens = words(texts, padding="max_length", max_length=4, return_tensors="pt").input_ids
-    x = torch.from_numpy(np.stack(rgb)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    x = to_tensor(np.stack(rgb))
     target = torch.from_numpy(np.stack(masks)).view(n, ASKED, SIZE // 2, SIZE // 2)
     return x, tokens.view(n, ASKED, -1), target, torch.from_numpy(np.stack(shown))
 
@@ -221,7 +222,7 @@ def scores(
         if not texts:
             continue
         tokens = words(texts, padding="max_length", max_length=4, return_tensors="pt").input_ids
-        x = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).float()[None] / 127.5 - 1.0
+        x = to_tensor(rgb[None])
         logits = ask(model, x, tokens[None])[0][0]
         large = F.interpolate(logits[None], (SIZE, SIZE), mode="bilinear")[0].numpy() > 0
         for k, (text, things) in enumerate(there):
@@ -251,7 +252,6 @@ def main() -> None:
     scenes = [scene_of(spec) for spec in dataset.scenes]
     words = tokenizer()
     model, patches = build(words).to(args.device), Patches().to(args.device)
-    before = cards.trained(args.start)
     if args.start:
         model.load_state_dict(CLIPSegForImageSegmentation.from_pretrained(args.start).state_dict())
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M", flush=True)
@@ -259,7 +259,7 @@ def main() -> None:
         [*model.parameters(), *patches.parameters()], lr=s["rate"], weight_decay=0.02
     )
     run = Run({"segmenter": model, "patches": patches}, optimizer, args.work, args.minutes,
-              fall=0.4, decay=0.995, fresh=args.fresh)  # fmt: skip
+              fall=0.4, decay=0.995, start=args.start, fresh=args.fresh)  # fmt: skip
     rng = np.random.default_rng([2, run.step])
     model.train()
     for _ in run.steps():
@@ -278,14 +278,8 @@ def main() -> None:
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)
     save_half(best, out)
-    images = ViTImageProcessor(
-        size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3
-    )
-    CLIPSegProcessor(images, words).save_pretrained(out)
-    cards.write(
-        out, cards.SEGMENTER, minutes=before[0] + run.seconds / 60 + run.minutes,
-        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
-    )  # fmt: skip
+    CLIPSegProcessor(image_processor(), words).save_pretrained(out)
+    run.write_card(out, cards.SEGMENTER, measured, batch=s["batch"], setting=args.setting)
     print(out)
 
 

@@ -240,14 +240,13 @@ def main() -> None:
         args.data, "pairs-held-out", HELD_OUT, data.HELD_OUT, args.autoencoder, args.device
     )
     model = build(args.setting).to(args.device)
-    before = cards.trained(args.start)
     if args.start:
         state = Swin2SRForImageSuperResolution.from_pretrained(args.start).state_dict()
         model.load_state_dict(state)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=s["rate"], weight_decay=0.0)
     run = Run({"upscaler": model}, optimizer, args.work, args.minutes,
-              fall=0.3, decay=0.99, fresh=args.fresh)  # fmt: skip
+              fall=0.3, decay=0.99, start=args.start, fresh=args.fresh)  # fmt: skip
     rng = np.random.default_rng([2, run.step])
     for _ in run.steps():
         x, y = train.batch(s["batch"], rng, args.device)
@@ -263,10 +262,7 @@ def main() -> None:
     save_half(best, out)
     Swin2SRImageProcessor(size_divisor=8).save_pretrained(out)
     (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
-    cards.write(
-        out, cards.UPSCALER, minutes=before[0] + run.seconds / 60 + run.minutes,
-        samples=before[1] + run.step * s["batch"], scores=measured, setting=args.setting,
-    )  # fmt: skip
+    run.write_card(out, cards.UPSCALER, measured, batch=s["batch"], setting=args.setting)
     print(out)
 
 

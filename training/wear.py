@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
-from .autoencoder import decode, disturbed, encode
-from .run import half
+from .autoencoder import disturbed, encode, pictures_of, to_tensor
 
 
 def worn(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -103,23 +102,25 @@ def round_trips(
     random = torch.Generator().manual_seed(seed)
     out = np.empty_like(pictures)
     for start in range(0, len(pictures), 16):
-        rgb = torch.from_numpy(np.array(pictures[start : start + 16]))
-        x = rgb.permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        z = disturbed(vae, encode(vae, x.to(device)), random)
-        with half(device):
-            y = decode(vae, z).float()
-        y = (y.clamp(-1, 1) + 1.0) * 127.5
-        out[start : start + 16] = y.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        x = to_tensor(pictures[start : start + 16]).to(device)
+        out[start : start + 16] = pictures_of(vae, disturbed(vae, encode(vae, x), random))
     return out
+
+
+def digest(model: Path, pictures: np.ndarray) -> str:
+    """Eight letters that tell what was made of ``pictures`` by the model in a folder."""
+    seen = hashlib.sha256(np.ascontiguousarray(pictures).tobytes())
+    for file in sorted(model.rglob("*.safetensors")):
+        seen.update(file.read_bytes())
+    return seen.hexdigest()[:8]
 
 
 def cached_round_trips(
     file: Path, autoencoder: Path, pictures: np.ndarray, n: int, device: str
 ) -> np.ndarray:
-    """Round trips of the first ``n`` pictures, made once for an autoencoder and kept in ``file`` (a
-    ``.npy``), whose name gets the autoencoder's digest and ``n``."""
-    weights = next(autoencoder.glob("*.safetensors")).read_bytes()
-    file = file.with_stem(f"{file.stem}-{hashlib.sha256(weights).hexdigest()[:8]}-{n}")
+    """Round trips of the first ``n`` pictures, made once for these and an autoencoder and kept in
+    ``file`` (a ``.npy``), whose name gets their `digest` and ``n``."""
+    file = file.with_stem(f"{file.stem}-{digest(autoencoder, pictures[:n:100])}-{n}")
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part.npy")

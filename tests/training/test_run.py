@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from training import cards
 from training.run import MuonAdamW, Run, half, save_half
 
 
@@ -108,3 +109,30 @@ def test_weights_kept_in_half_precision_are_loaded_in_single(tmp_path: Path) -> 
     loaded = CLIPTextModel.from_pretrained(tmp_path)
     assert loaded.dtype == torch.float32
     assert loaded(torch.tensor([[0, 1]])).pooler_output.dtype == torch.float32
+
+
+def test_a_card_tells_all_that_the_weights_learned_from_also_after_a_resumption(
+    tmp_path: Path,
+) -> None:
+    start, work, out = (tmp_path / name for name in ("start", "work", "out"))
+    for folder in (start, out):
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"weights")
+    cards.write(start, cards.UPSCALER, minutes=14, samples=1000, scores={"a": 1})
+
+    def run(begin: Path | None) -> Run:
+        model = network()
+        made = Run(
+            {"x": model}, torch.optim.AdamW(model.parameters()), work, 0.01, start=begin, fall=0.5
+        )
+        for _ in made.steps():
+            made.learn(loss_of(model))
+        return made
+
+    first = run(start)
+    kept = torch.load(work / "checkpoint.pt", weights_only=True)
+    second = run(None)  # goes on from the checkpoint
+    second.write_card(out, cards.UPSCALER, {"a": 1}, batch=10, setting="small")
+    assert second.step > kept["step"] > 0
+    assert first.before == second.before == (14.0, 1000)
+    assert cards.trained(out)[1] == 1000 + 10 * second.step
