@@ -81,6 +81,20 @@ def tiny(monkeypatch, tmp_path, latents):
     return run
 
 
+@pytest.fixture
+def small_painter(monkeypatch):
+    """The painter's recipe, with little to show and few words."""
+    return painter
+
+
+@pytest.fixture
+def first(tiny, small_painter, tmp_path) -> Path:
+    """The folder of a painter that a recipe has saved."""
+    folder = tiny(small_painter, n=3, batch=2).rename(tmp_path / "first")
+    shutil.rmtree(tmp_path / "work")
+    return folder
+
+
 def entry(folder: Path, loader: str) -> Entry:
     return Entry(
         source=str(folder), loader=loader, native_size=128, license="Apache-2.0", commercial=True,
@@ -108,14 +122,11 @@ def test_the_captioner_that_a_recipe_saves_is_read_by_the_caption_tools_loader(t
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
-def test_the_painter_that_a_recipe_saves_paints_through_the_draw_tools_loader(tiny, monkeypatch):
-    monkeypatch.setattr(painter, "SHEET", 1)
-    monkeypatch.setattr(painter, "VOCABULARY", 600)
-    out = tiny(painter, n=3, batch=2)
-    pipeline = models.load(entry(out, "diffusers"), "cpu").model
+def test_the_painter_that_a_recipe_saves_paints_through_the_draw_tools_loader(first):
+    pipeline = models.load(entry(first, "diffusers"), "cpu").model
     made = pipeline("a cat. 一只猫。", num_inference_steps=2, output_type="np").images
     assert made.shape == (1, 128, 128, 3)
-    page = (out / "README.md").read_text("utf-8")
+    page = (first / "README.md").read_text("utf-8")
     assert "| velocity loss |" in page
     assert "unet/diffusion_pytorch_model" in page
 
@@ -134,12 +145,8 @@ def test_a_controlnet_can_be_made_of_the_painters_unet():
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
 @pytest.mark.parametrize("control", controlnet.CONTROLS)
 def test_a_controlnet_that_a_recipe_saves_steers_the_painter_it_learned_with(
-    control, tiny, monkeypatch, tmp_path
+    control, tiny, monkeypatch, first
 ):
-    monkeypatch.setattr(painter, "SHEET", 1)
-    monkeypatch.setattr(painter, "VOCABULARY", 600)
-    first = tiny(painter, n=3, batch=2).rename(tmp_path / "first")
-    shutil.rmtree(tmp_path / "work")
     monkeypatch.setattr(controlnet, "SHEET", 1)
     out = tiny(controlnet, "--control", control, "--painter", str(first), n=3, batch=2)
     pipeline = StableDiffusionControlNetPipeline(
@@ -188,11 +195,7 @@ def test_the_segmenter_that_a_recipe_saves_is_loaded_by_transformers(tiny):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
-def test_the_generator_that_a_recipe_saves_is_what_it_was(tiny, monkeypatch, tmp_path):
-    monkeypatch.setattr(painter, "SHEET", 1)
-    monkeypatch.setattr(painter, "VOCABULARY", 600)
-    first = tiny(painter, n=3, batch=2).rename(tmp_path / "first")
-    shutil.rmtree(tmp_path / "work")
+def test_the_generator_that_a_recipe_saves_is_what_it_was(tiny, first):
     out = tiny(gan, "--painter", str(first), n=3, batch=2)
     assert {file.name for file in out.iterdir()} == {
         "README.md",
@@ -263,13 +266,7 @@ def test_every_phrase_names_what_is_there_and_what_is_missing_is_not():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
-def test_the_decoder_learns_from_a_painter_and_the_encoder_stays(
-    tiny, monkeypatch, tmp_path, latents
-):
-    monkeypatch.setattr(painter, "SHEET", 1)
-    monkeypatch.setattr(painter, "VOCABULARY", 600)
-    first = tiny(painter, n=3, batch=2).rename(tmp_path / "first")
-    shutil.rmtree(tmp_path / "work")
+def test_the_decoder_learns_from_a_painter_and_the_encoder_stays(tiny, tmp_path, latents, first):
     out = tiny(decoder, "--painter", str(first), "--install", n=3, batch=4)
     page = (first / "README.md").read_text("utf-8")
     digest = hashlib.sha256((out / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
@@ -299,17 +296,12 @@ def test_what_a_decoder_learns_from_lies_at_the_same_place_in_picture_and_latent
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
-def test_a_painter_goes_on_from_finished_weights_and_its_card_adds_up(tiny, monkeypatch, tmp_path):
-    monkeypatch.setattr(painter, "SHEET", 1)
-    monkeypatch.setattr(painter, "VOCABULARY", 600)
-    first = tiny(painter, n=3, batch=2)
-    first.rename(tmp_path / "first")
-    shutil.rmtree(tmp_path / "work")
-    assert cards.trained(tmp_path / "first")[1] > 0
-    again = tiny(painter, n=3, batch=2, start=tmp_path / "first", rate=0.0)
-    assert cards.trained(again)[1] > cards.trained(tmp_path / "first")[1]
+def test_a_painter_goes_on_from_finished_weights_and_its_card_adds_up(tiny, small_painter, first):
+    assert cards.trained(first)[1] > 0
+    again = tiny(small_painter, n=3, batch=2, start=first, rate=0.0)
+    assert cards.trained(again)[1] > cards.trained(first)[1]
     weights = "unet/diffusion_pytorch_model.safetensors"
-    before, after = load_file(tmp_path / "first" / weights), load_file(again / weights)
+    before, after = load_file(first / weights), load_file(again / weights)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
