@@ -9,11 +9,61 @@ from collections.abc import Callable
 from typing import Any
 
 from .adjust import adjust
+from .ask import ask
+from .blend import blend
 from .caption import caption
+from .compare import compare
+from .edge_guided import edge_guided
+from .gan_image import gan_image
+from .inpaint import inpaint
+from .outpaint import outpaint
+from .region import region
+from .remove_background import remove_background
+from .segment import segment
+from .sketch import sketch
+from .style_transfer import style_transfer
 from .text_to_image import text_to_image
 from .upscale import upscale
+from .vae_variation import vae_variation
 
-TOOLS: tuple[Callable[..., Any], ...] = (text_to_image, caption, upscale, adjust)
+TOOLS: tuple[Callable[..., Any], ...] = (
+    text_to_image,
+    style_transfer,
+    inpaint,
+    outpaint,
+    edge_guided,
+    upscale,
+    gan_image,
+    vae_variation,
+    caption,
+    ask,
+    segment,
+    remove_background,
+    adjust,
+    blend,
+    compare,
+    sketch,
+    region,
+)
 """Every tool there is."""
 
-__all__ = ["TOOLS", "adjust", "caption", "text_to_image", "upscale"]
+__all__ = [
+    "TOOLS",
+    "adjust",
+    "ask",
+    "blend",
+    "caption",
+    "compare",
+    "edge_guided",
+    "gan_image",
+    "inpaint",
+    "outpaint",
+    "region",
+    "remove_background",
+    "segment",
+    "sketch",
+    "style_transfer",
+    "text_to_image",
+    "upscale",
+    "vae_variation",
+]

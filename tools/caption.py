@@ -27,7 +27,7 @@ class Caption(BaseModel):
     words: list[tuple[str, float]]
 
 
-@tool(role="captioner")
+@tool("captioner")
 def caption(context: Context, image: Image.Image) -> Caption:
     """Say in one sentence what an image shows.
 

@@ -40,7 +40,10 @@ class Entry(BaseModel):
 
     source: str
     """The model's folder; a relative path is relative to this package."""
-    loader: Literal["diffusers", "image-text-to-text", "image-to-image"]
+    loader: Literal[
+        "diffusers", "autoencoder", "controlnet", "generator", "image-text-to-text",
+        "image-segmentation", "image-to-image", "vgg",
+    ]  # fmt: skip
     words: Literal["canonical", "plain"] = "canonical"
     """What a painter reads: the form of `painter_words`, or any English."""
     native_size: int = Field(default=0, ge=0)

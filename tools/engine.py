@@ -70,9 +70,9 @@ class Engine:
         self.close()
 
     def available(self) -> dict[str, ToolSpec]:
-        """The tools that can run now: those without a model, or with one whose files are there."""
+        """The tools that can run now: those without models, or with ones whose files are there."""
         roles = catalogue.available(self.profile)
-        return {name: s for name, s in self.tools.items() if s.role is None or s.role in roles}
+        return {name: s for name, s in self.tools.items() if roles.issuperset(s.roles)}
 
     def start(self, roles: Sequence[Role] = ("text-to-image", "captioner")) -> None:
         """Start the worker and let it load the models of ``roles``; returns at once."""
@@ -87,7 +87,7 @@ class Engine:
         """
         spec = self._spec(tool)
         full = spec.validate(arguments)
-        if spec.role is not None and (entry := self.profile.models.get(spec.role)):
+        if spec.roles and (entry := self.profile.models.get(spec.roles[0])):
             full |= {k: v for k, v in entry.defaults.items() if k in full and full[k] is None}
         return full
 
@@ -113,9 +113,10 @@ class Engine:
         spec = self._spec(tool)
         full = self.arguments(tool, arguments)
         checked = spec.check_images(images or {})
-        if spec.role is None:
+        if not (spec.roles or spec.optional_roles):
             return self._run_here(spec, full, checked)
-        catalogue.entry(self.profile, spec.role)
+        for role in spec.roles:
+            catalogue.entry(self.profile, role)
         call = Call(next(self._ids), spec, full, checked, on_progress, cancel, timeout)
         if self._crashes and self._crashes[call.key] >= CRASHES_ALLOWED:
             raise WorkerCrashed(

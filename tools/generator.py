@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -104,3 +105,20 @@ class Generator(nn.Module, PyTorchModelHubMixin):
         for block in self.blocks:
             x, made = block(x, made, w)
         return made  # type: ignore[no-any-return]
+
+
+@torch.inference_mode()
+def semantic_vector(text_encoder: Any, tokenizer: Any, sentences: Sequence[str]) -> torch.Tensor:
+    """What sentences mean to a text encoder: the mean of the last hidden states of all their tokens
+    before the end, float (n, width)."""
+    ids = tokenizer(
+        list(sentences), padding="max_length", truncation=True,
+        max_length=tokenizer.model_max_length, return_tensors="pt",
+    ).input_ids.to(text_encoder.device)  # fmt: skip
+    return mean_of_states(text_encoder(ids)[0].float(), ids, text_encoder.config.eos_token_id)
+
+
+def mean_of_states(states: torch.Tensor, ids: torch.Tensor, end: int) -> torch.Tensor:
+    """The mean (n, width) of ``states`` (n, tokens, width) over the tokens that are not ``end``."""
+    inside = (ids != end).float()
+    return (states * inside[..., None]).sum(1) / inside.sum(1, keepdim=True).clamp(min=1)

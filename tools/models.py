@@ -10,8 +10,9 @@ import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import catalogue
@@ -82,9 +83,14 @@ class Models:
         self._loaded[role] = load(entry, self.device)
         return self._loaded[role]
 
-    def unload(self, *, keep: Role | None = None) -> None:
-        """Let go of every model but ``keep``, and of the memory it leaves behind."""
-        for role in [role for role in self._loaded if role != keep]:
+    def has(self, role: Role) -> bool:
+        """Whether the profile has a model for ``role`` whose files are there."""
+        entry = self.entries.get(role)
+        return entry is not None and entry.folder.is_dir()
+
+    def unload(self, *, keep: Collection[Role] = ()) -> None:
+        """Let go of every model but those to ``keep``, and of the memory they leave behind."""
+        for role in [role for role in self._loaded if role not in keep]:
             del self._loaded[role]
         release_memory(self.device)
 
@@ -211,6 +217,30 @@ def _load_diffusers(folder: str, dtype: Any) -> tuple[Any, Any]:
     return pipeline, None
 
 
+def _load_controlnet(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from diffusers import ControlNetModel
+
+    model = ControlNetModel.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    return model, None
+
+
+def _load_autoencoder(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from diffusers import AutoencoderTiny
+
+    model = AutoencoderTiny.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    return model, None
+
+
+def _load_generator(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from .generator import Generator
+
+    return Generator.from_pretrained(folder, local_files_only=True).to(dtype), None
+
+
 def _load_captioner(folder: str, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
@@ -225,6 +255,18 @@ def _load_captioner(folder: str, dtype: Any) -> tuple[Any, Any]:
     return model, (image_processor, tokenizer)
 
 
+def _load_segmenter(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation
+
+    model = AutoModelForSemanticSegmentation.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    image_processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, local_files_only=True, backend="pil"
+    )
+    return model, image_processor
+
+
 def _load_upscaler(folder: str, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoModelForImageToImage
 
@@ -234,8 +276,32 @@ def _load_upscaler(folder: str, dtype: Any) -> tuple[Any, Any]:
     return model, None
 
 
+def _load_vgg(folder: str, _: Any) -> tuple[Any, Any]:
+    """The convolutions of torchvision's VGG-19 from its state dict; in float32 on every device,
+    since pictures are made along their gradients."""
+    import torch
+    from safetensors import safe_open
+    from torchvision.models import vgg19
+
+    with torch.device("meta"):
+        network = vgg19(weights=None, init_weights=False).features
+    state = {}
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            there = set(file.keys())
+            names = [name for name in network.state_dict() if f"features.{name}" in there]
+            state |= {name: file.get_tensor(f"features.{name}") for name in names}
+    network.load_state_dict(state, assign=True)
+    return network.float().requires_grad_(False), None
+
+
 _LOADERS = {
     "diffusers": _load_diffusers,
+    "autoencoder": _load_autoencoder,
+    "controlnet": _load_controlnet,
+    "generator": _load_generator,
     "image-text-to-text": _load_captioner,
+    "image-segmentation": _load_segmenter,
     "image-to-image": _load_upscaler,
+    "vgg": _load_vgg,
 }

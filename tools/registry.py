@@ -11,7 +11,7 @@ import difflib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -25,7 +25,10 @@ from .errors import ToolError
 if TYPE_CHECKING:
     from .models import Models
 
-Role = Literal["text-to-image", "captioner", "upscaler"]
+Role = Literal[
+    "text-to-image", "captioner", "upscaler", "panoptic", "controlnet", "generator", "stylizer",
+    "style-features",
+]  # fmt: skip
 """What a model does for a tool; the catalogue maps each role to a model."""
 
 HANDLE = r"^img-[1-9][0-9]*$"
@@ -47,7 +50,8 @@ def _never_cancelled() -> None:
 class Context:
     """What a tool may use beside its arguments.
 
-    ``models.get(role)`` loads a model; ``progress(done, total, note)`` reports; and
+    ``models.get(role)`` loads a model, and ``models.has(role)`` says whether an optional one is
+    there; ``progress(done, total, note)`` reports; and
     ``check_cancelled()`` raises `Cancelled` once the caller no longer wants the result.
     """
 
@@ -56,11 +60,14 @@ class Context:
     check_cancelled: Callable[[], None] = _never_cancelled
 
 
-def tool(*, role: Role | None = None) -> Callable[[Function], Function]:
-    """Declare the model ``role`` a tool needs; the function itself stays as it is."""
+def tool(*roles: Role, optional: tuple[Role, ...] = ()) -> Callable[[Function], Function]:
+    """Declare the ``roles`` of the models that a tool needs, the one whose defaults fill in what a
+    call leaves out first, and of those that it uses where they are there; the function itself stays
+    as it is."""
 
     def declare(function: Function) -> Function:
-        function.role = role  # type: ignore[attr-defined]
+        function.roles = roles  # type: ignore[attr-defined]
+        function.optional_roles = optional  # type: ignore[attr-defined]
         return function
 
     return declare
@@ -73,14 +80,23 @@ class ToolSpec:
     name: str
     summary: str
     description: str
-    role: Role | None
+    roles: tuple[Role, ...]
+    """The models it needs."""
+    optional_roles: tuple[Role, ...]
+    """The models that it uses where they are there; it is offered without them too."""
     images: tuple[str, ...]
     """Names of the parameters that are images; outside they are handles such as ``img-3``."""
+    optional: frozenset[str]
+    """Those of ``images`` that may be left out."""
     arguments: type[BaseModel]
     """The other parameters, without ``context``; unknown ones are refused."""
-    returns: Literal["image", "images", "value"]
+    returns: Literal["image", "images", "value", "both"]
     function: Callable[..., Any]
     takes_context: bool
+
+    def models(self, there: Collection[Role]) -> tuple[Role, ...]:
+        """The models that a call may use where the roles ``there`` have one."""
+        return self.roles + tuple(role for role in self.optional_roles if role in there)
 
     def schema(self) -> dict[str, Any]:
         """JSON schema of the parameters as a planner sees them: images are handle strings."""
@@ -93,7 +109,8 @@ class ToolSpec:
             name: {key: value for key, value in entry.items() if key != "title"}
             for name, entry in schema.get("properties", {}).items()
         }
-        schema["required"] = [*self.images, *schema.get("required", ())]
+        images = [name for name in self.images if name not in self.optional]
+        schema["required"] = [*images, *schema.get("required", ())]
         schema["additionalProperties"] = False
         schema["title"] = self.name
         schema["description"] = self.summary
@@ -107,6 +124,9 @@ class ToolSpec:
         values = dict(arguments)
         handles: dict[str, str] = {}
         for name in self.images:
+            if name in self.optional and values.get(name) is None:
+                values.pop(name, None)  # a planner may say null for what it leaves out
+                continue
             if name not in values:
                 raise ToolError(f"{self.name}: {name} is missing; give the handle of an image.")
             handle = values.pop(name)
@@ -133,10 +153,12 @@ class ToolSpec:
 
         Raises `ToolError` for a missing or unknown name and for a side outside 16..8192 pixels.
         """
-        if set(images) != set(self.images):
+        needed = set(self.images) - self.optional
+        if not needed <= set(images) <= set(self.images):
+            may = f"; may be given: {sorted(self.optional)}" if self.optional else ""
             raise ToolError(
                 f"{self.name}: the images {sorted(images)} were given;"
-                f" allowed are exactly {sorted(self.images)}."
+                f" needed are exactly {sorted(needed)}{may}."
             )
         for name, image in images.items():
             if not all(SMALLEST <= side <= LARGEST for side in image.size):
@@ -157,6 +179,8 @@ class ToolSpec:
         """What the function returned, as images and the JSON value it stands for."""
         if self.returns == "value":
             return [], result.model_dump(mode="json")
+        if self.returns == "both":
+            return [result[0]], result[1].model_dump(mode="json")
         return ([result] if self.returns == "image" else list(result)), None
 
     def _refusal(self, error: ValidationError) -> str:
@@ -228,20 +252,23 @@ def spec(function: Callable[..., Any]) -> ToolSpec:
     """Derive the `ToolSpec` of a tool function.
 
     Raises TypeError when the declaration itself is wrong: a parameter without an annotation, or a
-    return type that is neither an image, a list of images nor a pydantic model.
+    return type that is neither an image, a list of images, a pydantic model, nor an image with one.
     """
     hints = typing.get_type_hints(
         function, localns={"Context": Context, "Models": object}, include_extras=True
     )
     images: list[str] = []
+    optional: set[str] = set()
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in hints:
             raise TypeError(f"tool {function.__name__}: parameter {name} has no annotation")
         if hints[name] is Context:
             continue
-        if hints[name] is Image.Image:
+        if hints[name] in (Image.Image, Image.Image | None):
             images.append(name)
+            if hints[name] is not Image.Image:
+                optional.add(name)
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints[name], default)
@@ -250,8 +277,10 @@ def spec(function: Callable[..., Any]) -> ToolSpec:
         name=function.__name__,
         summary=" ".join(description.split("\n\n")[0].split()),
         description=description,
-        role=getattr(function, "role", None),
+        roles=getattr(function, "roles", ()),
+        optional_roles=getattr(function, "optional_roles", ()),
         images=tuple(images),
+        optional=frozenset(optional),
         arguments=create_model(
             f"{function.__name__}_arguments",
             __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True),
@@ -268,14 +297,24 @@ def by_name(functions: tuple[Callable[..., Any], ...]) -> Mapping[str, ToolSpec]
     return MappingProxyType({function.__name__: spec(function) for function in functions})
 
 
-def _returns(function: Callable[..., Any], hint: Any) -> Literal["image", "images", "value"]:
+def _returns(
+    function: Callable[..., Any], hint: Any
+) -> Literal["image", "images", "value", "both"]:
     if hint is Image.Image:
         return "image"
     if hint == list[Image.Image]:
         return "images"
-    if inspect.isclass(hint) and issubclass(hint, BaseModel):
+    if _is_model(hint):
         return "value"
+    if typing.get_origin(hint) is tuple:
+        first, *rest = typing.get_args(hint)
+        if first is Image.Image and len(rest) == 1 and _is_model(rest[0]):
+            return "both"
     raise TypeError(f"tool {function.__name__}: cannot return {hint!r}")
+
+
+def _is_model(hint: Any) -> bool:
+    return inspect.isclass(hint) and issubclass(hint, BaseModel)
 
 
 def _range(low: int | None, high: int | None) -> str:

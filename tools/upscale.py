@@ -25,7 +25,7 @@ FEATHER = 8
 """Pixels of the margin over which a tile fades into its left and upper neighbors."""
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def upscale(
     context: Context,
     image: Image.Image,

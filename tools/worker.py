@@ -122,7 +122,7 @@ class Worker:
             # Outside the except clause, since the exception holds on to the tensors.
             if last_try:
                 break
-            self._models.unload(keep=tool.role)
+            self._models.unload(keep=(*tool.roles, *tool.optional_roles))
         raise ToolError(
             f"{tool.name}: the memory of {self._models.device} is not enough for this call;"
             " ask for fewer or smaller pictures."

@@ -135,55 +135,44 @@ GRADER = Card(
     limits=("It names kinds, colors and where they stand; it knows no relations.",),
     command="python -m training.grader",
 )
-_CONTROLNET = (
-    "from diffusers import ControlNetModel, DiffusionPipeline\n"
-    "from diffusers import StableDiffusionControlNetPipeline\n\n"
-    'painter = DiffusionPipeline.from_pretrained("PAINTER")\n'
-    'control = ControlNetModel.from_pretrained("FOLDER")\n'
-    "pipeline = StableDiffusionControlNetPipeline(\n"
-    "    **painter.components, controlnet=control, requires_safety_checker=False\n)\n"
-)
-EDGES = Card(
-    title="Danqing sketchbook: edge-guided ControlNet",
+CONTROLNET = Card(
+    title="Danqing sketchbook: ControlNet",
     library="diffusers",
     task="image-to-image",
-    tags=("danqing", "illustration", "controlnet", "canny"),
-    about="Makes the painter follow outlines: white lines on black, as `cv2.Canny` finds them in a"
-    " picture or as a person sketches them.",
-    learned_from=_RENDERS + " Outlines of plain scenes, some with parts lost.",
-    use=_CONTROLNET + "picture = pipeline(prompt, image=outlines, width=128, height=128).images[0]",
+    tags=("danqing", "illustration", "controlnet", "canny", "inpainting"),
+    about="Makes the painter follow outlines, and fill holes in a picture. It is shown latents of"
+    " the shared autoencoder, 66 channels of 16×16: those of the picture where it is kept, those of"
+    " the outlines where they are known, and a mask for each (`tools/controls.py`).",
+    learned_from=_RENDERS + " Plain scenes in the small setting: outlines as `cv2.Canny` finds them"
+    " or of the things alone, some of them lost; holes around things, rectangles and sides. The"
+    " painter learned on beside it.",
+    use="from diffusers import ControlNetModel\n\n"
+    'network = ControlNetModel.from_pretrained("FOLDER")\n'
+    "down, middle = network(latents, step, text, shown, return_dict=False)\n"
+    "velocity = unet(latents, step, text, down_block_additional_residuals=down,\n"
+    "                mid_block_additional_residual=middle).sample",
     limits=("It has learned outlines of the pictures above, not of photographs.",),
-    command="python -m training.controlnet --control edges --painter PAINTER",
+    command="python -m training.controlnet --painter PAINTER",
 )
-INPAINT = Card(
-    title="Danqing sketchbook: inpainting ControlNet",
-    library="diffusers",
-    task="image-to-image",
-    tags=("danqing", "illustration", "controlnet", "inpainting"),
-    about="Makes the painter fill a hole in a picture: it is shown the picture, in [0, 1], with -1"
-    " in the hole.",
-    learned_from=_RENDERS + " Plain scenes with a hole around a thing, a rectangle, a stroke or a"
-    " side; errors count mostly in the hole.",
-    use=_CONTROLNET
-    + "picture = pipeline(prompt, image=with_hole, width=128, height=128).images[0]",
-    limits=("Outside the hole it gives the picture only nearly; put it back.",),
-    command="python -m training.controlnet --control inpaint --painter PAINTER",
-)
-SEGMENTER = Card(
-    title="Danqing sketchbook: segmenter",
+PANOPTIC = Card(
+    title="Danqing sketchbook: panoptic segmentation",
     library="transformers",
     task="image-segmentation",
-    tags=("danqing", "illustration", "clipseg"),
-    about="Finds what a color and a noun name in an illustration: CLIPSeg, from 128×128 pixels to a"
-    " mask of 64×64. It reads the English words of `tools/world.toml` only.",
-    learned_from=_RENDERS + " Two in five of the phrases it was asked named nothing there.",
-    use="from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor\n\n"
-    'model = CLIPSegForImageSegmentation.from_pretrained("FOLDER")\n'
-    'processor = CLIPSegProcessor.from_pretrained("FOLDER")\n'
-    'inputs = processor("red house", picture, return_tensors="pt")\n'
-    "mask = model(**inputs).logits > 0",
-    limits=("Its world is the one above; it knows no other word.",),
-    command="python -m training.segmenter",
+    tags=("danqing", "illustration", "panoptic-segmentation", "upernet", "resnet"),
+    about="Sees what an illustration shows, thing by thing: UperNet on a ResNet, whose channels say"
+    " for every pixel what it shows and of which color, where the centers of things are, and what"
+    " the whole picture is. `danqing.tools.panoptic` reads them.",
+    learned_from=_RENDERS + " Half of the samples went through the painter's autoencoder with noise"
+    " on the latents; blur, noise, JPEG and shifts of brightness were added.",
+    use="from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation\n\n"
+    "from danqing.tools.panoptic import Channels, read\n\n"
+    'model = AutoModelForSemanticSegmentation.from_pretrained("FOLDER")\n'
+    'processor = AutoImageProcessor.from_pretrained("FOLDER")\n'
+    'inputs = processor(picture.convert("RGB"), return_tensors="pt")\n'
+    "logits = model(**inputs).logits[0].detach().numpy()\n"
+    "things = read(logits, Channels.of(model.config.id2label), fine=1).things",
+    limits=("Its world is the one above; it calls everything by a word of it.",),
+    command="python -m training.panoptic --autoencoder build/autoencoder/finished",
 )
 GAN = Card(
     title="Danqing sketchbook: generator",
@@ -199,11 +188,36 @@ GAN = Card(
     limits=("It has learned plain scenes only.",),
     command="python -m training.gan --painter PAINTER",
 )
+STYLIZER = Card(
+    title="Danqing sketchbook: stylizer",
+    library="diffusers",
+    task="image-to-image",
+    tags=("danqing", "illustration", "style-transfer", "adain"),
+    about="Brings a picture of any size into the manner of another in one pass: adaptive instance"
+    " normalization (Huang & Belongie 2017) between the encoder and the decoder of an"
+    " `AutoencoderTiny` (`tools/style_network.py`).",
+    learned_from=_RENDERS + " Pairs of them, in part with the answer that the renderer gives when"
+    " it draws one scene in the style and the light of another; in part with colors exchanged at"
+    " random, judged by the features of the panoptic network.",
+    use="from diffusers import AutoencoderTiny\n\n"
+    "from danqing.tools.style_network import moments, moved\n\n"
+    'model = AutoencoderTiny.from_pretrained("FOLDER")\n'
+    "z, wanted = (model.encode(x).latents for x in (picture, reference))  # RGB in [-1, 1]\n"
+    "result = model.decode(moved(z, moments(z), moments(wanted))).sample",
+    limits=(
+        "It has learned from illustrations of 128×128 pixels in six styles; of any other manner it"
+        " takes little more than the colors and the grain.",
+        "The manner is two numbers for each of 64 features of the whole picture: it knows nothing"
+        " of where in the reference what is.",
+    ),
+    command="python -m training.stylizer --autoencoder build/autoencoder/finished"
+    " --panoptic build/panoptic/finished",
+)
 CARDS = {
+    "stylizer": STYLIZER,
     "gan": GAN,
-    "segmenter": SEGMENTER,
-    "edges": EDGES,
-    "inpaint": INPAINT,
+    "panoptic": PANOPTIC,
+    "controlnet": CONTROLNET,
     "painter": PAINTER,
     "captioner": CAPTIONER,
     "upscaler": UPSCALER,

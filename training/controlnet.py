@@ -1,17 +1,21 @@
-"""ControlNets for the painter (Zhang et al. 2023): pictures that follow outlines, holes filled.
+"""The painter's second school, together with a ControlNet (Zhang et al. 2023).
 
-A stock `ControlNetModel`, begun as a copy of the painter's first half, that is shown something and
-steers the painter, which itself is frozen. It is shown either outlines (``edges``), some of them
-lost, or a picture with a hole (``inpaint``), of which the hole counts most. The inpainting
-pipelines of diffusers take a UNet of 4 or of 9 channels and no other; the painter has 32, so here a
-ControlNet fills holes too, and shares the painter.
+A stock `ControlNetModel`, begun as a copy of the painter's first half, is shown parts of a picture,
+its outlines, or both (`danqing.tools.controls`), and steers the painter: so pictures follow
+outlines, and holes in them are filled. It is usual to freeze the painter meanwhile. This one is
+small and still learning, so both learn together: half of every batch is painted without the
+ControlNet, as before.
+
+The outlines are those that `cv2.Canny` finds in the picture, or only those of its things, as a
+sketch has them.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +27,21 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from danqing.tools.controls import outlines, with_hole
+from danqing.tools.controls import outlines, shown
 
 from . import cards, data
-from .autoencoder import CHANNELS, pictures_of
+from .autoencoder import CHANNELS, encode, pictures_of, to_tensor
 from .painter import (
     ATTENTION,
+    COMPOSED,
+    FACING,
     NOISING,
+    PLACED,
+    SHEET,
+    Inside,
+    Samples,
     denoised,
+    focus_of,
     prepare,
     sheet,
     states_of,
@@ -39,198 +50,284 @@ from .painter import (
 )
 from .run import MuonAdamW, Run, arguments, half, save_half
 from .scenes import captions
+from .scenes.canvas import NOTHING
+from .scenes.render import render
 from .scenes.spec import Scene
-from .semantics import scene_of
+from .semantics import Heads, Whereabouts, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 30_000, "simple": True, "batch": 32, "rate": 1e-3},
-    "full": {"n": 120_000, "simple": False, "batch": 512, "rate": 1e-3},
+    "full": {"n": 120_000, "simple": False, "batch": 1024, "rate": 2e-3},
 }
-EMBEDDING = (16, 32, 64, 96)
-"""Channels of the layers that bring what is shown to the size of latents, an eighth as wide."""
-FACING = ("conv_in", "controlnet_down_blocks", "controlnet_mid_block")
-"""Layers that meet data, or that begin at zero; see `MuonAdamW`."""
-AROUND = 0.15  # how much an error counts outside a hole
+EMBEDDING = (96,)
+"""Channels of the layers before its first: what it is shown is as small as latents already."""
+ITS_FACING = (*FACING, "controlnet")
+"""Layers of the ControlNet that meet data, or that begin at zero; see `MuonAdamW`."""
+STEERED = 0.5  # share of a batch that the ControlNet steers
+AROUND = 0.2  # how much an error counts outside a hole
 HELD_OUT = 256
-SHEET = 24
-
-Control = Callable[[np.ndarray, Scene, np.random.Generator], tuple[np.ndarray, np.ndarray]]
-"""A uint8 picture (h, w, 3) and its scene to what is shown, float32 (h, w, 3), and how much an
-error counts, float32 (h/8, w/8)."""
+CELLS = 16
 
 
-def edges(rgb: np.ndarray, scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """All outlines; or some parts lost, or all but those around things, as in a sketch."""
-    lines = outlines(rgb)
-    h, w = lines.shape[:2]
-    if (fate := rng.random()) < 0.3:
-        keep = np.zeros((h, w, 1), bool)
+class Lines:
+    """The outlines of all pictures as latents: of everything, and of the things alone; float16
+    (2, n, 32, 16, 16)."""
+
+    def __init__(self, vae: Any, dataset: data.Dataset, scenes: Sequence[Scene], device: str):
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(scenes), 64):
+                rows = range(start, min(start + 64, len(scenes)))
+                both = [
+                    np.stack([outlines(dataset.pictures[i]) for i in rows]),
+                    np.stack([of_things(scenes[i]) for i in rows]),
+                ]
+                x = torch.stack([to_tensor(rgb) for rgb in both]).flatten(0, 1).to(device)
+                parts.append(encode(vae, x).half().view(2, len(rows), CHANNELS, CELLS, CELLS))
+        self.latents = torch.cat(parts, 1)
+
+
+def of_things(scene: Scene, size: int = 128) -> np.ndarray:
+    """The outlines of a scene's things, as if drawn flat in plain light: uint8 (h, w, 3)."""
+    plain = replace(scene, style="flat", time="day", weather="clear")
+    drawn = render(plain, size)
+    near = cv2.dilate((drawn.ids != NOTHING).astype(np.uint8), np.ones((3, 3), np.uint8))
+    return outlines(drawn.rgb) * near[..., None]
+
+
+def masks(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """Where the picture is kept and where outlines are known, float32 (16, 16) of 0 and 1; and
+    which of `Lines` are shown."""
+    kept, lined = np.zeros((2, CELLS, CELLS), np.float32)
+    fate, which = rng.random(), int(rng.random() < 0.5)
+    if fate < 0.45 or fate > 0.85:
+        _line(lined, scene, which, rng)
+    if fate >= 0.45:
+        kept[:] = 1
+        _hole(kept, scene, rng)
+    return kept, lined, which
+
+
+def _line(lined: np.ndarray, scene: Scene, which: int, rng: np.random.Generator) -> None:
+    if which or (fate := rng.random()) < 0.3:  # those of things are known where there is one
         for thing in scene.things:
-            x0, y0, x1, y1 = (
-                round(size * v) for size, v in zip((w, h, w, h), thing.box, strict=True)
-            )
-            keep[max(y0 - 1, 0) : y1 + 2, max(x0 - 1, 0) : x1 + 2] = True
-        lines = lines * keep
-    elif fate < 0.6:
-        lines = lines * (cv2.resize(rng.random((8, 8)), (w, h)) > rng.uniform(0, 0.6))[..., None]
-    return lines.astype(np.float32) / 255, np.ones((h // 8, w // 8), np.float32)
-
-
-def inpaint(
-    rgb: np.ndarray, scene: Scene, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """The picture with a hole: around a thing, a rectangle, a stroke, or one side of it."""
-    h, w = rgb.shape[:2]
-    hole = np.zeros((h, w), np.uint8)
-    if (fate := rng.random()) < 0.5 and scene.things:
-        x0, y0, x1, y1 = scene.things[rng.integers(len(scene.things))].box
-        margin = rng.uniform(0.0, 0.1, 4)
-        box = np.array([x0 - margin[0], y0 - margin[1], x1 + margin[2], y1 + margin[3]])
-        x0, y0, x1, y1 = (np.clip(box, 0, 1) * [w, h, w, h]).round().astype(int).tolist()
-        if rng.random() < 0.5:
-            hole[y0:y1, x0:x1] = 1
-        else:
-            middle, axes = ((x0 + x1) // 2, (y0 + y1) // 2), ((x1 - x0) // 2, (y1 - y0) // 2)
-            cv2.ellipse(hole, middle, axes, 0, 0, 360, 1, -1)
+            lined[_cells(thing.box, rng.uniform(0, 0.03, 4))] = 1
     elif fate < 0.75:
-        a, b = np.sort(rng.uniform(0, 1, (2, 2)), 1)
-        hole[round(a[0] * h) : round(a[1] * h) + 8, round(b[0] * w) : round(b[1] * w) + 8] = 1
-    elif fate < 0.9:
-        points = rng.uniform(0, 1, (rng.integers(3, 6), 2)) * [w, h]
-        thick = int(rng.integers(10, 34))
-        cv2.polylines(hole, [points.round().astype(np.int32)], False, 1, thick)
+        lined[:] = 1
+    else:  # some parts lost
+        lined[:] = cv2.resize(rng.random((4, 4)), (CELLS, CELLS)) > rng.uniform(0, 0.6)
+
+
+def _hole(kept: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
+    """Around a thing, a rectangle, or one side of the picture."""
+    if (fate := rng.random()) < 0.6 and scene.things:
+        thing = scene.things[rng.integers(len(scene.things))]
+        kept[_cells(thing.box, rng.uniform(0, 0.1, 4))] = 0
+    elif fate < 0.85:
+        high, wide = rng.integers(3, 12, 2)
+        y, x = rng.integers(0, CELLS + 1 - high), rng.integers(0, CELLS + 1 - wide)
+        kept[y : y + high, x : x + wide] = 0
     else:
-        edge = round(rng.uniform(0.15, 0.6) * h)
-        hole[:edge] = 1
-        hole = np.ascontiguousarray(np.rot90(hole, int(rng.integers(4))))
-    inside = cv2.resize(hole.astype(np.float32), (w // 8, h // 8), interpolation=cv2.INTER_AREA)
-    counts = AROUND + (1 - AROUND) * inside
-    return with_hole(rgb, hole.astype(bool)), counts / counts.mean()
+        kept[: rng.integers(3, 10)] = 0
+        kept[:] = np.rot90(kept, int(rng.integers(4))).copy()
 
 
-CONTROLS: dict[str, Control] = {"edges": edges, "inpaint": inpaint}
+def _cells(box: Sequence[float], margin: np.ndarray) -> tuple[slice, slice]:
+    """The cells that a box touches, with a margin on each of its four sides."""
+    x0, y0, x1, y1 = np.array(box) + margin * [-1, -1, 1, 1]
+    low = [int(np.clip(np.floor(v * CELLS), 0, CELLS - 1)) for v in (y0, x0)]
+    high = [int(np.clip(np.ceil(v * CELLS), 1, CELLS)) for v in (y1, x1)]
+    return slice(low[0], high[0]), slice(low[1], high[1])
 
 
-def shown(
-    pictures: np.ndarray, scenes: list[Scene], control: Control, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is shown for pictures, float (n, 3, h, w), and how errors count, float (n, h/8, w/8)."""
-    both = [control(rgb, scene, rng) for rgb, scene in zip(pictures, scenes, strict=True)]
-    images, counts = (torch.from_numpy(np.stack(part)) for part in zip(*both, strict=True))
-    return images.permute(0, 3, 1, 2), counts
+def controls(
+    samples: Samples, lines: Lines, scenes: Sequence[Scene], rows: Sequence[int],
+    rng: np.random.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """What the ControlNet is shown for ``rows``, and how much errors count, (n, 16, 16) of mean 1:
+    most in the holes of pictures that are kept elsewhere."""
+    kept, lined, which = zip(*(masks(scenes[row], rng) for row in rows), strict=True)
+    keeps, knows = (torch.from_numpy(np.stack(m)).to(samples.latents.device) for m in (kept, lined))
+    picture = samples.latents[list(rows)].float()
+    seen = shown(picture, keeps, lines.latents[list(which), list(rows)].float(), knows)
+    counts = AROUND + (1 - AROUND) * (1 - keeps)
+    return seen, counts / counts.mean((1, 2), keepdim=True)
+
+
+def begun(unet: Any) -> ControlNetModel:
+    """A ControlNet that is a copy of the first half of ``unet`` and changes little as yet."""
+    network = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=EMBEDDING, conditioning_channels=2 * CHANNELS + 2
+    )
+    first = network.controlnet_cond_embedding.conv_out
+    # Zero layers at both ends would leave nothing to learn from in between.
+    nn.init.normal_(first.weight, std=first.weight[0].numel() ** -0.5)
+    return network
 
 
 def steered(
-    unet: nn.Module, control: nn.Module, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor,
-    image: torch.Tensor,
+    unet: nn.Module, network: nn.Module, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor,
+    seen: torch.Tensor,
 ) -> torch.Tensor:  # fmt: skip
-    """The velocity that the painter predicts when ``control`` is shown ``image``."""
-    down, middle = control(x, t, text, image, return_dict=False)
+    """The velocity that the painter predicts when the ControlNet is shown ``seen``, for as many of
+    the last latents as there are; the others are not steered."""
+    last = slice(len(x) - len(seen), None)
+    down, middle = network(x[last], t[last], text[last], seen, return_dict=False)
+
+    def padded(residual: torch.Tensor) -> torch.Tensor:
+        nothing = residual.new_zeros(len(x) - len(seen), *residual.shape[1:])
+        return torch.cat([nothing, residual])
+
     return unet(  # type: ignore[no-any-return]
-        x, t, text, down_block_additional_residuals=down, mid_block_additional_residual=middle
-    ).sample
-
-
-def sample(
-    pipeline: StableDiffusionPipeline, control: nn.Module, prompts: list[str],
-    images: torch.Tensor, *, seed: int = 0,
-) -> np.ndarray:  # fmt: skip
-    """Pictures for ``prompts`` and what is shown, uint8 (n, 128, 128, 3)."""
-    text, tokenizer, twice = pipeline.text_encoder, pipeline.tokenizer, torch.cat([images, images])
-    random = torch.Generator().manual_seed(seed)
-    x = torch.randn(len(prompts), CHANNELS, 16, 16, generator=random).to(images.device)
-    z = denoised(
-        lambda x, t, states: steered(pipeline.unet, control, x, t, states, twice), x,
-        states_of(text, tokenizer, prompts), states_of(text, tokenizer, [""] * len(prompts)),
-    )  # fmt: skip
-    return pictures_of(pipeline.vae, z)
+        x, t, text, down_block_additional_residuals=[padded(r) for r in down],
+        mid_block_additional_residual=padded(middle),
+    ).sample  # fmt: skip
 
 
 def main() -> None:
     parser = arguments("controlnet", __doc__)
-    parser.add_argument("--control", choices=tuple(CONTROLS), required=True)
     parser.add_argument("--painter", type=Path, required=True, help="its finished folder")
+    parser.add_argument("--out-painter", type=Path, help="folder for the painter after this school")
     args = parser.parse_args()
-    s, control = SETTINGS[args.setting], CONTROLS[args.control]
+    s = SETTINGS[args.setting]
     torch.manual_seed(0)
     data.draw(args.data / "train", s["n"], simple=s["simple"])
-    data.draw(args.data / "held-out", HELD_OUT, first=data.HELD_OUT, simple=s["simple"])
+    data.draw(args.data / "held-out", 2 * HELD_OUT, first=data.HELD_OUT, simple=s["simple"])
     dataset, held_out = (data.Dataset.open(args.data / name) for name in ("train", "held-out"))
     pipeline = StableDiffusionPipeline.from_pretrained(args.painter)
     pipeline.to(args.device, torch.float32)
-    unet, text = pipeline.unet, pipeline.text_encoder
-    for part in (unet, text):
-        part.requires_grad_(False).eval()
+    unet, text, vae = pipeline.unet, pipeline.text_encoder, pipeline.vae
     unet.to(memory_format=torch.channels_last)
-    network = (
-        ControlNetModel.from_pretrained(args.start).float() if args.start
-        else ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=EMBEDDING)
-    )  # fmt: skip
+    network = ControlNetModel.from_pretrained(args.start).float() if args.start else begun(unet)
     network.to(args.device, memory_format=torch.channels_last)
-    print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M", flush=True)
-    samples = prepare(pipeline.vae, pipeline.tokenizer, dataset, args.device)
+    width = unet.config.block_out_channels[-1]
+    heads, whereabouts = Heads(width).to(args.device), Whereabouts(width).to(args.device)
     scenes = [scene_of(spec) for spec in dataset.scenes]
+    samples = prepare(vae, pipeline.tokenizer, dataset, args.device)
+    lines = Lines(vae, dataset, scenes, args.device)
+    for part in (unet, text, network):
+        part.train()
+    models = {"controlnet": network, "denoiser": unet, "text": text, "heads": heads,
+              "whereabouts": whereabouts}  # fmt: skip
     run = Run(
-        {"controlnet": network}, MuonAdamW((network,), s["rate"], outer=FACING), args.work,
-        args.minutes, decay=0.998, start=args.start, fresh=args.fresh,
+        models, MuonAdamW(models.values(), s["rate"], outer=ITS_FACING), args.work, args.minutes,
+        fall=0.25, decay=0.998, start=args.start, fresh=args.fresh,
     )  # fmt: skip
+    inside = Inside(unet)
     generator, rng = torch.Generator().manual_seed(run.step), np.random.default_rng(run.step)
     attention = [SDPBackend.MATH] if args.device == "cpu" else [*ATTENTION]
+    free = s["batch"] - int(STEERED * s["batch"])
     for _ in run.steps():
         rows, ids = samples.choose(s["batch"], generator)
-        z, chosen = samples.latents[rows].float(), rows.tolist()
-        images, counts = shown(dataset.pictures[chosen], [scenes[i] for i in chosen], control, rng)
+        z, maps, told = samples.latents[rows].float(), samples.maps[rows].long(), samples.told[rows]
+        seen, counts = controls(samples, lines, scenes, rows[free:].tolist(), rng)
+        focus = focus_of(maps)
+        focus[free:] *= counts
         noise, t = torch.randn_like(z), times(len(z), args.device)
         with half(args.device), sdpa_kernel(attention):
-            with torch.no_grad():
-                states = text(ids)[0]
-            v = steered(unet, network, NOISING.add_noise(z, noise, t), t, states, images.to(z))
-        run.learn(velocity_loss(v, z, noise, t, counts.to(z)))
+            v = steered(unet, network, NOISING.add_noise(z, noise, t), t, text(ids)[0], seen)
+        composed = heads(inside.middle.float(), maps, told)
+        placed = whereabouts([features.float() for features in inside.before.values()])
+        loss = velocity_loss(v, z, noise, t, focus)
+        run.learn(loss + COMPOSED * composed + PLACED * placed)
     best: Any = run.averages["controlnet"]
-    measured = scores(pipeline, best, held_out, control, args)
+    pipeline.unet, pipeline.text_encoder = run.averages["denoiser"], run.averages["text"]
+    measured = scores(pipeline, best, held_out, args)
     print(json.dumps(measured, indent=1), flush=True)
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)
     save_half(best, out)
-    run.write_card(out, cards.CARDS[args.control], measured, batch=s["batch"], setting=args.setting)
-    print(out)
+    run.write_card(out, cards.CONTROLNET, measured, batch=s["batch"], setting=args.setting)
+    painter = args.out_painter or args.work / "painter"
+    vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
+    save_half(pipeline, painter, max_shard_size="15MB")
+    run.before = cards.trained(args.painter)
+    run.write_card(
+        painter, cards.PAINTER, {"velocity loss": measured["plain"]["velocity loss"]},
+        batch=s["batch"], setting=args.setting,
+    )  # fmt: skip
+    print(out, painter)
+
+
+SHOWN = {
+    "plain": lambda scene: (0, 0, 0),
+    "outlines": lambda scene: (0, 1, 0),
+    "sketch": lambda scene: (0, _boxes(scene), 1),
+    "hole": lambda scene: (1 - _boxes(scene, only=0), 0, 0),
+}
+"""What is shown when it is scored, by name: where the picture is kept, where outlines are known,
+and which."""
+
+
+def _boxes(scene: Scene, only: int | None = None) -> np.ndarray:
+    out = np.zeros((CELLS, CELLS), np.float32)
+    for i, thing in enumerate(scene.things):
+        if only in (None, i):
+            out[_cells(thing.box, np.full(4, 0.02))] = 1
+    return out
 
 
 @torch.inference_mode()
 def scores(
-    pipeline: StableDiffusionPipeline, network: nn.Module, held_out: data.Dataset,
-    control: Control, args: Any,
-) -> dict[str, float]:  # fmt: skip
-    """Held-out velocity loss without and with the control, errors counted as in training; writes a
-    sheet of pictures, what was shown and what was made of it to the work folder."""
-    scenes = [scene_of(spec) for spec in held_out.scenes[:HELD_OUT]]
-    samples = prepare(pipeline.vae, pipeline.tokenizer, held_out, args.device)
-    images, counts = shown(held_out.pictures[:HELD_OUT], scenes, control, np.random.default_rng(0))
-    images, counts = images.to(args.device), counts.to(args.device)
+    pipeline: StableDiffusionPipeline, network: nn.Module, held_out: data.Dataset, args: Any
+) -> dict[str, Any]:
+    """Held-out velocity losses for each of `SHOWN`, and without the ControlNet, errors counted as
+    in training; writes a sheet for each to the work folder."""
+    n = min(HELD_OUT, len(held_out.scenes))
+    few = data.Dataset(held_out.pictures[:n], held_out.captions[:n], held_out.scenes[:n])
+    scenes = [scene_of(spec) for spec in few.scenes]
+    samples = prepare(pipeline.vae, pipeline.tokenizer, few, args.device)
+    lines = Lines(pipeline.vae, few, scenes, args.device)
     prompts = [captions.composed(scene) for scene in scenes]
-    generator = torch.Generator().manual_seed(0)
-    errors = []
-    for start in range(0, len(scenes), 32):
-        part = slice(start, min(start + 32, len(scenes)))
-        z = samples.latents[part].float()
-        noise = torch.randn(z.shape, generator=generator).to(z)
-        t = torch.randint(0, 1000, (len(z),), generator=generator).to(z.device)
-        states = states_of(pipeline.text_encoder, pipeline.tokenizer, prompts[part])
-        x = NOISING.add_noise(z, noise, t)
-        for v in (
-            pipeline.unet(x, t, states).sample,
-            steered(pipeline.unet, network, x, t, states, images[part]),
-        ):
-            errors.append(float(velocity_loss(v, z, noise, t, counts[part])))
-    rows: list[np.ndarray] = []
-    for start in range(0, min(SHEET, len(scenes)), 8):
-        part = slice(start, min(start + 8, SHEET, len(scenes)))
-        some = (images[part].permute(0, 2, 3, 1).cpu().numpy().clip(0, 1) * 255).astype(np.uint8)
-        made = sample(pipeline, network, prompts[part], images[part], seed=start)
-        rows += [held_out.pictures[part], some, made]
-    sheet(np.concatenate(rows)).save(args.work / "sheet.png")
-    return {"n": len(scenes), "velocity loss without": float(np.mean(errors[::2])),
-            "velocity loss with": float(np.mean(errors[1::2]))}  # fmt: skip
+    states = states_of(pipeline.text_encoder, pipeline.tokenizer, prompts)
+    nothing = states_of(pipeline.text_encoder, pipeline.tokenizer, [""] * n)
+    result: dict[str, Any] = {"n": n}
+    for name, told in SHOWN.items():
+        maps = [[np.broadcast_to(np.float32(m), (CELLS, CELLS)) for m in told(scene)[:2]]
+                for scene in scenes]  # fmt: skip
+        kept, lined = torch.from_numpy(np.stack(maps, 1)).to(args.device)
+        which = [told(scene)[2] for scene in scenes]
+        latents = samples.latents.float()
+        seen = shown(latents, kept, lines.latents[which, range(n)].float(), lined)
+        counts = AROUND + (1 - AROUND) * (1 - kept)
+        counts = counts / counts.mean((1, 2), keepdim=True)
+        errors = []
+        generator = torch.Generator().manual_seed(0)
+        for start in range(0, n, 32):
+            part = slice(start, min(start + 32, n))
+            z = latents[part]
+            noise = torch.randn(z.shape, generator=generator).to(z)
+            t = torch.randint(0, 1000, (len(z),), generator=generator).to(z.device)
+            x, told_ = NOISING.add_noise(z, noise, t), states[part]
+            with half(args.device):
+                ways = [
+                    pipeline.unet(x, t, told_).sample,
+                    steered(pipeline.unet, network, x, t, told_, seen[part]),
+                ]
+            errors.append([float(velocity_loss(v, z, noise, t, counts[part])) for v in ways])
+        without, steered_loss = np.mean(errors, 0).tolist()
+        result[name] = {"velocity loss": without}
+        if name != "plain":
+            result[name]["steered"] = steered_loss
+        rows = []
+        for start in range(0, min(SHEET, n), 16):
+            part = slice(start, min(start + 16, SHEET, n))
+            twice = torch.cat([seen[part], seen[part]])
+
+            def velocity(
+                x: torch.Tensor, t: torch.Tensor, text: torch.Tensor, twice: Any = twice,
+                name: str = name,
+            ) -> torch.Tensor:  # fmt: skip
+                if name == "plain":
+                    return pipeline.unet(x, t, text).sample  # type: ignore[no-any-return]
+                return steered(pipeline.unet, network, x, t, text, twice)
+
+            seeds = torch.Generator().manual_seed(start)
+            x = torch.randn(latents[part].shape, generator=seeds).to(args.device)
+            z = denoised(velocity, x, states[part], nothing[part])
+            rows.append(pictures_of(pipeline.vae, z))
+        sheet(np.concatenate(rows)).save(args.work / f"{name}.png")
+    return result
 
 
 if __name__ == "__main__":

@@ -25,26 +25,26 @@ from . import (
     gan,
     grader,
     painter,
-    segmenter,
+    panoptic,
 )
 
 SHARES = {
-    "autoencoder": 0.12, "painter": 0.4, "decoder": 0.04, "captioner": 0.16, "upscaler": 0.04,
-    "edges": 0.06, "inpaint": 0.08, "segmenter": 0.06, "gan": 0.06, "grader": 0.03,
+    "autoencoder": 0.12, "painter": 0.3, "controlnet": 0.22, "decoder": 0.04, "captioner": 0.14,
+    "panoptic": 0.06, "upscaler": 0.04, "gan": 0.06, "grader": 0.02,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "autoencoder": autoencoder.SETTINGS, "painter": painter.SETTINGS,
-    "decoder": decoder.SETTINGS, "captioner": captioner.SETTINGS, "edges": controlnet.SETTINGS,
-    "inpaint": controlnet.SETTINGS, "segmenter": segmenter.SETTINGS, "gan": gan.SETTINGS,
+    "controlnet": controlnet.SETTINGS, "decoder": decoder.SETTINGS,
+    "captioner": captioner.SETTINGS, "panoptic": panoptic.SETTINGS, "gan": gan.SETTINGS,
     "grader": grader.SETTINGS,
 }  # fmt: skip
 """Of the recipes that learn from the scenes drawn here; the upscaler draws its own."""
 PLAIN = "data-plain"
 HELD_OUT = 1_000  # scenes drawn for scoring
 OVERHEAD = 0.75  # minutes that a recipe takes to read its data and to score what it made
-WEIGHTS = {"painter": "text-to-image"}  # folders of another name than the recipe's
-COMMANDS = {name: ["controlnet", "--control", name] for name in controlnet.CONTROLS}
-PAINTERS = ("decoder", "gan", *controlnet.CONTROLS)  # recipes that learn from a finished painter
+WEIGHTS = {"painter": "text-to-image", "gan": "generator"}
+"""Folders of another name than the recipe's."""
+PAINTERS = ("controlnet", "decoder", "gan")  # recipes that learn from a finished painter
 
 
 def main() -> None:
@@ -90,16 +90,17 @@ def data_of(build: Path, recipe: str, setting: str) -> Path:
 def train(name: str, minutes: float, args: argparse.Namespace, latents: Path) -> None:
     """Run one recipe in a process of its own. Raises CalledProcessError where it fails."""
     print(f"== {name}: {minutes:.1f} minutes", flush=True)
-    module, *more = COMMANDS.get(name, [name])
-    command = [sys.executable, "-m", f"training.{module}", *more, "--minutes", f"{minutes:.2f}"]
+    command = [sys.executable, "-m", f"training.{name}", "--minutes", f"{minutes:.2f}"]
     command += ["--setting", args.setting, "--device", args.device]
     command += ["--data", str(data_of(args.build, name, args.setting))]
     command += ["--work", str(args.build / name)]
     command += ["--out", str(args.out / WEIGHTS.get(name, name))]
-    if name in ("painter", "decoder", "captioner", "upscaler"):
+    if name in ("painter", "decoder", "captioner", "panoptic", "upscaler"):
         command += ["--autoencoder", str(latents)]
     if name in PAINTERS:
         command += ["--painter", str(args.painter or args.out / WEIGHTS["painter"])]
+    if name == "controlnet":
+        command += ["--out-painter", str(args.out / WEIGHTS["painter"])]
     command += ["--install"] if name == "decoder" else []
     subprocess.run(command, check=True)
 

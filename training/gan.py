@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel
 
-from danqing.tools.generator import Generator
+from danqing.tools.generator import Generator, mean_of_states
 
 from . import cards, data
 from .autoencoder import CHANNELS, pictures_of
@@ -82,10 +82,7 @@ class _Halving(nn.Module):
 def meaning(text: CLIPTextModel, ids: torch.Tensor) -> torch.Tensor:
     """The semantic vectors of sentences, float (n, width): the mean of the last hidden states of
     all tokens up to the end."""
-    end = text.config.eos_token_id
-    states = text(ids)[0].float()
-    inside = (ids != end).float()
-    return (states * inside[..., None]).sum(1) / inside.sum(1, keepdim=True).clamp(min=1)
+    return mean_of_states(text(ids)[0].float(), ids, text.config.eos_token_id)
 
 
 def main() -> None:

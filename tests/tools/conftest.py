@@ -15,7 +15,7 @@ from danqing.tools.registry import Context
 
 @pytest.fixture(scope="session")
 def toy_profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
-    """Three toy models in the real formats."""
+    """Toy models in the real formats."""
     import toy_models
 
     return toy_models.write_profile(tmp_path_factory.mktemp("toys"))

@@ -26,7 +26,7 @@ class Names(BaseModel):
     names: list[str]
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def die(*, by: Literal["SIGKILL", "SIGSEGV", "exit"], attempt: int = 0) -> Number:
     """End the process."""
     if by == "exit":
@@ -35,14 +35,14 @@ def die(*, by: Literal["SIGKILL", "SIGSEGV", "exit"], attempt: int = 0) -> Numbe
     return Number(number=attempt)
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def hang(*, seconds: float) -> Number:
     """Do not look at the cancel flag."""
     time.sleep(seconds)
     return Number(number=0)
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def count(context: Context, *, to: int) -> Number:
     """Count a hundred numbers a second, ready to be cancelled between two."""
     for number in range(to):
@@ -52,7 +52,7 @@ def count(context: Context, *, to: int) -> Number:
     return Number(number=to)
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def complain(*, about: Literal["arguments", "disk", "request", "nothing"]) -> Number:
     """Raise each kind of error."""
     if about == "arguments":
@@ -64,7 +64,7 @@ def complain(*, about: Literal["arguments", "disk", "request", "nothing"]) -> Nu
     raise ZeroDivisionError("a bug")
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def chatter() -> Number:
     """Print where a careless library prints."""
     print("to stdout", flush=True)
@@ -72,25 +72,25 @@ def chatter() -> Number:
     return Number(number=1)
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def environment() -> Names:
     """Name the variables that the worker was given."""
     return Names(names=sorted(os.environ))
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def whoami() -> Names:
     """The worker's process id and session id."""
     return Names(names=[str(os.getpid()), str(os.getsid(0))])
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def echo(image: Image.Image) -> Image.Image:
     """Give the image back."""
     return image
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def choke(image: Image.Image) -> Image.Image:
     """Die of a black image."""
     if image.getbbox() is None:
@@ -98,7 +98,7 @@ def choke(image: Image.Image) -> Image.Image:
     return image
 
 
-@tool(role="upscaler")
+@tool("upscaler")
 def exhaust(context: Context, *, times: int) -> Number:
     """Run out of memory so many times."""
     global exhausted

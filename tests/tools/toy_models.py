@@ -11,6 +11,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from danqing.tools.catalogue import Entry, Profile
+from danqing.tools.panoptic import GROUNDS, NATURAL, NOTHING, Channels
+from danqing.tools.world import world
 
 WORDS = ("a", "the", "two", "red", "blue", "house", "tree", "cats", "snow", "in", "autumn", "and")
 
@@ -19,11 +21,14 @@ PROMPT = 256
 
 
 def write_profile(folder: Path) -> Profile:
-    """A profile of three toy models, written below ``folder``."""
+    """A profile of toy models, written below ``folder``."""
     torch.manual_seed(0)
     write_painter(folder / "painter")
+    write_controlnet(folder / "controlnet", folder / "painter")
+    write_generator(folder / "generator")
     write_captioner(folder / "captioner")
     write_upscaler(folder / "upscaler")
+    write_panoptic(folder / "panoptic")
     common: dict[str, Any] = {"license": "CC0-1.0", "commercial": True, "size_mb": 1}
     return Profile(
         name="toy",
@@ -37,11 +42,20 @@ def write_profile(folder: Path) -> Profile:
                 defaults={"steps": 3, "guidance_scale": 3.0},
                 **common,
             ),
+            "controlnet": Entry(
+                source=str(folder / "controlnet"), loader="controlnet", memory_mb=1, **common
+            ),
+            "generator": Entry(
+                source=str(folder / "generator"), loader="generator", memory_mb=1, **common
+            ),
             "captioner": Entry(
                 source=str(folder / "captioner"), loader="image-text-to-text", memory_mb=1, **common
             ),
             "upscaler": Entry(
                 source=str(folder / "upscaler"), loader="image-to-image", memory_mb=1, **common
+            ),
+            "panoptic": Entry(
+                source=str(folder / "panoptic"), loader="image-segmentation", memory_mb=1, **common
             ),
         },
     )
@@ -89,6 +103,29 @@ def write_painter(folder: Path) -> None:
     for part in parts:
         part.half()
     pipeline.save_pretrained(folder, safe_serialization=True)
+
+
+def write_controlnet(folder: Path, painter: Path) -> None:
+    """A ControlNetModel for the toy painter, that is shown latents and masks and is heeded."""
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+    unet = UNet2DConditionModel.from_pretrained(painter, subfolder="unet").float()
+    network = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=(8,), conditioning_channels=2 * 4 + 2
+    )
+    for weight in network.parameters():
+        if not weight.any():  # what begins at zero
+            torch.nn.init.normal_(weight, std=0.3)
+    network.half().save_pretrained(folder)
+
+
+def write_generator(folder: Path) -> None:
+    """A generator of 4×16×16 latents from semantic vectors of 32 numbers."""
+    from danqing.tools.generator import Generator
+
+    Generator(meaning=32, noise=8, style=16, channels=(16, 16, 8), latents=4).save_pretrained(
+        folder
+    )
 
 
 def write_captioner(folder: Path) -> None:
@@ -139,3 +176,37 @@ def write_upscaler(folder: Path) -> None:
         upsampler="pixelshuffledirect", mlp_ratio=1.0,
     )  # fmt: skip
     Swin2SRForImageSuperResolution(config).half().save_pretrained(folder)
+
+
+def panoptic_channels() -> Channels:
+    """What a panoptic network says of the whole world."""
+    w = world()
+    facts = {
+        "style": tuple(w.styles), "setting": tuple(w.settings), "season": tuple(w.seasons),
+        "time": tuple(w.times), "weather": tuple(w.weathers),
+    }  # fmt: skip
+    return Channels(
+        (NOTHING, *GROUNDS, *w.objects), (NATURAL, *w.colors), tuple(w.objects), facts
+    )
+
+
+def write_panoptic(folder: Path) -> None:
+    """A UperNetForSemanticSegmentation on a ResNet for 32x32 pixels."""
+    from transformers import (
+        ResNetConfig,
+        UperNetConfig,
+        UperNetForSemanticSegmentation,
+        ViTImageProcessor,
+    )
+
+    names = panoptic_channels().names()
+    backbone = ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], layer_type="basic",
+        out_features=["stage1", "stage2"],
+    )  # fmt: skip
+    config = UperNetConfig(
+        backbone_config=backbone, hidden_size=8, pool_scales=[1], use_auxiliary_head=False,
+        id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)},
+    )  # fmt: skip
+    UperNetForSemanticSegmentation(config).half().save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)

@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     recorder.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/commands\n')
     recorder.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(recorder))
-    for name, n in zip(everything.SETTINGS, (2, 3, 1, 5, 1, 1, 2, 1, 4), strict=True):
+    for name, n in zip(everything.SETTINGS, (2, 3, 1, 1, 5, 1, 2, 4), strict=True):
         small = {**everything.SETTINGS[name]["small"], "n": n}
         monkeypatch.setitem(everything.SETTINGS[name], "small", small)
     monkeypatch.setattr(everything, "HELD_OUT", 2)
@@ -42,9 +42,7 @@ def test_the_recipes_share_in_their_order_and_what_one_leaves_the_others_get(
     run, tmp_path: Path
 ) -> None:
     commands = run("--minutes", "30")
-    assert [c[1] for c in commands] == [
-        f"training.{everything.COMMANDS.get(name, [name])[0]}" for name in everything.SHARES
-    ]
+    assert [c[1] for c in commands] == [f"training.{name}" for name in everything.SHARES]
     shares = list(everything.SHARES.values())
     for k, command in enumerate(commands):  # each ends at once
         spare = 30 - everything.OVERHEAD * len(commands[k:])
@@ -65,20 +63,28 @@ def test_what_learns_from_painted_pictures_gets_the_decoder_that_they_go_through
     }  # fmt: skip
     assert given == {
         "painter": f"{out}/autoencoder", "decoder": f"{out}/autoencoder",
-        "captioner": f"{out}/decoder", "upscaler": f"{out}/decoder",
+        "captioner": f"{out}/decoder", "panoptic": f"{out}/decoder",
+        "upscaler": f"{out}/decoder",
     }  # fmt: skip
     assert commands["decoder"][-3:] == ["--painter", f"{out}/text-to-image", "--install"]
     assert commands["gan"][-2:] == ["--painter", f"{out}/text-to-image"]
 
 
-def test_a_painter_that_is_there_already_is_used(run, tmp_path: Path) -> None:
-    options = ("--recipes", "edges", "inpaint", "--painter", "elsewhere")
-    edges, inpaint = run("--minutes", "5", *options)
-    assert edges[2:4] == ["--control", "edges"]
-    assert inpaint[2:4] == ["--control", "inpaint"]
-    assert edges[edges.index("--out") + 1] != inpaint[inpaint.index("--out") + 1]
-    assert edges[edges.index("--work") + 1] != inpaint[inpaint.index("--work") + 1]
-    assert all(c[-2:] == ["--painter", "elsewhere"] for c in (edges, inpaint))
+def test_a_painter_that_is_there_already_is_used(run) -> None:
+    controlnet, gan = run("--minutes", "5", "--recipes", "controlnet", "gan", "--painter", "old")
+    for command in (controlnet, gan):
+        assert command[command.index("--painter") + 1] == "old"
+
+
+def test_the_painter_is_what_its_second_school_made_of_it(run, tmp_path: Path) -> None:
+    out = str(tmp_path / "weights")
+    [painter, controlnet] = run(
+        "--minutes", "5", "--recipes", "painter", "controlnet", "--out", out
+    )
+    assert painter[painter.index("--out") + 1] == f"{out}/text-to-image"
+    assert controlnet[controlnet.index("--painter") + 1] == f"{out}/text-to-image"
+    assert controlnet[controlnet.index("--out") + 1] == f"{out}/controlnet"
+    assert controlnet[-2:] == ["--out-painter", f"{out}/text-to-image"]
 
 
 def test_a_single_recipe_gets_all_the_time(run) -> None:

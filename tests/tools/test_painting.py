@@ -1,0 +1,294 @@
+"""Inpainting, outpainting, edges, sketches and latents with real pipelines of toy weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from danqing.tools.edge_guided import edge_guided
+from danqing.tools.errors import Cancelled, ToolError
+from danqing.tools.gan_image import gan_image
+from danqing.tools.inpaint import inpaint
+from danqing.tools.outpaint import outpaint, windows_over
+from danqing.tools.region import region
+from danqing.tools.registry import Context
+from danqing.tools.sketch import sketch
+from danqing.tools.vae_variation import vae_variation
+
+MODES = ("L", "LA", "RGB", "RGBA")
+
+
+def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Image:
+    mask = Image.new("L", size, 0)
+    ImageDraw.Draw(mask).rectangle(box, fill=255)
+    return mask
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image, int)
+
+
+@pytest.fixture
+def mask(photo: Image.Image) -> Image.Image:
+    return box_mask(photo.size, (20, 10, 59, 49))
+
+
+# -- inpaint
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_outside_the_mask_is_kept_to_the_bit_in_every_mode(
+    context: Context, photo: Image.Image, mask: Image.Image, mode: str
+) -> None:
+    image = photo.convert(mode)
+    if "A" in mode:
+        image.putalpha(photo.getchannel("G"))
+    [result] = inpaint(context, image, mask, prompt="a red house", seeds=[1])
+    assert (result.mode, result.size) == (mode, photo.size)
+    outside = pixels(mask) == 0
+    assert (pixels(result)[outside] == pixels(image)[outside]).all()
+    assert (pixels(result.convert("RGB")) != pixels(image.convert("RGB")))[~outside].mean() > 0.5
+
+
+def test_every_seed_paints_another_picture_and_the_same_one_twice(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    one, two = inpaint(context, photo, mask, prompt="a red house", seeds=[1, 2])
+    again = inpaint(context, photo, mask, prompt="a red house", seeds=[1, 2])
+    assert one.tobytes() != two.tobytes()
+    assert [p.tobytes() for p in again] == [one.tobytes(), two.tobytes()]
+
+
+def test_the_painter_knows_what_is_around_the_hole(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    call: dict[str, Any] = {"prompt": "a red house", "seeds": [1]}
+    dark = Image.eval(photo, lambda v: v // 4)
+    inside = pixels(mask) > 0
+    bright_fill, dark_fill = (
+        pixels(inpaint(context, image, mask, **call)[0])[inside] for image in (photo, dark)
+    )
+    assert (bright_fill != dark_fill).any()
+
+
+def test_a_sketch_tells_what_is_to_be_in_the_hole(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    lines = box_mask(photo.size, (30, 20, 50, 22)).convert("RGB")
+    without = inpaint(context, photo, mask, prompt="a", seeds=[1])[0]
+    along = inpaint(context, photo, mask, lines, prompt="a", seeds=[1])[0]
+    assert along.tobytes() != without.tobytes()
+    with pytest.raises(ToolError, match="sketch measures 20x20 pixels; allowed is the size of the"):
+        inpaint(context, photo, mask, Image.new("L", (20, 20)), prompt="a", seeds=[1])
+
+
+def test_a_full_mask_paints_everything_anew(context: Context, photo: Image.Image) -> None:
+    [result] = inpaint(context, photo, Image.new("L", photo.size, 255), prompt="a", seeds=[1])
+    assert (pixels(result) != pixels(photo)).mean() > 0.5
+
+
+def test_bad_masks_and_a_missing_prompt_are_refused(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    with pytest.raises(ToolError, match="mask measures 1x1 pixels; allowed is the size of the"):
+        inpaint(context, photo, Image.new("L", (1, 1), 255), prompt="a", seeds=[1])
+    with pytest.raises(ToolError, match="mask is all black"):
+        inpaint(context, photo, Image.new("L", photo.size, 0), prompt="a", seeds=[1])
+    with pytest.raises(ToolError, match="prompt is missing"):
+        inpaint(context, photo, mask, seeds=[1])
+    with pytest.raises(ToolError, match=r"inpaint: prompt has \d+ tokens; allowed are 256"):
+        inpaint(context, photo, mask, prompt="very long words " * 40, seeds=[1])
+
+
+def test_a_scratch_is_filled_from_its_surroundings_without_a_model(photo: Image.Image) -> None:
+    scratch = box_mask(photo.size, (0, 30, 89, 32))
+    spoiled = Image.composite(Image.new("RGB", photo.size, "red"), photo, scratch)
+    nobody: Any = None
+    [filled] = inpaint(nobody, spoiled, scratch, seeds=[1], how="fill")
+    inside = pixels(scratch) > 0
+
+    def error(image: Image.Image) -> float:
+        return float(np.abs(pixels(image) - pixels(photo))[inside].mean())
+
+    assert error(filled) < error(spoiled) / 3
+    with pytest.raises(ToolError, match="covers 100% of the image; its surroundings can fill at"):
+        inpaint(nobody, photo, Image.new("L", photo.size, 255), seeds=[1], how="fill")
+
+
+def test_a_cancel_ends_the_painting(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    steps: list[int] = []
+
+    def check() -> None:
+        if len(steps) > 2:
+            raise Cancelled("cancelled")
+
+    watched = replace(context, progress=lambda done, *_: steps.append(done), check_cancelled=check)
+    with pytest.raises(Cancelled):
+        inpaint(watched, photo, mask, prompt="a", seeds=[1], steps=50)
+    assert steps == [0, 1, 2]
+
+
+# -- outpaint
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_image_is_kept_in_the_middle_of_the_new_canvas(
+    context: Context, photo: Image.Image, mode: str
+) -> None:
+    image = photo.convert(mode)
+    result = outpaint(context, image, left=30, top=5, right=100, prompt="a house", seed=3)
+    assert (result.mode, result.size) == (mode, (220, 75))
+    assert result.crop((30, 5, 120, 75)).tobytes() == image.tobytes()
+    new = pixels(result.convert("RGB"))[5:, 120:]
+    assert len(np.unique(new.reshape(-1, 3), axis=0)) > 50
+    assert (new == 255).all(-1).mean() < 0.2
+
+
+def test_windows_cover_the_canvas_and_each_knows_half_of_what_it_shows() -> None:
+    for size, inner in [
+        ((400, 100), (0, 0, 100, 100)),
+        ((300, 260), (90, 60, 220, 160)),
+        ((101, 640), (0, 500, 101, 640)),
+    ]:
+        known = np.zeros(size[::-1], bool)
+        known[inner[1] : inner[3], inner[0] : inner[2]] = True
+        for x0, y0, x1, y1 in windows_over(size, inner):
+            assert x0 >= 0 and y0 >= 0 and x1 <= size[0] and y1 <= size[1]
+            assert known[y0:y1, x0:x1].any()
+            known[y0:y1, x0:x1] = True
+        assert known.all()
+
+
+def test_an_extension_by_nothing_or_beyond_the_limit_is_refused(
+    context: Context, photo: Image.Image
+) -> None:
+    with pytest.raises(ToolError, match="nothing to add"):
+        outpaint(context, photo, prompt="a")
+    with pytest.raises(ToolError, match="8282x70 pixels are refused"):
+        outpaint(context, photo, left=8192, prompt="a")
+
+
+# -- edge_guided, sketch and region
+
+
+def test_outlines_steer_the_painter_as_far_as_they_are_heeded(
+    context: Context, photo: Image.Image
+) -> None:
+    square = box_mask((64, 64), (16, 16, 48, 48))
+    call: dict[str, Any] = {"prompt": "a house", "seeds": [4]}
+    free, heeded, other = (
+        edge_guided(context, image, heed=heed, **call)[0]
+        for image, heed in ((square, 0.0), (square, 1.0), (square.rotate(45), 1.0))
+    )
+    assert free.size == (64, 64)
+    assert len({free.tobytes(), heeded.tobytes(), other.tobytes()}) == 3
+
+
+def test_a_sketch_may_be_drawn_either_way_round(context: Context) -> None:
+    white = sketch(things=[{"kind": "house", "box": [0.2, 0.2, 0.8, 0.8]}], size=[64, 64])  # type: ignore[list-item]
+    black = Image.eval(white, lambda v: 255 - v)
+    call: dict[str, Any] = {"prompt": "a house", "seeds": [4], "outlines": "drawn"}
+    results = [edge_guided(context, image, **call)[0].tobytes() for image in (white, black)]
+    assert results[0] == results[1]
+
+
+def test_no_outlines_and_crossed_thresholds_are_refused(context: Context) -> None:
+    empty = Image.new("RGB", (64, 64), "gray")
+    with pytest.raises(ToolError, match="the image has no outlines"):
+        edge_guided(context, empty, prompt="a", seeds=[1])
+    with pytest.raises(ToolError, match="the sketch has no lines"):
+        edge_guided(context, Image.new("L", (64, 64)), prompt="a", seeds=[1], outlines="drawn")
+    with pytest.raises(ToolError, match="low = 200 is above high = 100"):
+        edge_guided(context, empty, prompt="a", seeds=[1], low=200, high=100)
+
+
+def test_a_sketch_has_lines_where_its_things_are_and_nowhere_else() -> None:
+    lines = sketch(
+        things=[  # type: ignore[list-item]
+            {"kind": "tree", "box": [0.1, 0.3, 0.4, 0.9]},
+            {"kind": "car", "box": [0.6, 0.7, 0.95, 0.9], "flip": True, "variant": 1},
+        ],
+        size=[200, 100],
+    )
+    white = pixels(lines)[..., 0] > 0
+    assert lines.size == (200, 100)
+    for x0, y0, x1, y1 in ((20, 30, 80, 90), (120, 70, 190, 90)):
+        part = white[y0 : y1 + 1, x0 : x1 + 1]
+        assert part.any(0).mean() > 0.8
+        white[y0 - 2 : y1 + 3, x0 - 2 : x1 + 3] = False
+    assert not white.any()
+
+
+def test_what_has_no_pattern_or_no_inside_is_not_sketched() -> None:
+    with pytest.raises(ToolError, match=r"things\[0\].kind = 'dragon' has no pattern"):
+        sketch(things=[{"kind": "dragon", "box": [0, 0, 1, 1]}])  # type: ignore[list-item]
+    with pytest.raises(ToolError, match=r"things\[0\].box = \[0.5, 0.0, 0.5, 1.0\] is refused"):
+        sketch(things=[{"kind": "cat", "box": [0.5, 0.0, 0.5, 1.0]}])  # type: ignore[list-item]
+
+
+def test_a_region_is_white_in_its_boxes() -> None:
+    mask = pixels(region(boxes=[[0.0, 0.0, 0.5, 0.5], [0.9, 0.9, 1.2, 1.2]], size=[20, 20]))
+    assert (mask[:10, :10] == 255).all() and (mask[18:, 18:] == 255).all()
+    assert (mask > 0).sum() == 104
+    with pytest.raises(ToolError, match="are refused; allowed is left, top, right, bottom"):
+        region(boxes=[[0.6, 0.0, 0.4, 1.0]], size=[20, 20])
+
+
+# -- vae_variation
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_variation_has_the_size_and_mode_and_transparency_of_the_image(
+    context: Context, photo: Image.Image, mode: str
+) -> None:
+    image = photo.convert(mode)
+    if "A" in mode:
+        image.putalpha(photo.getchannel("G"))
+    one, two = vae_variation(context, image, amount=1.0, seeds=[1, 2])
+    assert (one.mode, one.size) == (mode, photo.size)
+    assert one.tobytes() != two.tobytes()
+    if "A" in mode:
+        assert one.getchannel("A").tobytes() == photo.getchannel("G").tobytes()
+
+
+def test_between_two_images_the_ends_are_the_images(context: Context, photo: Image.Image) -> None:
+    other = photo.rotate(180)
+    seen = [vae_variation(context, image, amount=0.0)[0] for image in (photo, other)]
+    ends = [vae_variation(context, photo, other, amount=amount)[0] for amount in (0.0, 1.0)]
+    assert [e.tobytes() for e in ends] == [s.tobytes() for s in seen]
+    middle = vae_variation(context, photo, other, amount=0.5)[0]
+    assert middle.tobytes() not in {e.tobytes() for e in ends}
+
+
+# -- gan_image
+
+
+def test_one_draft_is_made_per_seed_and_the_same_one_twice(context: Context) -> None:
+    drafts = gan_image(context, prompt="a red house", seeds=[1, 2, 3])
+    assert [(d.mode, d.size) for d in drafts] == [("RGB", (32, 32))] * 3
+    assert len({d.tobytes() for d in drafts}) == 3
+    [again] = gan_image(context, prompt="a red house", seeds=[2])
+    assert np.abs(pixels(again) - pixels(drafts[1])).max() <= 1
+
+
+def test_the_words_drive_the_generator(context: Context) -> None:
+    house, cats = (
+        gan_image(context, prompt=prompt, seeds=[1])[0] for prompt in ("a red house", "two cats")
+    )
+    assert house.tobytes() != cats.tobytes()
+    with pytest.raises(ToolError, match=r"gan_image: prompt has \d+ tokens; allowed are 256"):
+        gan_image(context, prompt="very long words " * 40, seeds=[1])
+
+
+def test_truncation_makes_drafts_more_alike(context: Context) -> None:
+    def spread(truncation: float) -> float:
+        drafts = gan_image(context, prompt="a", seeds=list(range(8)), truncation=truncation)
+        return float(np.stack([pixels(d) for d in drafts]).std(0).mean())
+
+    assert spread(0.0) < 0.5 < spread(0.5) < spread(1.0)

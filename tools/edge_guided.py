@@ -1,0 +1,114 @@
+"""Draw pictures that follow outlines, with a ControlNet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from PIL import Image
+from pydantic import Field
+
+from .errors import ToolError
+from .options import Guidance, NegativePrompt, Prompt, Seeds, Steps
+from .registry import Context, flatten, tool
+
+if TYPE_CHECKING:
+    from .models import Loaded
+    from .painting import Steering
+
+
+@tool("text-to-image", "controlnet")
+def edge_guided(
+    context: Context,
+    image: Image.Image,
+    *,
+    prompt: Prompt,
+    negative_prompt: NegativePrompt = "",
+    seeds: Seeds,
+    outlines: Annotated[
+        Literal["canny", "drawn"],
+        Field(
+            description="find the outlines in the image, or take it as a sketch of white lines on"
+            " black (or dark lines on white)"
+        ),
+    ] = "canny",
+    low: Annotated[
+        int, Field(ge=0, le=255, description="lower threshold of the Canny edge detector")
+    ] = 60,
+    high: Annotated[
+        int, Field(ge=1, le=255, description="upper threshold of the Canny edge detector")
+    ] = 140,
+    heed: Annotated[
+        float, Field(ge=0, le=2, description="how closely to follow the outlines; 1 is usual")
+    ] = 1.0,
+    steps: Steps = None,
+    guidance_scale: Guidance = None,
+) -> list[Image.Image]:
+    """Draw one picture per seed from a prompt, along the outlines of an image (ControlNet, Zhang et
+    al. 2023), in the image's size.
+
+    The painter works at its own size, to which the outlines are brought; what it paints is enlarged
+    to the image's size. A sketch needs to tell only what matters: where it has no lines, the
+    painter is free.
+
+    Raises `ToolError` where there are no outlines, for thresholds of which the lower is above the
+    upper, for a prompt longer than the model reads, and for pictures that come out blank.
+    """  # fmt: skip
+    from .painting import paint
+
+    if low > high:
+        raise ToolError(f"edge_guided: low = {low} is above high = {high}; allowed is up to it.")
+    painter = context.models.get("text-to-image")
+    side = painter.entry.native_size
+    small = flatten(image).resize((side, side), Image.Resampling.LANCZOS)
+    lines = _sketched(small) if outlines == "drawn" else _found(small, low, high)
+    steering = _steering(context, painter, lines, heed, everywhere=outlines == "canny")
+    painted = paint(
+        context, "edge_guided", prompt=prompt, negative_prompt=negative_prompt, seeds=seeds,
+        steps=steps, guidance_scale=guidance_scale, steering=steering,
+    )  # fmt: skip
+    return [p.resize(image.size, Image.Resampling.LANCZOS) for p in painted]
+
+
+def _found(image: Image.Image, low: int, high: int) -> Image.Image:
+    import numpy as np
+
+    from .controls import outlines
+
+    lines = outlines(np.asarray(image), low, high)
+    if not lines.any():
+        raise ToolError("edge_guided: the image has no outlines; use lower thresholds.")
+    return Image.fromarray(lines)
+
+
+def _sketched(image: Image.Image) -> Image.Image:
+    """White lines on black, whichever way round they were drawn."""
+    from PIL import ImageOps, ImageStat
+
+    gray = image.convert("L")
+    if ImageStat.Stat(gray).mean[0] > 127:
+        gray = ImageOps.invert(gray)
+    if gray.getextrema()[1] < 64:
+        raise ToolError("edge_guided: the sketch has no lines.")
+    return gray.convert("RGB")
+
+
+def _steering(
+    context: Context, painter: Loaded, lines: Image.Image, heed: float, *, everywhere: bool
+) -> Steering:
+    """``everywhere`` says that where there is no line there is no outline, either."""
+    import numpy as np
+    import torch
+
+    from .controls import lined_cells, shown
+    from .painting import Steering, latents_of
+
+    network = context.models.get("controlnet").model
+    if network.config.conditioning_channels == 3:
+        pixels = torch.from_numpy(np.asarray(lines, np.float32) / 255).permute(2, 0, 1)[None]
+        return Steering(network, pixels, heed)
+    drawn = latents_of(painter, lines)
+    cells = (drawn.shape[2], drawn.shape[3])
+    lined = np.ones(cells, bool) if everywhere else lined_cells(lines, cells)
+    nothing = torch.zeros(1, *cells)
+    known = torch.from_numpy(lined)[None]
+    return Steering(network, shown(torch.zeros_like(drawn), nothing, drawn, known), heed)

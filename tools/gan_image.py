@@ -1,0 +1,56 @@
+"""Draw drafts at once, in one pass of a generator."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from PIL import Image
+from pydantic import Field
+
+from .options import Prompt
+from .registry import Context, tool
+
+
+@tool("generator", "text-to-image")
+def gan_image(
+    context: Context,
+    *,
+    prompt: Prompt,
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0, le=2**32 - 1)]],
+        Field(min_length=1, max_length=64, description="one picture is drawn per seed"),
+    ],
+    truncation: Annotated[
+        float,
+        Field(ge=0, le=1, description="1 is the whole variety; less is better and more alike"),
+    ] = 0.7,
+) -> list[Image.Image]:
+    """Draw one draft per seed from a prompt, many times faster than text_to_image and more roughly.
+
+    The sentence's semantic vector s drives a generator in the manner of StyleGAN2 (Karras et al.
+    2020): I = G(z, s), with the noise z from the seed. Seeds give variations of one sentence.
+
+    Raises `ToolError` when the prompt is longer than the model reads.
+    """
+    import torch
+
+    from .generator import semantic_vector
+    from .painting import check_length, picture_of
+
+    generator, painter = (context.models.get(role) for role in ("generator", "text-to-image"))
+    check_length(painter.model.tokenizer, "gan_image", "prompt", prompt)
+    context.check_cancelled()
+    s = semantic_vector(painter.model.text_encoder, painter.model.tokenizer, [prompt])
+    noise = [
+        torch.randn(1, generator.model.noise, generator=torch.Generator("cpu").manual_seed(seed))
+        for seed in seeds
+    ]
+    with torch.inference_mode():
+        z = torch.cat(noise).to(generator.device, s.dtype)
+        latents = generator.model(z, s.expand(len(seeds), -1), truncation=truncation)
+    made = []
+    for number, one in enumerate(latents):
+        context.progress(number, len(seeds), "drawing")
+        context.check_cancelled()
+        made.append(picture_of(painter, one[None]))
+    return made

@@ -1,0 +1,149 @@
+"""Paint a part of an image anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from PIL import Image
+from pydantic import Field, StringConstraints
+
+from .errors import ToolError
+from .masks import mask_of, put_back
+from .options import Guidance, NegativePrompt, Seeds, Steps
+from .registry import Context, flatten, tool
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .models import Loaded
+    from .painting import Steering
+
+FILL = 0.12
+"""Largest share of an image that its surroundings alone can fill."""
+RADIUS = 4
+"""Pixels around a hole that are looked at to fill it."""
+
+
+@tool("text-to-image", "controlnet")
+def inpaint(
+    context: Context,
+    image: Image.Image,
+    mask: Image.Image,
+    sketch: Image.Image | None = None,
+    *,
+    prompt: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, max_length=1000),
+        Field(description="what the whole picture shows afterwards; not needed to fill"),
+    ] = "",
+    negative_prompt: NegativePrompt = "",
+    seeds: Seeds,
+    steps: Steps = None,
+    guidance_scale: Guidance = None,
+    how: Annotated[
+        Literal["paint", "fill"],
+        Field(description="paint it to the prompt, or fill it from its surroundings alone"),
+    ] = "paint",
+) -> list[Image.Image]:
+    """Paint the white part of a mask anew, one picture per seed; all other pixels are kept exactly.
+
+    The painter sees the whole image at its own size, and what it paints is enlarged to the image's
+    size. A sketch, white lines on black of the image's size, says where outlines are to be in the
+    hole. To fill takes no model and works on photographs too, for small holes such as scratches
+    (Telea 2004).
+
+    Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
+    missing prompt, a prompt longer than the model reads, a hole too large to fill, and pictures
+    that come out blank.
+    """
+    import numpy as np
+
+    white = mask_of("inpaint", mask, image.size)
+    hole = np.asarray(white) > 0
+    if how == "fill":
+        return [put_back(image, _filled(image, hole), white)] * len(seeds)
+    if not prompt:
+        raise ToolError("inpaint: prompt is missing; say what the picture shows afterwards.")
+    if sketch is not None and sketch.size != image.size:
+        raise ToolError(
+            f"inpaint: sketch measures {sketch.width}x{sketch.height} pixels; allowed is the size"
+            f" of the image, {image.width}x{image.height}."
+        )
+    painted = repainted(
+        context, "inpaint", flatten(image), hole, None if sketch is None else flatten(sketch),
+        prompt=prompt, negative_prompt=negative_prompt, seeds=seeds, steps=steps,
+        guidance_scale=guidance_scale,
+    )  # fmt: skip
+    return [put_back(image, picture, white) for picture in painted]
+
+
+def repainted(
+    context: Context,
+    tool: str,
+    image: Image.Image,
+    hole: NDArray[np.bool_],
+    sketch: Image.Image | None = None,
+    **options: Any,
+) -> list[Image.Image]:
+    """The RGB image with its hole, bool (h, w), painted; around it the result is only nearly as it
+    was. ``options`` are those of `painting.paint`."""
+    from .painting import Kept, paint
+
+    painter = context.models.get("text-to-image")
+    side = painter.entry.native_size
+    small = image.resize((side, side), Image.Resampling.LANCZOS)
+    kept = Kept(small, _reduced(hole, side))
+    lines = None if sketch is None else sketch.resize((side, side), Image.Resampling.BOX)
+    steering = _steering(context, painter, kept.image, kept.hole, lines)
+    painted = paint(context, tool, kept=kept, steering=steering, **options)
+    return [p.resize(image.size, Image.Resampling.LANCZOS) for p in painted]
+
+
+def _steering(
+    context: Context, painter: Loaded, image: Image.Image, hole: NDArray[np.bool_],
+    lines: Image.Image | None,
+) -> Steering | None:  # fmt: skip
+    """What the ControlNet is shown of a picture with a hole; None for one that sees outlines
+    only, where there are none."""
+    import torch
+
+    from .controls import lined_cells, shown
+    from .painting import Steering, in_cells, latents_of
+
+    network = context.models.get("controlnet").model
+    latents = latents_of(painter, image)
+    if network.config.conditioning_channels != 2 * latents.shape[1] + 2:
+        return None
+    cells = (latents.shape[2], latents.shape[3])
+    kept = torch.from_numpy(~in_cells(hole, cells))[None]
+    if lines is None:
+        drawn, lined = torch.zeros_like(latents), torch.zeros_like(kept)
+    else:
+        drawn = latents_of(painter, lines)
+        lined = torch.from_numpy(lined_cells(lines, cells))[None] & ~kept
+    return Steering(network, shown(latents, kept, drawn, lined))
+
+
+def _reduced(hole: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """A hole at the painter's size: every pixel that any of its own falls into."""
+    import numpy as np
+
+    white = Image.fromarray(hole.astype(np.uint8) * 255)
+    if white.width <= side or white.height <= side:
+        white = white.resize((max(white.width, side), max(white.height, side)))
+    return np.asarray(white.resize((side, side), Image.Resampling.BOX)) > 0
+
+
+def _filled(image: Image.Image, hole: NDArray[np.bool_]) -> Image.Image:
+    import cv2
+    import numpy as np
+
+    share = float(hole.mean())
+    if share > FILL:
+        raise ToolError(
+            f"inpaint: the mask covers {share:.0%} of the image; its surroundings can fill at most"
+            f" {FILL:.0%}. Use a smaller mask, or how='paint'."
+        )
+    rgb = np.asarray(flatten(image))
+    return Image.fromarray(cv2.inpaint(rgb, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))

@@ -1,0 +1,212 @@
+"""One run of the painter: what text_to_image, style_transfer, inpaint and edge_guided share.
+
+The pipelines are those of diffusers, for every kind of painter alike. What must be kept of a
+picture is put back into the latents after every step, with the noise of that step on it (blended
+latent diffusion, Avrahami et al. 2023); a ControlNet is asked before the painter is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from .errors import ToolError
+from .models import Loaded
+from .registry import Context
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A picture at the painter's size, and where it is painted anew: bool (h, w)."""
+
+    image: Image.Image
+    hole: np.ndarray
+
+
+@dataclass(frozen=True)
+class Steering:
+    """A ControlNet, what it is shown, (1, channels, h, w), and how much it is heeded (1 is all)."""
+
+    network: Any
+    shown: torch.Tensor
+    scale: float = 1.0
+
+
+def paint(
+    context: Context,
+    tool: str,
+    *,
+    prompt: str,
+    negative_prompt: str = "",
+    seeds: Sequence[int],
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    start: Image.Image | None = None,
+    strength: float = 1.0,
+    kept: Kept | None = None,
+    steering: Steering | None = None,
+) -> list[Image.Image]:
+    """One picture per seed, RGB at the painter's own size, all in one batch.
+
+    With ``start``, an RGB image of that size, it is noised by ``strength`` (0 to 1) and painted
+    over. With ``kept``, only the hole is painted; what lies around comes out nearly as it was, as
+    the decoder gives it.
+
+    Raises `ToolError`, in the name of ``tool``, when a prompt is longer than the model reads, or
+    when a picture comes out blank or with non-finite values.
+    """
+    painter = context.models.get("text-to-image")
+    steps = int(painter.entry.defaults["steps"]) if steps is None else steps
+    if guidance_scale is None:
+        guidance_scale = painter.entry.defaults["guidance_scale"]
+    for name, text in (("prompt", prompt), ("negative_prompt", negative_prompt)):
+        check_length(painter.model.tokenizer, tool, name, text)
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    more: dict[str, Any] = {}
+    pipeline = painter.model
+    if start is not None:
+        from diffusers import AutoPipelineForImage2Image
+
+        pipeline = AutoPipelineForImage2Image.from_pipe(painter.model)
+        pipeline.set_progress_bar_config(disable=True)
+        more = {"image": [start] * len(seeds), "strength": strength}
+    blender = None
+    if kept is not None:
+        blender = _Blender(painter, kept, generators)
+        if start is None:
+            more["latents"] = blender.noise
+
+    def on_step_end(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        context.progress(step + 1, pipe.num_timesteps, "drawing")
+        context.check_cancelled()
+        if blender is not None:
+            tensors["latents"] = blender.put_back(pipe.scheduler, step, tensors["latents"])
+        return tensors
+
+    context.check_cancelled()
+    context.progress(0, steps, "drawing")
+    with torch.inference_mode(), _steered(pipeline, steering):
+        batch = pipeline(
+            prompt=[prompt] * len(seeds),
+            negative_prompt=[negative_prompt] * len(seeds),
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            generator=generators,
+            callback_on_step_end=on_step_end,
+            output_type="pt",
+            **more,
+        ).images.float()
+    failed = [seed for seed, picture in zip(seeds, batch, strict=True) if is_blank(picture)]
+    if failed:
+        raise ToolError(
+            f"{tool}: the seeds {failed} came out blank; use other seeds,"
+            f" or a guidance_scale below {guidance_scale}."
+        )
+    pixels = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return [Image.fromarray(picture) for picture in pixels]
+
+
+def is_blank(picture: torch.Tensor) -> bool:
+    """Whether a CHW tensor in 0..1 is one flat color, or has values that are not finite."""
+    spread = (picture.amax((1, 2)) - picture.amin((1, 2))).max()
+    return not bool(spread >= 1 / 255 and spread.isfinite())
+
+
+@torch.inference_mode()
+def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
+    """The latents of an RGB image, scaled as the denoiser gets them: (1, channels, h, w)."""
+    vae = painter.model.vae
+    x = torch.from_numpy(np.asarray(image, np.float32).copy() / 127.5 - 1).permute(2, 0, 1)[None]
+    encoded = vae.encode(x.to(vae.device, vae.dtype))
+    z = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+    return z * vae.config.scaling_factor
+
+
+@torch.inference_mode()
+def picture_of(painter: Loaded, latents: torch.Tensor) -> Image.Image:
+    """The RGB image of latents (1, channels, h, w) that are scaled as the denoiser gets them."""
+    vae = painter.model.vae
+    x = vae.decode(latents.to(vae.device, vae.dtype) / vae.config.scaling_factor).sample
+    pixels = ((x[0].float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+def in_cells(hole: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+    """Which latents a hole of pixels touches: bool of shape ``cells`` from bool (h, w)."""
+    (h, w), (rows, columns) = hole.shape, cells
+    return np.asarray(hole.reshape(rows, h // rows, columns, w // columns).any((1, 3)))
+
+
+class _Blender:
+    """Puts what is kept back into the latents after each step, under the same noise as they had."""
+
+    def __init__(self, painter: Loaded, kept: Kept, generators: list[torch.Generator]) -> None:
+        clean = latents_of(painter, kept.image)
+        shape = clean.shape[1:]
+        noise = [torch.randn(1, *shape, generator=g) for g in generators]
+        self.noise = torch.cat(noise).to(clean)
+        self._clean = clean.expand(len(generators), -1, -1, -1)
+        hole = torch.from_numpy(in_cells(kept.hole, (shape[1], shape[2])))
+        self._hole = hole.to(clean.device)
+
+    def put_back(self, scheduler: Any, step: int, latents: torch.Tensor) -> torch.Tensor:
+        known = self._clean
+        times = scheduler.timesteps[step + 1 : step + 2]
+        if len(times):
+            known = scheduler.add_noise(known, self.noise, times.expand(len(known)))
+        return torch.where(self._hole, latents, known.to(latents))
+
+
+class _Steered(nn.Module):
+    """A UNet that heeds a ControlNet; in all else it is the UNet."""
+
+    def __init__(self, unet: Any, steering: Steering) -> None:
+        super().__init__()
+        self.unet, self._steering = unet, steering
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("unet"), name)
+
+    def forward(
+        self, sample: torch.Tensor, timestep: Any, encoder_hidden_states: Any, **more: Any
+    ) -> Any:
+        shown = self._steering.shown.to(sample).expand(len(sample), -1, -1, -1)
+        down, middle = self._steering.network(
+            sample, timestep, encoder_hidden_states, shown, self._steering.scale,
+            added_cond_kwargs=more.get("added_cond_kwargs"), return_dict=False,
+        )  # fmt: skip
+        return self.unet(
+            sample, timestep, encoder_hidden_states, down_block_additional_residuals=down,
+            mid_block_additional_residual=middle, **more,
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _steered(pipeline: Any, steering: Steering | None) -> Iterator[None]:
+    """The pipeline with its UNet steered, for the time being."""
+    if steering is None:
+        yield
+        return
+    unet = pipeline.unet
+    try:
+        pipeline.unet = _Steered(unet, steering)
+        yield
+    finally:
+        pipeline.unet = unet
+
+
+def check_length(tokenizer: Any, tool: str, name: str, text: str) -> None:
+    """Refuse what the text encoder would cut off without a word."""
+    count, limit = len(tokenizer(text).input_ids), tokenizer.model_max_length
+    if count > limit:
+        raise ToolError(f"{tool}: {name} has {count} tokens; allowed are {limit}, so shorten it.")

@@ -1,0 +1,257 @@
+"""What a panoptic segmentation network sees in a picture: its things one by one, and its grounds.
+
+The network is a stock semantic segmentation model of transformers whose channels are, by the names
+in its config: the logits of what a pixel shows ("nothing", "sky", "house"), one of which is true;
+of the color of the thing it shows ("color: red", with "color: natural"); of there being the center
+of a thing ("center: house"); and how far to the right of the pixel and below it the center of its
+thing is ("offset: x", "offset: y", in fractions of the picture); and, as the mean over all pixels,
+of what the whole picture is ("season: winter"). Things are told apart as in Panoptic-DeepLab
+(Cheng et al. 2020), with centers for every kind (Zhou et al. 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from .registry import Context, flatten
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in fractions of the picture."""
+
+GROUNDS = ("sky", "ground")
+"""What is seen and is no thing. Indoors the floor is the ground."""
+NOTHING, NATURAL = "nothing", "natural"
+CENTER = 0.3
+"""Least probability of a center."""
+APART = 0.3
+"""Centers of one kind that are nearer than this, in sizes of the thing, are of one thing."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Which channels of the network's output say what, from its ``id2label``."""
+
+    shown: tuple[str, ...]
+    colors: tuple[str, ...]
+    centers: tuple[str, ...]
+    facts: Mapping[str, tuple[str, ...]]
+    """What is said of the picture as a whole, by every pixel: "season" and its words."""
+
+    @classmethod
+    def of(cls, labels: Mapping[int, str]) -> Channels:
+        """Raises ValueError for other labels than `names` gives."""
+        given = [labels.get(i, "") for i in range(len(labels))]
+        groups: dict[str, list[str]] = {}
+        for name in given:
+            group, _, word = name.rpartition(": ")
+            groups.setdefault(group, []).append(word)
+        shown, colors, centers = (groups.pop(group, []) for group in ("", "color", "center"))
+        groups.pop("offset", None)
+        facts = {fact: tuple(words) for fact, words in groups.items()}
+        channels = cls(tuple(shown), tuple(colors), tuple(centers), facts)
+        if channels.names() != given or not set(centers) <= set(shown):
+            raise ValueError(f"these are not the channels of a panoptic network: {given}")
+        return channels
+
+    def names(self) -> list[str]:
+        """The names of all channels, in their order."""
+        return [
+            *self.shown,
+            *(f"color: {word}" for word in self.colors),
+            *(f"center: {word}" for word in self.centers),
+            "offset: x", "offset: y",
+            *(f"{fact}: {word}" for fact, words in self.facts.items() for word in words),
+        ]  # fmt: skip
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many channels there are of what is shown, of colors, of centers, of offsets, and of
+        each fact."""
+        facts = (len(words) for words in self.facts.values())
+        return len(self.shown), len(self.colors), len(self.centers), 2, *facts
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One thing that was seen.
+
+    ``color`` is None where it is as such things are by nature. ``center`` is (x, y) in fractions of
+    the picture. ``confidence`` is the probability of its center, ``color_confidence`` that of its
+    color.
+    """
+
+    kind: str
+    color: str | None
+    center: tuple[float, float]
+    box: Box
+    confidence: float
+    color_confidence: float
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Everything seen in one picture.
+
+    ``things`` are from left to right. ``owner`` int16 (h, w) has, for every pixel, the number of
+    its thing in ``things`` + 1, or 0. ``shown`` float32 (labels, h, w) are probabilities of what is
+    shown, in the order of ``names``. ``facts`` maps "season" and the like to a word and how
+    probable it is.
+    """
+
+    things: tuple[Thing, ...]
+    owner: np.ndarray
+    shown: np.ndarray
+    names: tuple[str, ...]
+    facts: Mapping[str, tuple[str, float]]
+
+    def probability(self, name: str) -> np.ndarray:
+        """The probability of ``name`` being shown, float32 (h, w). Raises ValueError for a name
+        that the network does not know."""
+        one: np.ndarray = self.shown[self.names.index(name)]
+        return one
+
+
+def see(context: Context, image: Image.Image) -> Sight:
+    """What the profile's panoptic network sees in an image; transparent parts are seen as white."""
+    import torch
+
+    network = context.models.get("panoptic")
+    pixels = network.processor(images=flatten(image), return_tensors="pt").pixel_values
+    context.check_cancelled()
+    with torch.inference_mode():
+        x = pixels.to(network.device, network.model.dtype)
+        # before the model enlarges it to the size of the picture
+        logits = network.model.decode_head(network.model.backbone(x).feature_maps)
+    return read(logits[0].float().cpu().numpy(), Channels.of(network.model.config.id2label))
+
+
+def read(logits: np.ndarray, channels: Channels, *, fine: int = 4) -> Sight:
+    """What is in ``logits``, float32 (channels, h, w); masks are ``fine`` times as fine.
+
+    Raises ValueError for logits that are not finite or not as many as the channels.
+    """
+    import cv2
+    import numpy as np
+
+    if len(logits) != sum(channels.sizes):
+        raise ValueError(f"{len(logits)} maps are not those of {sum(channels.sizes)} channels")
+    if not np.isfinite(logits).all():
+        raise ValueError("the network gave no finite values")
+    parts = np.split(logits, np.cumsum(channels.sizes)[:-1])
+    shown_at, color_at, center_at, offset_at = parts[:4]
+    facts = {}
+    for (fact, words), maps in zip(channels.facts.items(), parts[4:], strict=True):
+        p = _softmax(maps.mean((1, 2)))
+        facts[fact] = words[int(p.argmax())], float(p.max())
+    h, w = logits.shape[1:]
+
+    def larger(maps: np.ndarray) -> np.ndarray:
+        size = (w * fine, h * fine)
+        return np.stack([cv2.resize(m, size, interpolation=cv2.INTER_LINEAR) for m in maps])
+
+    shown = _softmax(larger(shown_at))
+    colors = _softmax(larger(color_at))
+    offsets = larger(offset_at)
+    best = shown.argmax(0)
+    rows, columns = np.mgrid[: h * fine, : w * fine]
+    # where each pixel says that its thing's center is
+    to_x = (columns + 0.5) / (w * fine) + offsets[0]
+    to_y = (rows + 0.5) / (h * fine) + offsets[1]
+    heat = 1 / (1 + np.exp(-center_at))
+    owner = np.zeros(best.shape, np.int16)
+    things: list[Thing] = []
+    masks: list[np.ndarray] = []
+    for kind, centers in _centers(heat).items():
+        name = channels.centers[kind]
+        mine = best == channels.shown.index(name)
+        for (x, y, p), mask in _shared(centers, mine, to_x, to_y):
+            if not mask.any():
+                continue
+            votes = colors[:, mask].mean(1)
+            color = channels.colors[int(votes.argmax())]
+            ys, xs = np.nonzero(mask)
+            box = (
+                xs.min() / (w * fine), ys.min() / (h * fine),
+                (xs.max() + 1) / (w * fine), (ys.max() + 1) / (h * fine),
+            )  # fmt: skip
+            things.append(Thing(
+                name, None if color == NATURAL else color, (x, y), box, p, float(votes.max())
+            ))  # fmt: skip
+            masks.append(mask)
+    order = sorted(range(len(things)), key=lambda i: things[i].center)
+    for number, i in enumerate(order, 1):
+        owner[masks[i]] = number
+    return Sight(tuple(things[i] for i in order), owner, shown, channels.shown, facts)
+
+
+Center = tuple[float, float, float]
+"""x and y in fractions of the picture, and the probability."""
+
+
+def _centers(heat: np.ndarray) -> dict[int, list[Center]]:
+    """The centers of each kind in ``heat`` (kinds, h, w), the surest first: local maxima, their
+    place told more exactly by what lies around them."""
+    import cv2
+    import numpy as np
+
+    h, w = heat.shape[1:]
+    found: dict[int, list[Center]] = {}
+    for kind in np.nonzero((heat >= CENTER).any((1, 2)))[0].tolist():
+        one = heat[kind]
+        peaks = (one >= CENTER) & (one >= cv2.dilate(one, np.ones((3, 3), np.uint8)))
+        for y, x in zip(*np.nonzero(peaks), strict=True):
+            top, left = max(y - 1, 0), max(x - 1, 0)
+            around = one[top : y + 2, left : x + 2]
+            weight = around.sum()
+            ys, xs = np.mgrid[top : top + around.shape[0], left : left + around.shape[1]]
+            at = (
+                float(((xs + 0.5) * around).sum() / weight / w),
+                float(((ys + 0.5) * around).sum() / weight / h),
+            )
+            found.setdefault(kind, []).append((*at, float(one[y, x])))
+    return {kind: sorted(list_, key=lambda c: -c[2]) for kind, list_ in found.items()}
+
+
+def _shared(
+    centers: list[Center], mine: np.ndarray, to_x: np.ndarray, to_y: np.ndarray
+) -> list[tuple[Center, np.ndarray]]:
+    """Each center with the pixels of ``mine`` that point at it rather than at another; centers too
+    near to a surer one for the size of what they share are the same thing's."""
+    import numpy as np
+
+    while True:
+        far = np.stack([(to_x - x) ** 2 + (to_y - y) ** 2 for x, y, _ in centers])
+        nearest = far.argmin(0)
+        masks = [mine & (nearest == i) for i in range(len(centers))]
+        twin = _twin(centers, masks)
+        if twin is None:
+            return list(zip(centers, masks, strict=True))
+        centers = centers[:twin] + centers[twin + 1 :]
+
+
+def _twin(centers: list[Center], masks: list[np.ndarray]) -> int | None:
+    """The number of a center that is no thing of its own, if there is one."""
+    import numpy as np
+
+    for j in range(len(centers) - 1, 0, -1):
+        for i in range(j):
+            apart = np.hypot(centers[i][0] - centers[j][0], centers[i][1] - centers[j][1])
+            size = np.sqrt((masks[i].mean() + masks[j].mean()) / 2)
+            if apart < APART * size:
+                return j
+    return None
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    x = np.exp(x - x.max(0))
+    return np.asarray(x / x.sum(0), np.float32)
