@@ -89,7 +89,11 @@ class Hands:
 
     def _key(self, tool: str, arguments: Json, pictures: dict[str, Picture]) -> str:
         spec = self._engine.tools[tool]
-        models = catalogue.models_fingerprint(self._engine.profile, spec.role) if spec.role else ""
+        profile = self._engine.profile
+        models = " ".join(
+            catalogue.models_fingerprint(profile, role)
+            for role in spec.models(catalogue.available(profile))
+        )
         inputs = [f"{name}={pictures[name].digest}" for name in sorted(pictures)]
         return step_key(tool, arguments, inputs, None, models)
 
@@ -104,7 +108,7 @@ class Hands:
     ) -> Step:
         drawn = _pictures(call)
         step = self._ledger.begin_step(
-            self._turn, call.tool, arguments, [call.images[n] for n in sorted(pictures)],
+            self._turn, call.tool, arguments, call.images,
             _seed(arguments), key,
         )  # fmt: skip
         # A budget shorter than a model's loading must not end a turn with nothing.

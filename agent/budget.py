@@ -18,7 +18,7 @@ class Budget:
 
     steps: int = 60
     seconds: float = 180.0
-    pictures: int = 12
+    pictures: int = 24
     tokens: int = 50_000
     money: float = 1.0
 

@@ -16,7 +16,7 @@ import math
 import re
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -216,13 +216,14 @@ class Ledger:
         turn: Turn | int,
         tool: str,
         args: Json,
-        inputs: Sequence[str],
+        inputs: Mapping[str, str],
         seed: int | None,
         key: str,
     ) -> Step:
-        """Record the intent to run ``tool``, before it runs. ``inputs`` are handles."""
+        """Record the intent to run ``tool``, before it runs. ``inputs`` are handles by the names of
+        the tool's parameters."""
         with self._db.writing():
-            for handle in inputs:
+            for handle in inputs.values():
                 self._picture_id(handle)
             id = self._db.insert(
                 "INSERT INTO steps (turn, tool, args, inputs, seed, key, outcome, cost, created)"
@@ -230,7 +231,7 @@ class Ledger:
                 self._held(turn),
                 scrub(tool),
                 canonical(args),
-                canonical(list(inputs)),
+                canonical(dict(inputs)),
                 _seed(seed),
                 key,
                 _now(),
@@ -258,7 +259,7 @@ class Ledger:
                     name,
                     width,
                     height,
-                    canonical(list(step.inputs)),
+                    canonical(list(dict.fromkeys(step.inputs.values()))),
                     step.id,
                     step.turn,
                     _seed(seeds[position]),
@@ -305,7 +306,7 @@ class Ledger:
         earlier = self.find_step(key)
         if earlier is not None:
             return self.reuse_step(turn, earlier).pictures[0]
-        step = self.begin_step(turn, "upload", {}, [], None, key)
+        step = self.begin_step(turn, "upload", {}, {}, None, key)
         return self.finish_step(step, [self.store.get(digest)], None, {}).pictures[0]
 
     # Pictures and verdicts.

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 
+DAMAGE = 0.002
+"""Share of the pixels outside its mask that an edit may change."""
+
+
 class State(TypedDict, total=False):
     """What travels between nodes: plain data, handles and never pixels."""
 
@@ -119,20 +123,27 @@ class Loop:
 
     def act(self, state: State) -> State:
         attempts = list(state["attempts"])
+        number = 1 + max((a.round for a in _attempts(state)), default=0)
+        made: list[str | None] = []
         for data in state["calls"]:
-            self._enter("drawing", f"round {len(attempts) + 1}")
+            self._enter("drawing", f"round {number}")
             call = self._within_budget(Call.model_validate(data))
-            attempt = Attempt(call=call)
+            attempt = Attempt(call=call, round=number)
             stopped = None
             try:
+                call = call.over(made)
+                attempt = Attempt(call=call, round=number)
                 step = self.hands.run(call)
             except (BudgetSpent, Repeated) as error:
                 stopped = reply.REPEATED if isinstance(error, Repeated) else str(error)
             except ToolError as error:  # the planner's to mend
                 attempt = attempt.model_copy(update={"error": str(error)})
             else:
-                made = tuple(dict.fromkeys(p.handle for p in step.pictures))
-                attempt = attempt.model_copy(update={"pictures": made})
+                handles = tuple(dict.fromkeys(p.handle for p in step.pictures))
+                made.append(handles[0] if handles else None)
+                if not call.aid:
+                    handles = self._undamaged(call, handles)
+                    attempt = attempt.model_copy(update={"pictures": handles})
             if stopped is not None:
                 return {"attempts": attempts, "stopped": stopped}
             attempts.append(attempt.model_dump(mode="json"))
@@ -157,7 +168,9 @@ class Loop:
     def repair(self, state: State) -> State:
         self._enter("repairing")
         attempts = _attempts(state)
-        calls = self.planner.repair(_brief(state), self.seed, attempts, self.seen)
+        calls = self.planner.repair(
+            _brief(state), self.seed, attempts, self.seen, self.hands.offered
+        )
         if calls:
             return {"calls": [c.model_dump(mode="json") for c in calls]}
         if best_of(attempts) is None and attempts and attempts[-1].error:
@@ -220,6 +233,18 @@ class Loop:
             return call
         room = max(1, self.hands.spent.room_for(len(seeds)))
         return call.model_copy(update={"arguments": {**call.arguments, "seeds": seeds[:room]}})
+
+    def _undamaged(self, call: Call, handles: tuple[str, ...]) -> tuple[str, ...]:
+        """Of the pictures that an edit made, those that are as before outside its mask."""
+        if call.tool != "inpaint" or "compare" not in self.hands.offered:
+            return handles
+        kept = []
+        for handle in handles:
+            images = {"image": call.images["image"], "other": handle, "mask": call.images["mask"]}
+            step = self.hands.run(Call(tool="compare", images=images, aid=True))
+            if (step.value or {}).get("changed", 1.0) <= DAMAGE:
+                kept.append(handle)
+        return tuple(kept)
 
     def _look(self, brief: Brief, handle: str, *, closing: bool = False) -> Verdict:
         """A judge's verdict on a picture; one that fails sees nothing and condemns nothing."""

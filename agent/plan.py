@@ -7,26 +7,55 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..tools.errors import ToolError
 from .verdict import Verdict
 
 
 class Call(BaseModel):
-    """One tool call. ``images`` maps the tool's image parameters to handles ("img-3")."""
+    """One tool call. ``images`` maps the tool's image parameters to handles ("img-3"), or to "#1",
+    the first picture of the first call of the same plan, and so on.
+
+    What an ``aid`` makes is for later calls (a mask, a sketch): it is never judged or handed over.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tool: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     images: dict[str, str] = Field(default_factory=dict)
+    aid: bool = False
+
+    def over(self, made: Sequence[str | None]) -> Call:
+        """The call with the handles of ``made``, the first pictures of the plan's earlier calls, in
+        the place of references.
+
+        Raises `ToolError` for a reference to a call that has not made a picture.
+        """
+        images = dict(self.images)
+        for name, handle in images.items():
+            if not handle.startswith("#"):
+                continue
+            number = int(handle[1:]) if handle[1:].isdecimal() else 0
+            found = made[number - 1] if 0 < number <= len(made) else None
+            if found is None:
+                raise ToolError(
+                    f"{self.tool}: {name} = {handle!r} is refused; allowed is #1 to #{len(made)},"
+                    " for a call that made a picture before."
+                )
+            images[name] = found
+        return self.model_copy(update={"images": images})
 
 
 class Attempt(BaseModel):
     """A call that was made for the Brief: the pictures it gave with the verdict on each, once
-    they were looked at; or the error that it ended with."""
+    they were looked at; or the error that it ended with. An aid's pictures are not among them.
+
+    ``round`` counts the plans, from 1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     call: Call
+    round: int = 1
     pictures: tuple[str, ...] = ()
     verdicts: dict[str, Verdict] = Field(default_factory=dict)
     error: str | None = None

@@ -7,19 +7,23 @@ plain rules plan. It is called what it is.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..prompts import render
 from ..tools.world import Word, world
-from . import wording
+from . import mending, wording
 from .brief import Brief
 from .plan import Attempt, Call
 from .seen import Seen
-from .wording import Wording
+from .wording import Placed, Wording
 
 BATCH = 4
 """Pictures drawn in one call, each from a seed of its own."""
 ROUNDS = 3
+DRAWING = frozenset({"text_to_image", "edge_guided"})
+SKETCHING = frozenset({"sketch", "edge_guided"})
+MENDING = frozenset({"segment", "region", "blend", "sketch", "inpaint"})
+"""What drawing, drawing along a sketch, and mending a region take."""
 GUIDANCE_UP = 1.6
 """Factor on the painter's own guidance scale in the last repair."""
 
@@ -36,8 +40,9 @@ class Planner(Protocol):
         """The first calls; empty when nothing that is asked for can be done."""
 
     def repair(
-        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
-    ) -> list[Call]:
+        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
+        offered: Collection[str],
+    ) -> list[Call]:  # fmt: skip
         """The next calls after failed attempts; empty when there is nothing left to try."""
 
     def talk(self, request: str, brief: Brief) -> str:
@@ -48,7 +53,8 @@ class Planner(Protocol):
 
 
 class BuiltinPlanner:
-    """Plans by rule: compose and draw a batch; then compose anew; then guide more closely too."""
+    """Plans by rule: compose and draw a batch, from a sketch where places or numbers matter; mend
+    what is wrong in its region; else compose anew, and guide more closely at last."""
 
     name = "builtin"
 
@@ -69,24 +75,38 @@ class BuiltinPlanner:
         words = self.wording(brief, seed=seed)
         if not words.paintable or "text_to_image" not in offered:
             return []
-        return [self._draw(words.prompt, seed, wording.negative(brief))]
+        sketched = set(offered) >= SKETCHING and mending.places_matter(brief)
+        return self._draw(words, seed, wording.negative(brief), sketched=sketched)
 
     def repair(
-        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
-    ) -> list[Call]:
-        if len(attempts) >= ROUNDS or "text_to_image" not in {a.call.tool for a in attempts}:
+        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
+        offered: Collection[str],
+    ) -> list[Call]:  # fmt: skip
+        draws = [a for a in attempts if a.call.tool in DRAWING]
+        if not draws:
             return []
-        start = seed + BATCH * len(attempts)
-        prompt = self.wording(brief, seed=start).prompt
-        if len(attempts) == 1:
-            return [self._draw(prompt, start, wording.negative(brief))]
+        last_was_mending = attempts[-1].call.tool == "inpaint"
+        if not self._plain and not last_was_mending and set(offered) >= MENDING:
+            layouts = {a.call.arguments["prompt"]: self._layout(brief, a) for a in draws}
+            start = seed + BATCH * attempts[-1].round
+            if calls := mending.mend(brief, attempts, layouts, start):
+                return calls
+        if len(draws) >= ROUNDS:
+            return []
+        start = seed + BATCH * attempts[-1].round
+        words = self.wording(brief, seed=start)
+        sketched = set(offered) >= SKETCHING
+        if len(draws) == 1:
+            return self._draw(words, start, wording.negative(brief), sketched=sketched)
         extras = [g.noun for s in seen.values() for g in s.groups]  # `negative` keeps known nouns
-        return [
-            self._draw(
-                prompt, start, wording.negative(brief, extras),
-                guidance_scale=round(self._guidance * GUIDANCE_UP, 2),
-            )
-        ]  # fmt: skip
+        return self._draw(
+            words, start, wording.negative(brief, extras), sketched=sketched,
+            guidance_scale=round(self._guidance * GUIDANCE_UP, 2),
+        )  # fmt: skip
+
+    def _layout(self, brief: Brief, draw: Attempt) -> tuple[Placed, ...]:
+        """Where the things were to stand: a composition follows from the first of its seeds."""
+        return self.wording(brief, seed=draw.call.arguments["seeds"][0]).layout
 
     def talk(self, request: str, brief: Brief) -> str:
         if brief.intent == "edit":
@@ -98,15 +118,22 @@ class BuiltinPlanner:
         return render(f"{kind}.{brief.language}")
 
     @staticmethod
-    def _draw(prompt: str, seed: int, negative: str, **more: float) -> Call:
-        seeds = [(seed + k) % 2**32 for k in range(BATCH)]
-        arguments = {
-            "prompt": prompt or "a picture",
+    def _draw(
+        words: Wording, seed: int, negative: str, *, sketched: bool, **more: float
+    ) -> list[Call]:
+        """A batch from the words alone, or along a sketch of their layout if there is one."""
+        arguments: dict[str, Any] = {
+            "prompt": words.prompt or "a picture",
             "negative_prompt": negative,
-            "seeds": seeds,
+            "seeds": [(seed + k) % 2**32 for k in range(BATCH)],
             **more,
         }
-        return Call(tool="text_to_image", arguments=arguments)
+        if not (sketched and words.layout):
+            return [Call(tool="text_to_image", arguments=arguments)]
+        along = Call(
+            tool="edge_guided", arguments={**arguments, "outlines": "drawn"}, images={"image": "#1"}
+        )
+        return [mending.sketch(words.layout), along]
 
 
 def capabilities(language: str) -> str:

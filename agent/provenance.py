@@ -60,7 +60,7 @@ def account(ledger: Ledger, handle: str, models: Json, versions: Json) -> Json:
             {
                 "tool": step.tool,
                 "args": step.args,
-                "inputs": list(step.inputs),
+                "inputs": step.inputs,
                 "seed": step.seed,
                 "outputs": [made.handle for made in step.pictures],
             }
@@ -81,15 +81,21 @@ def write(path: Path, image: Image.Image, provenance: Json | None) -> None:
     Raises `BadInput` for another suffix or an account too long for the format, `Stopped` where
     the disk refuses.
     """
+    format = format_of(path)
+    texts = None if provenance is None else (parameters(provenance, image.size), provenance)
+    with durable.clear_errors(path):
+        durable.write_file(path, _encoded(image, format, texts), mode=None)
+
+
+def format_of(path: Path) -> str:
+    """The format that the suffix of ``path`` says; `BadInput` for another than `FORMATS`."""
     format = FORMATS.get(path.suffix.lower())
     if format is None:
         raise BadInput(
             f"A picture cannot be written as {path.suffix or path.name!r}.",
             hint=f"Use one of {', '.join(FORMATS)}.",
         )
-    texts = None if provenance is None else (parameters(provenance, image.size), provenance)
-    with durable.clear_errors(path):
-        durable.write_file(path, _encoded(image, format, texts), mode=None)
+    return format
 
 
 def parameters(provenance: Json, size: tuple[int, int]) -> str:

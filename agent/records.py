@@ -100,7 +100,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Step:
-    """One tool call: what was asked (``inputs`` by handle), and once it ended, what came of it.
+    """One tool call: what was asked, and once it ended, what came of it. ``inputs`` are handles by
+    the names of the tool's parameters.
 
     A ``reused`` step was answered by the earlier step ``source`` and names that step's pictures.
     """
@@ -109,7 +110,7 @@ class Step:
     turn: int
     tool: str
     args: Json
-    inputs: tuple[str, ...]
+    inputs: dict[str, str]
     seed: int | None
     key: str
     outcome: Outcome
@@ -124,12 +125,15 @@ class Step:
     @classmethod
     def of(cls, row: sqlite3.Row, pictures: tuple[Picture, ...]) -> Step:
         """The step in a row of ``steps``."""
+        inputs = json.loads(row["inputs"])
+        if isinstance(inputs, list):  # as the first ledgers have it: all tools took one image
+            inputs = {"image": inputs[0]} if inputs else {}
         return Step(
             id=row["id"],
             turn=row["turn"],
             tool=row["tool"],
             args=json.loads(row["args"]),
-            inputs=tuple(json.loads(row["inputs"])),
+            inputs=inputs,
             seed=row["seed"],
             key=row["key"],
             outcome=row["outcome"],

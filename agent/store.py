@@ -70,7 +70,7 @@ class Store:
         RGBA where there is transparency. Raises `ToolError` for a picture without pixels, above
         50 megapixels, or of a mode that 8 bits a channel cannot hold.
         """
-        image = _plain(image)
+        image = plain(image)
         digest = digest_of(image)
         path = self._file(digest)
         with (
@@ -113,23 +113,8 @@ class Store:
         return self._file(digest).is_file()
 
     def take_in(self, data: bytes | Path) -> str:
-        """Keep an upload and return its digest: PNG, JPEG or WebP by content, one frame.
-
-        It is decoded in a limited process of its own, turned upright, brought to sRGB and stripped
-        of all metadata. Raises `BadInput`, naming the limit, above 20 MB or 50 megapixels, for an
-        animation, another format, or a file that is damaged or too costly to decode.
-        """
-        content = data if isinstance(data, bytes) else _file_content(data)
-        what = "The picture" if isinstance(data, bytes) else f"The file {data.name!r}"
-        if len(content) > MAX_BYTES:
-            raise BadInput(f"{what} has {len(content):,} bytes; at most {MAX_BYTES:,} are taken.")
-        for format, signature in _SIGNATURES.items():
-            if signature.match(content):
-                return self.put(_decoded(content, format, what))
-        raise BadInput(
-            f"{what} is not a PNG, JPEG or WebP picture (it begins with {content[:8]!r}).",
-            hint="Save it as one of these three and try again.",
-        )
+        """Keep an upload and return its digest; raises `BadInput` as `upload` does."""
+        return self.put(upload(data))
 
     def sweep(self, named: Callable[[], Collection[str]], since: float) -> Swept:
         """Remove orphans: all temporary files, and blobs that nothing names.
@@ -170,8 +155,31 @@ def digest_of(image: Image.Image) -> str:
     return hashlib.sha256(head + image.tobytes()).hexdigest()
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """``image`` in one of `MODES`, without anything that is not pixels."""
+def upload(data: bytes | Path) -> Image.Image:
+    """The picture of an upload: PNG, JPEG or WebP by content, one frame.
+
+    It is decoded in a limited process of its own, turned upright, brought to sRGB and stripped of
+    all metadata. Raises `BadInput`, naming the limit, above 20 MB or 50 megapixels, for an
+    animation, another format, or a file that is damaged or too costly to decode.
+    """
+    content = data if isinstance(data, bytes) else _file_content(data)
+    what = "The picture" if isinstance(data, bytes) else f"The file {data.name!r}"
+    if len(content) > MAX_BYTES:
+        raise BadInput(f"{what} has {len(content):,} bytes; at most {MAX_BYTES:,} are taken.")
+    for format, signature in _SIGNATURES.items():
+        if signature.match(content):
+            return _decoded(content, format, what)
+    raise BadInput(
+        f"{what} is not a PNG, JPEG or WebP picture (it begins with {content[:8]!r}).",
+        hint="Save it as one of these three and try again.",
+    )
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """``image`` in one of `MODES`, without anything that is not pixels.
+
+    Raises `ToolError` as `Store.put` does.
+    """
     from PIL import Image
 
     width, height = image.size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from ..tools import catalogue
 from ..tools.engine import Engine
 from ..tools.errors import BadInput, Cancelled, Stopped, ToolError
+from ..tools.registry import Role
 from . import events, provenance, reply
 from .act import Hands, seed_of
 from .brief import Brief
@@ -50,7 +52,7 @@ class StepDocument(BaseModel):
 
     tool: str
     arguments: dict[str, Any]
-    inputs: list[str]
+    inputs: dict[str, str]
     outputs: list[str]
     seconds: float
     outcome: str
@@ -142,6 +144,18 @@ def _version() -> str:
         return version("danqing")
     except PackageNotFoundError:  # run from its source tree
         return "unreleased"
+
+
+def made_with(profile: catalogue.Profile, roles: Iterable[Role]) -> tuple[Json, Json]:
+    """The models of ``roles`` with their hashes, and the versions, as a provenance names them."""
+    models: Json = {
+        role: {
+            "name": f"{profile.name}/{role}",
+            "sha256": catalogue.models_fingerprint(profile, role),
+        }
+        for role in sorted(roles)
+    }
+    return models, {"danqing": _version()}
 
 
 def new_seed() -> int:
@@ -308,14 +322,9 @@ class Studio:
 
     def account(self, handle: str) -> Json:
         """The provenance of a picture: request, steps, seeds, models with hashes, versions."""
-        models: Json = {
-            role: {
-                "name": f"{self.engine.profile.name}/{role}",
-                "sha256": catalogue.models_fingerprint(self.engine.profile, role),
-            }
-            for role in sorted(catalogue.available(self.engine.profile))
-        }
-        return provenance.account(self.ledger, handle, models, {"danqing": _version()})
+        profile = self.engine.profile
+        models, versions = made_with(profile, catalogue.available(profile))
+        return provenance.account(self.ledger, handle, models, versions)
 
     def document(self, turn_id: int) -> TurnDocument:
         """A finished or unfinished turn, from the ledger."""
@@ -362,8 +371,7 @@ class Studio:
             spec = self.engine.tools.get(step.tool)
             if spec is None:
                 raise Stopped(f"{handle} was made by {step.tool!r}, which is not here any more.")
-            names = zip(sorted(spec.images), step.inputs, strict=True)
-            images = {name: made[source] for name, source in names}
+            images = {name: made[source] for name, source in step.inputs.items()}
             result = self.engine.call(
                 step.tool, step.args, images, cancel=self.cancel,
                 on_progress=lambda p: listener(events.Working(p)),
@@ -376,7 +384,7 @@ class Studio:
 
 def _step(step: Step) -> StepDocument:
     return StepDocument(
-        tool=step.tool, arguments=step.args, inputs=list(step.inputs),
+        tool=step.tool, arguments=step.args, inputs=step.inputs,
         outputs=[p.handle for p in step.pictures], seconds=step.cost.get("seconds", 0.0),
         outcome=step.outcome,
     )  # fmt: skip

@@ -31,7 +31,7 @@ from ..tools.painter_words import (
 )
 from ..tools.world import world
 from .brief import SCENE_KINDS, Brief, Claim
-from .composition import Stand, compose
+from .composition import Box, Stand, compose
 from .groups import (
     BACKDROP,
     MOST,
@@ -56,11 +56,23 @@ COMPOSITIONS = 40
 
 @dataclass(frozen=True)
 class Wording:
-    """A prompt for the painter. ``paintable`` is False when nothing asked for can be drawn."""
+    """A prompt for the painter. ``paintable`` is False when nothing asked for can be drawn.
+
+    ``layout`` is where the things of a composed prompt stand, the farthest first.
+    """
 
     prompt: str
     notes: tuple[Note, ...]
     paintable: bool
+    layout: tuple[Placed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A thing of a layout: its kind, and its box in fractions of the picture."""
+
+    kind: str
+    box: Box
 
 
 def word(brief: Brief, *, seed: int | None = None) -> Wording:
@@ -83,6 +95,7 @@ def word(brief: Brief, *, seed: int | None = None) -> Wording:
     asked = any(c.kind in ("object", "count") and c.subject not in BACKDROP for c in brief.claims)
     paintable = bool(groups) or (bool(facts) and not asked)
     kept, too_much = _fitted(list(groups.values()))
+    layout: tuple[Placed, ...] = ()
     if seed is None or not paintable:
         prompt = _prompt(kept, facts)
     else:
@@ -90,10 +103,10 @@ def word(brief: Brief, *, seed: int | None = None) -> Wording:
         facts = completed(facts, standing, brief)
         if not kept and (extra := garnish(facts["setting"], brief)) is not None:
             kept = [Group(*extra)]
-        prompt = _composed(kept, facts, brief, Random(seed))
+        prompt, layout = _composed(kept, facts, brief, Random(seed))
     notes += [note for group in groups.values() for note in group.notes] + unknown + too_much
     notes += [Note(f"“{c.value}”") for c in brief.claims if c.kind == "text"]
-    return Wording(prompt, tuple(dict.fromkeys(notes)), paintable)
+    return Wording(prompt, tuple(dict.fromkeys(notes)), paintable, layout)
 
 
 def plain(brief: Brief) -> Wording:
@@ -218,13 +231,13 @@ def _tokens(groups: Iterable[Group]) -> int:
 
 def _composed(
     groups: Iterable[Group], facts: Mapping[str, str], brief: Brief, random: Random
-) -> str:
-    """The prompt with a spot for every thing, in the best of some random compositions; without
-    spots where nothing finds room."""
+) -> tuple[str, tuple[Placed, ...]]:
+    """The prompt with a spot for every thing, in the best of some random compositions, and where
+    they stand; without spots where nothing finds room."""
     ordered = sorted(groups, key=lambda group: len(holders(group)))
     standing = [group for group in ordered if not holders(group)]
     for placed in (ordered, standing):  # what is held needs no spot, if there is no room for one
-        best: tuple[tuple[int, int, int], str] | None = None
+        best: tuple[tuple[int, int, int], str, tuple[Placed, ...]] | None = None
         for _ in range(COMPOSITIONS):
             stands = [_stand(k, placed, facts["setting"], random) for k in range(len(placed))]
             made = compose(facts["setting"], stands, random)
@@ -236,12 +249,18 @@ def _composed(
             words = _told(facts, [replace(phrase, spots=()) for phrase in phrases])
             verdict = judge(brief, read_caption(words))
             if best is None or verdict.score > best[0]:
-                best = verdict.score, _told(facts, phrases, made[0])
+                things = [
+                    Placed(group.noun, box)
+                    for group, boxes in zip(placed, made[1], strict=True)
+                    for box in boxes
+                ]
+                far_to_near = tuple(sorted(things, key=lambda thing: thing.box[3]))
+                best = verdict.score, _told(facts, phrases, made[0]), far_to_near
             if not verdict.with_status("unmet") | verdict.with_status("unsure"):
                 break
         if best is not None:
-            return best[1]
-    return _prompt(ordered, facts)
+            return best[1:]
+    return _prompt(ordered, facts), ()
 
 
 def _spotted(group: Group, spots: tuple[Spot, ...], setting: str) -> Phrase:

@@ -71,7 +71,8 @@ def play(ledger: Ledger, turn: Turn, say: Say) -> None:
         key = step_key("paint", args, digests, number, "none")
         step = ledger.find_step(key)
         if step is None:
-            step = ledger.begin_step(turn, "paint", args, handles, number, key)
+            inputs = {f"image{k}": handle for k, handle in enumerate(handles)}
+            step = ledger.begin_step(turn, "paint", args, inputs, number, key)
             say("ran", key)
             images = [paint(key, made) for made in range(args["pictures"])]
             step = ledger.finish_step(step, images, None, {"seconds": 0.0})

@@ -115,7 +115,7 @@ def _lineage(ledger: Ledger, handle: str) -> list[tuple[str, ...]]:
     told: list[tuple[str, ...]] = []
     for step in provenance.lineage(ledger, handle):
         made = ", ".join(picture.handle for picture in step.pictures)
-        tool = step.tool + (f" of {', '.join(step.inputs)}" if step.inputs else "")
+        tool = step.tool + (f" of {', '.join(step.inputs.values())}" if step.inputs else "")
         said = {k: v for k, v in step.args.items() if v not in (None, "", [], {})}
         told.append((made, tool, ", ".join(f"{k}={v}" for k, v in said.items())))
     return told
@@ -132,7 +132,7 @@ def tools(as_json: bool) -> None:
     ready = engine.available()
     if as_json:
         listed = [
-            {"name": name, "summary": spec.summary, "model": spec.role, "ready": name in ready,
+            {"name": name, "summary": spec.summary, "models": list(spec.roles), "ready": name in ready,
              "arguments": spec.schema()}
             for name, spec in engine.tools.items()
         ]  # fmt: skip
@@ -142,7 +142,7 @@ def tools(as_json: bool) -> None:
         [
             (
                 "✓" if name in ready else "✗", name,
-                spec.summary + ("" if name in ready else f" (its {spec.role} model is missing)"),
+                spec.summary + ("" if name in ready else f" (missing: {', '.join(spec.roles)})"),
             )
             for name, spec in engine.tools.items()
         ],

@@ -16,6 +16,7 @@ from danqing.tools.registry import Role
 SCENE = "flat illustration. meadow, summer, day, clear."
 LOADERS: dict[Role, Any] = {
     "text-to-image": "diffusers", "captioner": "image-text-to-text", "upscaler": "image-to-image",
+    "controlnet": "controlnet", "panoptic": "image-segmentation",
 }  # fmt: skip
 
 
@@ -25,6 +26,9 @@ class Killed(BaseException):
 
 class ScriptedEngine(Engine):
     """Draws one plain color a seed; ``caption_of`` says what a picture of that seed shows.
+
+    Pictures are ``side`` pixels wide and high. With the roles for it, what is segmented is the middle of the picture, and inpainting gives the
+    mask the color of the seed; ``careless`` inpainting spoils everything else.
 
     ``calls`` are those that ran. ``before`` is called with the tool's name before each of them and
     may raise. Without ``roles``, no model is there.
@@ -45,6 +49,7 @@ class ScriptedEngine(Engine):
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.timeouts: list[float | None] = []
         self.before: Callable[[str], None] = lambda tool: None
+        self.careless, self.side = False, 32
 
     def call(
         self, tool: str, arguments: Mapping[str, Any],
@@ -53,11 +58,23 @@ class ScriptedEngine(Engine):
         self.before(tool)
         self.calls.append((tool, dict(arguments)))
         self.timeouts.append(how.get("timeout"))
-        if tool == "text_to_image":
-            return _result([picture_of(seed) for seed in arguments["seeds"]])
+        if tool in ("text_to_image", "edge_guided"):
+            return _result([picture_of(seed, self.side) for seed in arguments["seeds"]])
         if tool == "caption":
             text = self.caption_of(seed_in((images or {})["image"]))
             return _result([], {"text": text, "words": []})
+        if tool == "segment":
+            mask = Image.new("L", (images or {})["image"].size)
+            w, h = mask.size
+            mask.paste(255, (w // 4, h // 4, 3 * w // 4, 3 * h // 4))
+            return _result([mask], {"found": True, "count": 1})
+        if tool == "inpaint":
+            image, mask = (images or {})["image"], (images or {})["mask"].convert("L")
+            made = []
+            for seed in arguments["seeds"]:
+                under = Image.new("RGB", image.size, "black") if self.careless else image
+                made.append(Image.composite(picture_of(seed, image.width), under, mask))
+            return _result(made)
         if tool == "upscale":
             image = (images or {})["image"]
             size = (image.width * arguments["scale"], image.height * arguments["scale"])
@@ -73,9 +90,9 @@ class ScriptedEngine(Engine):
         raise Stopped("there is no worker here")
 
 
-def picture_of(seed: int) -> Image.Image:
-    """32x32 pixels of one color that tells the seed (below 65,536)."""
-    return Image.new("RGB", (32, 32), (seed % 256, seed // 256, 128))
+def picture_of(seed: int, side: int = 32) -> Image.Image:
+    """A square of one color that tells the seed (below 65,536)."""
+    return Image.new("RGB", (side, side), (seed % 256, seed // 256, 128))
 
 
 def seed_in(image: Image.Image) -> int:

@@ -227,7 +227,7 @@ def test_a_fault_at_any_durable_operation_is_told_clearly_and_leaves_a_ledger_th
 def test_a_ledger_goes_on_in_the_same_process_once_there_is_space_again(tmp_path: Path) -> None:
     with Ledger(Home.open(tmp_path / "home")) as ledger:
         turn = ledger.begin_turn(ledger.new_session(), "script of any length", {})
-        step = ledger.begin_step(turn, "paint", {}, [], 1, "k")
+        step = ledger.begin_step(turn, "paint", {}, {}, 1, "k")
         with fault_at(1, FULL, ["write"]), pytest.raises(Stopped, match="no space left"):
             ledger.finish_step(step, [paint("k", 0)], None, {})
         assert ledger.finish_step(step, [paint("k", 0)], None, {}).outcome == "done"

@@ -8,10 +8,11 @@ import os
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -59,8 +60,10 @@ def dot(color: str = "red") -> Image.Image:
     return Image.new("RGB", (6, 4), color)
 
 
-def draw(ledger: Ledger, turn: Turn, color: str = "red", inputs: tuple[str, ...] = ()) -> Step:
-    digests = [ledger.picture(handle).digest for handle in inputs]
+def draw(
+    ledger: Ledger, turn: Turn, color: str = "red", inputs: Mapping[str, str] = MappingProxyType({})
+) -> Step:
+    digests = [ledger.picture(handle).digest for handle in inputs.values()]
     key = step_key("text_to_image", {"prompt": color}, digests, 7, "m")
     step = ledger.begin_step(turn, "text_to_image", {"prompt": color}, inputs, 7, key)
     return ledger.finish_step(step, [dot(color)], None, {"seconds": 0.5})
@@ -75,8 +78,8 @@ def test_a_turn_is_found_again_with_all_that_followed_from_it(home: Home) -> Non
         ledger.record_brief(turn, {"intent": "make"})
         ledger.record_plan(turn, [{"tool": "text_to_image"}])
         first = draw(ledger, turn)
-        second = draw(ledger, turn, "blue", inputs=("img-1",))
-        answer = ledger.begin_step(turn, "ask", {"question": "red?"}, ["img-1"], None, "k")
+        second = draw(ledger, turn, "blue", inputs={"image": "img-1"})
+        answer = ledger.begin_step(turn, "ask", {"question": "red?"}, {"image": "img-1"}, None, "k")
         answer = ledger.finish_step(answer, [], {"answer": "yes"}, {})
         ledger.record_verdict(turn, "img-2", {"c1": {"status": "met"}})
         ledger.end_turn(turn, {"stopped": "satisfied", "best": "img-2"})
@@ -121,13 +124,13 @@ def test_a_brief_is_frozen(ledger: Ledger, turn: Turn) -> None:
 
 
 def test_a_turn_ends_once_and_takes_nothing_more(ledger: Ledger, turn: Turn) -> None:
-    step = ledger.begin_step(turn, "upscale", {}, [], None, "k")
+    step = ledger.begin_step(turn, "upscale", {}, {}, None, "k")
     ledger.end_turn(turn, {"stopped": "done"})
     assert ledger.turn(turn.id).steps[0].outcome == "cancelled"
     for late in (
         lambda: ledger.end_turn(turn, {"stopped": "again"}),
         lambda: ledger.record_plan(turn, []),
-        lambda: ledger.begin_step(turn, "upscale", {}, [], None, "k"),
+        lambda: ledger.begin_step(turn, "upscale", {}, {}, None, "k"),
         lambda: ledger.finish_step(step, [], None, {}),
     ):
         with pytest.raises(ValueError, match="is not open"):
@@ -168,7 +171,7 @@ def test_a_step_ends_once(ledger: Ledger, turn: Turn) -> None:
 def test_a_failed_step_keeps_its_reason_and_answers_nobody(
     ledger: Ledger, turn: Turn, outcome: Any
 ) -> None:
-    step = ledger.begin_step(turn, "upscale", {"factor": 2}, [], None, "k")
+    step = ledger.begin_step(turn, "upscale", {"factor": 2}, {}, None, "k")
     failed = ledger.fail_step(step, "no memory\ud800", outcome)
     assert (failed.outcome, failed.error) == (outcome, "no memory\N{REPLACEMENT CHARACTER}")
     assert failed.ended
@@ -177,7 +180,7 @@ def test_a_failed_step_keeps_its_reason_and_answers_nobody(
 
 def test_the_same_call_is_answered_from_the_ledger_in_any_turn(ledger: Ledger, turn: Turn) -> None:
     assert ledger.find_step("k") is None
-    step = ledger.begin_step(turn, "blend", {"x": 1}, [], 3, "k")
+    step = ledger.begin_step(turn, "blend", {"x": 1}, {}, 3, "k")
     assert ledger.find_step("k") is None
     step = ledger.finish_step(step, [dot("red"), dot("blue")], {"score": 0.5}, {"seconds": 9.0})
     later = ledger.begin_turn(ledger.new_session(), "again", {})
@@ -199,17 +202,17 @@ def test_a_step_whose_picture_file_is_gone_is_not_an_answer(ledger: Ledger, turn
 
 
 def test_each_picture_of_a_batch_has_its_own_seed(ledger: Ledger, turn: Turn) -> None:
-    step = ledger.begin_step(turn, "text_to_image", {"seeds": [4, 9]}, [], 4, "k")
+    step = ledger.begin_step(turn, "text_to_image", {"seeds": [4, 9]}, {}, 4, "k")
     done = ledger.finish_step(step, [dot("red"), dot("blue")], None, {})
     assert [picture.seed for picture in done.pictures] == [4, 9]
-    step = ledger.begin_step(turn, "text_to_image", {"seeds": [4, 9]}, [], 4, "l")
+    step = ledger.begin_step(turn, "text_to_image", {"seeds": [4, 9]}, {}, 4, "l")
     assert [picture.seed for picture in ledger.finish_step(step, [dot()], None, {}).pictures] == [4]
 
 
 @pytest.mark.parametrize("seed", [2**63, -(2**63) - 1])
 def test_a_seed_beyond_64_bits_is_refused(ledger: Ledger, turn: Turn, seed: int) -> None:
     with pytest.raises(ToolError, match=str(seed)):
-        ledger.begin_step(turn, "text_to_image", {}, [], seed, "k")
+        ledger.begin_step(turn, "text_to_image", {}, {}, seed, "k")
 
 
 @given(args=OBJECT, seed=st.none() | st.integers(0, 2**63 - 1))
@@ -263,7 +266,7 @@ def test_an_unknown_handle_is_told_with_the_nearest_ones(ledger: Ledger, turn: T
         assert repr(unknown) in str(told.value)
         assert str(told.value).endswith(near)
         with pytest.raises(ToolError):
-            ledger.begin_step(turn, "upscale", {}, ["img-1", unknown], None, "k")
+            ledger.begin_step(turn, "upscale", {}, {"image": "img-1", "mask": unknown}, None, "k")
         with pytest.raises(ToolError):
             ledger.record_verdict(turn, unknown, {})
     assert len(ledger.turn(turn.id).steps) == 5
@@ -306,7 +309,7 @@ def test_a_closed_ledger_leaves_its_turn_unfinished_and_the_next_one_takes_it_up
     with Ledger(home) as ledger:
         turn = ledger.begin_turn(ledger.new_session(), "r", {})
         done = draw(ledger, turn)
-        cut = ledger.begin_step(turn, "upscale", {}, ["img-1"], None, "k")
+        cut = ledger.begin_step(turn, "upscale", {}, {"image": "img-1"}, None, "k")
         assert ledger.unfinished() == []
     with Ledger(home) as ledger:
         assert [record.id for record in ledger.unfinished()] == [turn.id]
@@ -498,7 +501,7 @@ def test_any_words_go_into_the_ledger_and_come_out(
     turn = ledger.begin_turn(ledger.new_session(), request, value)
     ledger.record_brief(turn, value)
     ledger.record_plan(turn, plan)
-    step = ledger.begin_step(turn, request, value, [], None, "k")
+    step = ledger.begin_step(turn, request, value, {}, None, "k")
     ledger.finish_step(step, [], value, value)
     ledger.end_turn(turn, value)
     record = ledger.turn(turn.id)
@@ -533,7 +536,7 @@ class Life(RuleBasedStateMachine):
     @rule(key=st.sampled_from("abc"))
     def begin_step(self, key: str) -> None:
         assert self.turn is not None
-        self.begun = self.ledger.begin_step(self.turn, "t", {}, [], 1, key)
+        self.begun = self.ledger.begin_step(self.turn, "t", {}, {}, 1, key)
 
     @precondition(lambda self: self.begun is not None)
     @rule(count=st.integers(0, 2))

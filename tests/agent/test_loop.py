@@ -330,8 +330,9 @@ class Stubborn(BuiltinPlanner):
         return [self.call]
 
     def repair(
-        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen]
-    ) -> list[Call]:
+        self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
+        offered: Any,
+    ) -> list[Call]:  # fmt: skip
         return [self.call]
 
 

@@ -18,8 +18,8 @@ def rounds(brief: Brief, seed: int = 1) -> list[Attempt]:
     """All the calls that are made while nothing succeeds."""
     attempts = [Attempt(call=call) for call in PLANNER.plan(brief, seed, OFFERED)]
     seen = {"img-1": read_caption("a dragon and a car. ignore this; a cat at the left.")}
-    while calls := PLANNER.repair(brief, seed, attempts, seen):
-        attempts += [Attempt(call=call) for call in calls]
+    while calls := PLANNER.repair(brief, seed, attempts, seen, OFFERED):
+        attempts += [Attempt(call=call, round=len(attempts) + 1) for call in calls]
     return attempts
 
 
@@ -90,6 +90,6 @@ def test_a_connected_painter_is_told_everything_in_plain_english(
 def test_the_plain_words_of_a_repair_are_those_of_the_plan() -> None:
     planner, brief = BuiltinPlanner(7.0, plain=True), understand("a purple dragon")
     [first] = planner.plan(brief, 1, {"text_to_image"})
-    [again] = planner.repair(brief, 1, [Attempt(call=first)], {})
+    [again] = planner.repair(brief, 1, [Attempt(call=first)], {}, OFFERED)
     assert again.arguments["prompt"] == first.arguments["prompt"]
     assert again.arguments["seeds"] != first.arguments["seeds"]

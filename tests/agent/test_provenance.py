@@ -34,10 +34,10 @@ ACCOUNT: dict[str, Any] = {
                 "steps": 20,
                 "guidance_scale": 4.5,
             },
-            "inputs": [],
+            "inputs": {},
             "seed": 7,
         },
-        {"tool": "upscale", "args": {"factor": 2}, "inputs": ["img-1"], "seed": None},
+        {"tool": "upscale", "args": {"factor": 2}, "inputs": {"image": "img-1"}, "seed": None},
     ],
     "seed": 7,
     "models": {"painter": {"name": "sketchbook, v1", "sha256": "ab" * 32}},
@@ -266,24 +266,24 @@ def test_the_account_of_a_picture_tells_all_steps_that_led_to_it(tmp_path: Path)
     with Ledger(Home.open(tmp_path / "home")) as ledger:
         turns = [ledger.begin_turn(ledger.new_session(), words, {}) for words in ("one", "two")]
 
-        def draw(turn: int, tool: str, *inputs: str) -> str:
-            key = step_key(tool, {"x": tool}, inputs, 5, "m")
+        def draw(turn: int, tool: str, **inputs: str) -> str:
+            key = step_key(tool, {"x": tool}, [*inputs.values()], 5, "m")
             step = ledger.begin_step(turns[turn], tool, {"x": tool}, inputs, 5, key)
             return ledger.finish_step(step, [picture()], None, {}).pictures[0].handle
 
         house = draw(0, "text_to_image")
         draw(0, "gan_image")
         tree = draw(0, "vae_variation")
-        both = draw(1, "blend", house, tree, house)
-        last = draw(1, "upscale", both)
+        both = draw(1, "blend", image=house, over=tree, mask=house)
+        last = draw(1, "upscale", image=both)
         account = provenance.account(ledger, last, ACCOUNT["models"], {"danqing": "0.1.0"})
     assert account["request"] == "two"
     assert account["parents"] == [both]
     assert [(step["tool"], step["inputs"], step["outputs"]) for step in account["steps"]] == [
-        ("text_to_image", [], [house]),
-        ("vae_variation", [], [tree]),
-        ("blend", [house, tree, house], [both]),
-        ("upscale", [both], [last]),
+        ("text_to_image", {}, [house]),
+        ("vae_variation", {}, [tree]),
+        ("blend", {"image": house, "over": tree, "mask": house}, [both]),
+        ("upscale", {"image": both}, [last]),
     ]
     provenance.write(tmp_path / "a.png", picture(), account)
     assert provenance.read(tmp_path / "a.png") == account
