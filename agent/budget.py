@@ -16,7 +16,7 @@ class Budget:
     ``money`` is in US dollars. The built-in planner uses neither tokens nor money.
     """
 
-    steps: int = 60
+    steps: int = 120
     seconds: float = 180.0
     pictures: int = 24
     tokens: int = 50_000
@@ -52,7 +52,7 @@ class Budget:
         return cls(**values)  # type: ignore[arg-type]
 
 
-CLOSING_STEPS = 4
+CLOSING_STEPS = 6
 """Steps set aside for bringing the best picture to its end, where the budget is large enough."""
 
 

@@ -71,6 +71,12 @@ PLACE: dict[str, frozenset[str]] = {
 HEAVENLY = frozenset({"sun", "moon", "star", "cloud"})
 """What stands clear of hills and roofs."""
 
+FLYING = frozenset({"bird", "balloon"})
+"""What can be in the air or on the ground."""
+
+TABLE_TOP = frozenset({"cup", "ball", "cat", "lamp", "rabbit"})
+"""What is seen on tables."""
+
 OPENING: dict[str, Box] = {
     "boat": (0.08, 0.22, 0.56, 0.82),
     "tent": (0.36, 0.56, 0.64, 0.98),

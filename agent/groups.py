@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from ..tools.painter_words import Count, numbered, plural
 from ..tools.world import Word, world
 from .brief import Claim
+from .composition import FLYING, TABLE_TOP
 from .verdict import NATURAL, PEOPLE
 
 MOST = 6
 """How many of a kind the world has in one picture."""
 PLURAL = 3
 """How many are painted where the request does not say how many."""
-FLYING = frozenset({"bird", "balloon"})
-TABLE_TOP = frozenset({"cup", "ball", "cat", "lamp", "rabbit"})
 BACKDROP = frozenset({"sky", "ground", "grass", "sea", "water", "snow", "sand", "floor", "wall"})
 """Nouns of what every scene has; they are no things of their own, and take no color."""
 

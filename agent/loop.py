@@ -18,7 +18,7 @@ from .ledger import Ledger
 from .plan import Attempt, Call, best_of, verdict_of
 from .planners import Planner
 from .records import Turn
-from .seen import Seen, read_caption
+from .seen import Seen, merged, read_caption, read_look
 from .verdict import Verdict, blind, judge
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class Loop:
         return verdict
 
     def _read(self, handle: str, *, closing: bool = False) -> Seen:
-        """What the captioner reads in a picture; equal pixels are read once."""
+        """What the judges see in a picture; equal pixels are looked at once."""
         digest = self.ledger.picture(handle).digest
         for other, seen in self.seen.items():
             if self.ledger.picture(other).digest == digest:
@@ -269,8 +269,12 @@ class Loop:
         step = self.hands.run(Call(tool="caption", images={"image": handle}), closing=closing)
         value = step.value or {}
         words = [(str(w), float(p)) for w, p in value.get("words", [])]
-        self.seen[handle] = read_caption(str(value.get("text", "")), words)
-        return self.seen[handle]
+        seen = read_caption(str(value.get("text", "")), words)
+        if "look" in self.hands.offered:
+            step = self.hands.run(Call(tool="look", images={"image": handle}), closing=closing)
+            seen = merged(seen, read_look(step.value or {}))
+        self.seen[handle] = seen
+        return seen
 
     def _answer(self, brief: Brief) -> str:
         """What the captioner says of the picture that a question is about."""

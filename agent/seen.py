@@ -1,4 +1,4 @@
-"""What a judge saw in a picture: its caption, read into groups of things and facts of the scene.
+"""What judges saw in a picture: a caption, and a list of things, read into groups and facts.
 
 A caption in the built-in captioner's own grammar (`painter_words`) is read exactly, positions and
 all; what does not follow it goes through the semantic parser. Either way what comes out is data: it
@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from ..tools.painter_words import NUMBERS, PLACES, noun_is_worn, plural
+from ..tools.painter_words import NUMBERS, PLACES, noun_is_worn, numbered, plural
 from ..tools.world import world
 from .brief import SCENE_KINDS, Claim, Kind
+from .composition import FLYING, HEAVENLY, OPENING, TABLE_TOP, Box
+from .geometry import center, stands_on, within
 
 Words = Sequence[tuple[str, float]]
 """The words of a caption, each with the probability its model gave it."""
@@ -36,7 +38,7 @@ class Group:
     ``count`` is None for a bare plural; ``x`` is the horizontal position in [0, 1], or None where
     none is known or the things are spread over the picture. ``confidence`` (0 to 1) is the judge's
     in the noun; ``doubts`` hold those in other parts that are below 1, each given all the words
-    before it.
+    before it. ``boxes`` are where each of them is, if the judge tells.
     """
 
     noun: str
@@ -49,6 +51,7 @@ class Group:
     on: Holder | None = None
     confidence: float = 1.0
     doubts: Mapping[Part, float] = field(default_factory=dict)
+    boxes: tuple[Box, ...] = ()
 
     def sure(self, *parts: Part) -> float:
         """The judge's confidence that the things are there and that ``parts`` are as it says: the
@@ -263,3 +266,74 @@ def _sure(confidence: _Confidence, text: str, claim: Claim) -> float:
     if claim.source is None or at < 0:
         return confidence.of(0, len(text))
     return confidence.of(at, at + len(claim.source))
+
+
+# -- what was looked at thing by thing
+
+
+def read_look(look: Mapping[str, Any]) -> Seen:
+    """What the tool ``look`` says (its value, as JSON), as groups of like things."""
+    items: list[Mapping[str, Any]] = list(look["things"])
+    boxes: list[Box] = [tuple(item["box"]) for item in items]  # type: ignore[misc]
+    horizon = look["horizon"] if look["horizon"] is not None else 0.5
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for n, item in enumerate(items):
+        inside = _container(n, items, boxes)
+        on = None if inside is not None else _table(n, items, boxes)
+        held = (_as_holder(items[k]) if k is not None else None for k in (inside, on))
+        sky = inside is None and _in_the_sky(str(item["kind"]), boxes[n], horizon)
+        groups.setdefault((item["kind"], item["color"], sky, *held), []).append(n)
+    facts = {kind: (str(word), float(p)) for kind, (word, p) in look["facts"].items()}
+    told = [
+        _looked(key, [items[n] for n in mine], tuple(boxes[n] for n in mine))
+        for key, mine in groups.items()
+    ]
+    return Seen(_listed(told, facts), tuple(told), facts, exact=True)
+
+
+def merged(caption: Seen, look: Seen) -> Seen:
+    """What two judges saw, each believed in what it is better at: one tells the scene, the other
+    its things one by one. Where a caption says that nothing can be made out, so it is."""
+    if caption.unclear:
+        return caption
+    facts = {**look.facts, **caption.facts}
+    return Seen(caption.text, look.groups, facts, caption.relations, exact=look.exact)
+
+
+def _looked(key: tuple[Any, ...], items: list[Mapping[str, Any]], boxes: tuple[Box, ...]) -> Group:
+    kind, color, sky, inside, on = key
+    xs = [center(box)[0] for box in boxes]
+    spread = max(xs) - min(xs) > 0.4
+    sure = min(float(item["confidence"]) for item in items)
+    doubts: dict[Part, float] = {"color": min(float(i["color_confidence"]) for i in items)}
+    return Group(
+        kind, len(items), color, None if spread else sum(xs) / len(xs), spread, sky, inside, on,
+        sure, doubts, boxes,
+    )  # fmt: skip
+
+
+def _in_the_sky(kind: str, box: Box, horizon: float) -> bool:
+    return kind in HEAVENLY or (kind in FLYING and box[3] < horizon)
+
+
+def _container(n: int, items: list[Mapping[str, Any]], boxes: list[Box]) -> int | None:
+    """The thing that holds the n-th one: a boat, a tent or a cup that most of it is in."""
+    holders = [k for k, item in enumerate(items) if item["kind"] in OPENING and k != n]
+    return next((k for k in holders if within(boxes[n], boxes[k])), None)
+
+
+def _table(n: int, items: list[Mapping[str, Any]], boxes: list[Box]) -> int | None:
+    if items[n]["kind"] not in TABLE_TOP:
+        return None
+    tables = [k for k, item in enumerate(items) if item["kind"] == "table"]
+    return next((k for k in tables if stands_on(boxes[n], boxes[k])), None)
+
+
+def _as_holder(item: Mapping[str, Any]) -> Holder:
+    return Holder(str(item["kind"]), item["color"])
+
+
+def _listed(groups: Iterable[Group], facts: Mapping[Kind, tuple[str, float]]) -> str:
+    """The groups and facts in one line, for evidence."""
+    things = [numbered(g.noun, g.count, g.color) for g in groups]
+    return ", ".join([*(word for word, _ in facts.values()), *things])

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from ..tools.world import World, world
 from .brief import SCENE_KINDS, Brief, Claim
 from .evidence import Evidence, Quote
+from .geometry import above, between, center, left_of
 from .seen import Group, Part, Seen
 
 Status = Literal["met", "unmet", "unsure", "unseen"]
@@ -196,6 +197,8 @@ def _place(claim: Claim, seen: Seen) -> Answer:
 
 
 def _side(group: Group, low: float, high: float) -> bool | None:
+    if group.boxes:
+        return all(low <= center(box)[0] <= high for box in group.boxes)
     if group.spread:
         return False
     return None if group.x is None else low <= group.x <= high
@@ -203,6 +206,9 @@ def _side(group: Group, low: float, high: float) -> bool | None:
 
 def _row(group: Group, *, top: bool) -> bool | None:
     """What flies is at the top and what stands is at the bottom, unless it stands on something."""
+    if group.boxes:
+        ys = [center(box)[1] for box in group.boxes]
+        return all(y < 0.45 for y in ys) if top else all(y > 0.55 for y in ys)
     if group.on or group.inside:
         return None
     return group.sky == top
@@ -263,6 +269,9 @@ def _said(claim: Claim, seen: Seen) -> bool | None:
 
 def _beside(a: Group, b: Group) -> bool | None:
     """Whether a is left of b; None where the fifths of the picture that they are in do not tell."""
+    if a.boxes and b.boxes:
+        pairs = [(i, j) for i in a.boxes for j in b.boxes if i != j]
+        return all(left_of(i, j) for i, j in pairs)
     if a.x is None or b.x is None or a.inside or b.inside or a.on or b.on:
         return None
     # Neighboring fifths may touch; and of high and low, a step aside is more below than beside.
@@ -275,6 +284,9 @@ def _over(a: Group, b: Group) -> bool | None:
         return True
     if b.on and b.on.noun == a.noun and b.on.color in (None, a.color):
         return False
+    if a.boxes and b.boxes:
+        pairs = [(i, j) for i in a.boxes for j in b.boxes if i != j]
+        return (a.sky or b.sky) and all(above(i, j) for i, j in pairs)
     if a.sky == b.sky or (a.x is not None and b.x is not None and abs(a.x - b.x) > 0.3):
         return None  # a bird at the far left is beside the house at the right, not above it
     return a.sky
@@ -285,6 +297,9 @@ def _inside(a: Group, b: Group) -> bool | None:
 
 
 def _between(a: Group, b: Group, c: Group) -> bool | None:
+    if a.boxes and b.boxes and c.boxes:
+        sides = [(i, j) for i in b.boxes for j in c.boxes if i != j]
+        return all(any(between(x, *p) or between(x, *p[::-1]) for p in sides) for x in a.boxes)
     if a.sky != b.sky or a.sky != c.sky:
         return None
     if b is c:  # between two of one group: they stand on both sides

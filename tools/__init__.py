@@ -16,6 +16,7 @@ from .compare import compare
 from .edge_guided import edge_guided
 from .gan_image import gan_image
 from .inpaint import inpaint
+from .look import look
 from .outpaint import outpaint
 from .region import region
 from .remove_background import remove_background
@@ -37,6 +38,7 @@ TOOLS: tuple[Callable[..., Any], ...] = (
     vae_variation,
     caption,
     ask,
+    look,
     segment,
     remove_background,
     adjust,
@@ -57,6 +59,7 @@ __all__ = [
     "edge_guided",
     "gan_image",
     "inpaint",
+    "look",
     "outpaint",
     "region",
     "remove_background",

@@ -46,7 +46,8 @@ def gan_image(
         for seed in seeds
     ]
     with torch.inference_mode():
-        z = torch.cat(noise).to(generator.device, s.dtype)
+        dtype = next(generator.model.parameters()).dtype
+        z, s = torch.cat(noise).to(generator.device, dtype), s.to(dtype)
         latents = generator.model(z, s.expand(len(seeds), -1), truncation=truncation)
     made = []
     for number, one in enumerate(latents):

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from danqing.agent.seen import read_caption
 from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.engine import Engine, Result
 from danqing.tools.errors import Stopped
@@ -27,8 +28,9 @@ class Killed(BaseException):
 class ScriptedEngine(Engine):
     """Draws one plain color a seed; ``caption_of`` says what a picture of that seed shows.
 
-    Pictures are ``side`` pixels wide and high. With the roles for it, what is segmented is the middle of the picture, and inpainting gives the
-    mask the color of the seed; ``careless`` inpainting spoils everything else.
+    Pictures are ``side`` pixels wide and high. With the roles for it, what is segmented is the
+    middle of the picture, and inpainting gives the mask the color of the seed; ``careless``
+    inpainting spoils everything else.
 
     ``calls`` are those that ran. ``before`` is called with the tool's name before each of them and
     may raise. Without ``roles``, no model is there.
@@ -63,6 +65,8 @@ class ScriptedEngine(Engine):
         if tool == "caption":
             text = self.caption_of(seed_in((images or {})["image"]))
             return _result([], {"text": text, "words": []})
+        if tool == "look":
+            return _result([], look_of(self.caption_of(seed_in((images or {})["image"]))))
         if tool == "segment":
             mask = Image.new("L", (images or {})["image"].size)
             w, h = mask.size
@@ -93,6 +97,20 @@ class ScriptedEngine(Engine):
 def picture_of(seed: int, side: int = 32) -> Image.Image:
     """A square of one color that tells the seed (below 65,536)."""
     return Image.new("RGB", (side, side), (seed % 256, seed // 256, 128))
+
+
+def look_of(text: str) -> dict[str, Any]:
+    """What the tool ``look`` says of a picture that a caption is true of."""
+    things = [
+        {
+            "kind": group.noun, "color": group.color, "confidence": 1.0, "color_confidence": 1.0,
+            "box": [x - 0.05, 0.2 if group.sky else 0.7, x + 0.05, 0.3 if group.sky else 0.8],
+        }
+        for group in read_caption(text).groups
+        for k in range(group.count or 2)
+        for x in [(0.5 if group.x is None else group.x) + 0.01 * k]
+    ]  # fmt: skip
+    return {"things": things, "facts": {}, "horizon": 0.5}
 
 
 def seed_in(image: Image.Image) -> int:

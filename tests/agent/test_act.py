@@ -45,6 +45,24 @@ def test_a_call_runs_once_is_answered_once_and_refused_the_third_time(hands: Han
         hands.run(DRAW)
 
 
+def test_an_optional_model_that_is_added_or_changed_makes_it_another_call(
+    hands: Hands, tmp_path: Path
+) -> None:
+    engine = hands._engine
+    assert isinstance(engine, ScriptedEngine)
+    stylizer = engine.profile.models["upscaler"].model_copy(update={"source": str(tmp_path / "s")})
+    models = {**engine.profile.models, "stylizer": stylizer}
+    engine.profile = engine.profile.model_copy(update={"models": models})
+    keys = [hands._key("style_transfer", {}, {})]
+    drawing = hands._key("text_to_image", {}, {})
+    (tmp_path / "s").mkdir()
+    for text in ("one", "other"):
+        (tmp_path / "s" / "config.json").write_text(text)
+        keys.append(hands._key("style_transfer", {}, {}))
+    assert len(set(keys)) == 3
+    assert hands._key("text_to_image", {}, {}) == drawing
+
+
 def test_pictures_beyond_the_budget_are_refused_before_anything_runs(hands: Hands) -> None:
     many = Call(tool="text_to_image", arguments={"prompt": "a house", "seeds": [1, 2, 3, 4, 5]})
     with pytest.raises(BudgetSpent, match="pictures"):

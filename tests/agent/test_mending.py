@@ -1,4 +1,4 @@
-"""Layout and region control: when a picture is sketched first, and how one wrong thing is mended."""
+"""Layout and region control: what is sketched first, and how one wrong thing is mended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from scripted_engine import SCENE, ScriptedEngine
 
-from danqing.agent import mending
 from danqing.agent.brief import Brief
 from danqing.agent.home import Home
 from danqing.agent.language import understand
@@ -183,7 +182,7 @@ def test_one_wrong_thing_is_mended_and_all_else_is_kept(start: Start) -> None:
     studio = start(caption)
     turn = ask(studio, "a red house")
     assert turn.satisfied
-    assert [s.tool for s in turn.steps if s.tool not in ("caption", "adjust")] == [
+    assert [s.tool for s in turn.steps if s.tool not in ("caption", "look", "adjust")] == [
         "text_to_image", "segment", "region", "blend", "sketch", "inpaint", *["compare"] * 4,
     ]  # fmt: skip
     compared = [s for s in studio.ledger.turn(turn.turn).steps if s.tool == "compare"]

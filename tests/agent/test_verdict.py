@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from truth import brief_of, pairs
 
-from danqing.agent.seen import read_caption
+from danqing.agent.language import understand
+from danqing.agent.seen import Seen, read_caption, read_look
 from danqing.agent.verdict import Status, blind, judge
 from training.scenes import captions, layout
 
@@ -165,3 +166,46 @@ def test_doubt_is_told_with_its_size() -> None:
     chinese = brief.model_copy(update={"language": "zh"})
     assert judge(brief, seen).findings["c1"].evidence == "there is a cat (30% sure)"
     assert judge(chinese, seen).findings["c1"].evidence == "有 1 个猫（30% 的把握）"
+
+
+# -- from boxes
+
+
+def boxed(*things: tuple[str, tuple[float, float, float, float]]) -> Seen:
+    items = [
+        {"kind": kind, "color": None, "box": list(box), "confidence": 1.0, "color_confidence": 1.0}
+        for kind, box in things
+    ]
+    return read_look({"things": items, "facts": {}, "horizon": 0.5})
+
+
+CAT, DOG = ("cat", (0.1, 0.6, 0.3, 0.8)), ("dog", (0.4, 0.6, 0.6, 0.8))
+BIRD, TREE = ("bird", (0.42, 0.1, 0.52, 0.2)), ("tree", (0.7, 0.5, 0.9, 0.8))
+
+
+@pytest.mark.parametrize(
+    ("request_", "met"),
+    [
+        ("a cat left of a dog", True),
+        ("a dog left of a cat", False),
+        ("a dog right of a cat", True),
+        ("a dog between a cat and a tree", True),
+        ("a cat between a dog and a tree", False),
+        ("a bird above a dog", True),
+        ("a dog above a bird", False),
+        ("a cat above a dog", False),
+    ],
+)
+def test_relations_follow_from_the_boxes(request_: str, met: bool) -> None:
+    brief = understand(request_)
+    verdict = judge(brief, boxed(CAT, DOG, BIRD, TREE))
+    [claim] = [c for c in brief.claims if c.kind == "relation"]
+    assert verdict.findings[claim.id].status == ("met" if met else "unmet")
+
+
+def test_a_place_holds_for_every_one_of_the_things() -> None:
+    brief = understand("cats on the left")
+    [claim] = [c for c in brief.claims if c.kind == "place"]
+    near, far = CAT, ("cat", (0.7, 0.6, 0.9, 0.8))
+    assert judge(brief, boxed(near)).findings[claim.id].status == "met"
+    assert judge(brief, boxed(near, far)).findings[claim.id].status == "unmet"

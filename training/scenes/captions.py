@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from danqing.agent.composition import FLYING
 from danqing.tools.painter_words import Phrase, numbered, painter_prompt, spots_of
 
 from . import chinese, english, facts
@@ -86,7 +87,7 @@ def with_gaps(scene: Scene, rng: np.random.Generator) -> str:
                 count=count,
                 color=None if alone and rng.random() > keep + 0.3 else phrase.color,
                 place=phrase.place if rng.random() < keep else None,
-                sky=phrase.sky and (phrase.noun not in facts.FLYING or rng.random() < keep),
+                sky=phrase.sky and (phrase.noun not in FLYING or rng.random() < keep),
                 inside=phrase.inside,
                 on=phrase.on,
             )

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
-from math import hypot
 
+from danqing.agent.composition import FLYING
+from danqing.agent.geometry import above, center, left_of, stands_on
 from danqing.tools.painter_words import Place, place_of
 from danqing.tools.world import world
 
 from .spec import Box, Scene, Thing
 
-FLYING = frozenset({"bird", "balloon"})
-"""Kinds that can be in the air or on the ground; those of the sky are always in the air."""
 SEVERAL = 3  # the fewest things that are "several"
 
 
@@ -89,13 +88,11 @@ def standing_on(scene: Scene, index: int) -> int | None:
     thing = scene.things[index]
     if thing.inside is not None or in_the_sky(scene, index):
         return None
-    x, foot = center(thing.box)[0], thing.box[3]
     for below in range(index - 1, -1, -1):
         other = scene.things[below]
-        x0, y0, x1, y1 = other.box
         if in_the_sky(scene, below) or other.inside is not None:
             continue
-        if x0 <= x <= x1 and y0 - 0.03 <= foot <= y0 + 0.6 * (y1 - y0):
+        if stands_on(thing.box, other.box):
             return below
     return None
 
@@ -209,11 +206,6 @@ def mirror(scene: Scene) -> Scene:
     return replace(scene, things=tuple(mirrored(thing) for thing in scene.things))
 
 
-def center(box: Box) -> tuple[float, float]:
-    """The middle of a box."""
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-
-
 def _named(scene: Scene, kind: str, color: str | None = None) -> list[int]:
     return [
         index
@@ -243,38 +235,21 @@ def _in_part(box: Box, part: str) -> bool:
     raise ValueError(f"a spec cannot answer for the place {part!r}")
 
 
-def _offset(scene: Scene, i: int, j: int) -> tuple[float, float]:
-    """Where i is as seen from j: the distance of the centers along each axis, less a tenth of both
-    sizes, as a share of the whole distance."""
-    a, b = scene.things[i].box, scene.things[j].box
-    (ax, ay), (bx, by) = center(a), center(b)
-    whole = hypot(ax - bx, ay - by)
-    if whole == 0.0:
-        return 0.0, 0.0
-    slack_x = 0.1 * (a[2] - a[0] + b[2] - b[0])
-    slack_y = 0.1 * (a[3] - a[1] + b[3] - b[1])
-
-    def share(distance: float, slack: float) -> float:
-        rest = max(abs(distance) - slack, 0.0) / whole
-        return rest if distance > 0 else -rest
-
-    return share(ax - bx, slack_x), share(ay - by, slack_y)
-
-
 def _apart(scene: Scene, i: int, j: int) -> bool:
     return scene.things[i].inside != j and scene.things[j].inside != i
 
 
 def _left_of(scene: Scene, i: int, j: int) -> bool:
     held = standing_on(scene, i) == j or standing_on(scene, j) == i
-    return _apart(scene, i, j) and not held and _offset(scene, i, j)[0] < -0.5
+    apart = _apart(scene, i, j) and not held
+    return apart and left_of(scene.things[i].box, scene.things[j].box)
 
 
 def _above(scene: Scene, i: int, j: int) -> bool:
     if standing_on(scene, i) == j:
         return True
     flies = in_the_sky(scene, i) or in_the_sky(scene, j)
-    return _apart(scene, i, j) and flies and _offset(scene, i, j)[1] < -0.5
+    return _apart(scene, i, j) and flies and above(scene.things[i].box, scene.things[j].box)
 
 
 def _between(scene: Scene, i: int, left: int, right: int) -> bool:
