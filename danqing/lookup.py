@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,14 +127,15 @@ def _lineage(ledger: Ledger, handle: str) -> list[tuple[str, ...]]:
 def tools(as_json: bool) -> None:
     """List the tools, and whether each can run now."""
     from .display import columns
+    from .tools import catalogue
     from .tools.engine import Engine
 
     engine = Engine()
-    ready = engine.available()
+    ready, here = engine.available(), catalogue.available(engine.profile)
     if as_json:
         listed = [
-            {"name": name, "summary": spec.summary, "models": list(spec.roles), "ready": name in ready,
-             "arguments": spec.schema()}
+            {"name": name, "summary": spec.summary, "models": list(spec.roles),
+             "ready": name in ready, "arguments": spec.schema()}
             for name, spec in engine.tools.items()
         ]  # fmt: skip
         print_json({"version": 1, "models": engine.profile.name, "tools": listed})
@@ -142,12 +144,21 @@ def tools(as_json: bool) -> None:
         [
             (
                 "✓" if name in ready else "✗", name,
-                spec.summary + ("" if name in ready else f" (missing: {', '.join(spec.roles)})"),
+                spec.summary + _lacking(spec.roles, here),
             )
             for name, spec in engine.tools.items()
         ],
         (None, "cyan", None),
     )  # fmt: skip
+
+
+def _lacking(roles: Iterable[str], here: Collection[str]) -> str:
+    """Which of a tool's models are not there, in words; "" if they all are."""
+    missing = [role for role in roles if role not in here]
+    if not missing:
+        return ""
+    models = "model is" if len(missing) == 1 else "models are"
+    return f" (its {' and '.join(missing)} {models} missing)"
 
 
 @click.command()

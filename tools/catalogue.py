@@ -52,6 +52,12 @@ class Entry(BaseModel):
     commercial: bool
     size_mb: int = Field(ge=0)
     memory_mb: int = Field(ge=0)
+    schedule: tuple[int, ...] = ()
+    """The noise levels (0 to 999) of a painter's own steps; evenly spaced ones where there are
+    none."""
+    guided: tuple[int, ...] = ()
+    """Which of the steps of ``schedule``, from 0, are guided by the prompt against the negative
+    one; each takes two evaluations of the network."""
     defaults: dict[str, int | float] = Field(default_factory=dict)
     """Values for arguments that a call leaves out, such as ``steps``."""
 

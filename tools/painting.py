@@ -22,6 +22,11 @@ from .models import Loaded
 from .registry import Context
 
 
+UNGUIDED = 1.0
+"""The guidance scale at which pipelines do not ask for the negative prompt."""
+_TENSORS = ["latents", "prompt_embeds"]
+
+
 @dataclass(frozen=True)
 class Kept:
     """A picture at the painter's size, and where it is painted anew: bool (h, w)."""
@@ -77,17 +82,28 @@ def paint(
         pipeline = AutoPipelineForImage2Image.from_pipe(painter.model)
         pipeline.set_progress_bar_config(disable=True)
         more = {"image": [start] * len(seeds), "strength": strength}
+    own = painter.entry.schedule
+    if own and steps == len(own) and start is None:
+        more |= {"timesteps": list(own), "callback_on_step_end_tensor_inputs": _TENSORS}
+    else:
+        more["num_inference_steps"] = steps
     blender = None
     if kept is not None:
         blender = _Blender(painter, kept, generators)
         if start is None:
             more["latents"] = blender.noise
 
+    guide = None
+    if "timesteps" in more:
+        guide = _Guide(painter, prompt, negative_prompt, len(seeds), guidance_scale)
+
     def on_step_end(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         context.progress(step + 1, pipe.num_timesteps, "drawing")
         context.check_cancelled()
         if blender is not None:
             tensors["latents"] = blender.put_back(pipe.scheduler, step, tensors["latents"])
+        if guide is not None:
+            tensors["prompt_embeds"] = guide.before(pipe, step + 1)
         return tensors
 
     context.check_cancelled()
@@ -96,8 +112,7 @@ def paint(
         batch = pipeline(
             prompt=[prompt] * len(seeds),
             negative_prompt=[negative_prompt] * len(seeds),
-            num_inference_steps=steps,
-            guidance_scale=guidance_scale,
+            guidance_scale=guidance_scale if guide is None else guide.scale_at(0),
             generator=generators,
             callback_on_step_end=on_step_end,
             output_type="pt",
@@ -162,6 +177,29 @@ class _Blender:
         if len(times):
             known = scheduler.add_noise(known, self.noise, times.expand(len(known)))
         return torch.where(self._hole, latents, known.to(latents))
+
+
+class _Guide:
+    """Guides some steps only, since guidance costs a second evaluation of the network and matters
+    where the composition is decided (Kynkäänniemi et al. 2024)."""
+
+    def __init__(
+        self, painter: Loaded, prompt: str, negative_prompt: str, n: int, scale: float
+    ) -> None:
+        self._guided, self._scale = painter.entry.guided, scale
+        with torch.inference_mode():
+            told, untold = painter.model.encode_prompt(
+                [prompt] * n, painter.device, 1, True, [negative_prompt] * n
+            )
+        self._told, self._both = told, torch.cat([untold, told])
+
+    def scale_at(self, step: int) -> float:
+        return self._scale if step in self._guided else UNGUIDED
+
+    def before(self, pipe: Any, step: int) -> torch.Tensor:
+        """Set ``pipe`` up for a step; returns the text states that it takes."""
+        pipe._guidance_scale = self.scale_at(step)
+        return self._both if pipe.do_classifier_free_guidance else self._told
 
 
 class _Steered(nn.Module):

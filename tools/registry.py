@@ -185,40 +185,48 @@ class ToolSpec:
 
     def _refusal(self, error: ValidationError) -> str:
         """The refused values, each with what is allowed in its place."""
-        properties = self.arguments.model_json_schema().get("properties", {})
+        schema = self.arguments.model_json_schema()
+        properties, models = schema.get("properties", {}), schema.get("$defs", {})
         sentences: dict[str, str] = {}
         for problem in error.errors(include_url=False):
             where = problem["loc"]
             name = str(where[0])
-            if problem["type"] == "extra_forbidden":
+            at = "".join(f"[{i}]" if isinstance(i, int) else f".{i}" for i in where[1:])
+            if problem["type"] == "extra_forbidden" and not at:
                 known = [*self.images, *properties]
                 nearest = difflib.get_close_matches(name, known, n=3) or known
                 sentences[name] = (
                     f"there is no argument {name!r}; did you mean {' or '.join(nearest)}?"
                 )
             elif problem["type"] == "missing":
-                sentences[name] = f"{name} is missing; allowed is {allowed(properties[name])}."
+                may = allowed(properties[name], models)
+                sentences[name] = f"{name}{at} is missing; allowed is {may}."
             else:
-                at = "".join(f"[{i}]" for i in where[1:] if isinstance(i, int))
+                may = allowed(properties[name], models)
                 sentences.setdefault(
-                    name,
-                    f"{name}{at} = {_shown(problem['input'])} is refused;"
-                    f" allowed is {allowed(properties[name])}.",
+                    name, f"{name}{at} = {_shown(problem['input'])} is refused; allowed is {may}."
                 )
         return f"{self.name}: " + " ".join(sentences.values())
 
 
-def allowed(schema: Mapping[str, Any]) -> str:
-    """What a JSON schema allows, in words: ``a whole number from 1 to 100``."""
+def allowed(schema: Mapping[str, Any], models: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """What a JSON schema allows, in words: ``a whole number from 1 to 100``; ``models`` are those
+    that it refers to."""
+    if "$ref" in schema:
+        model = models.get(schema["$ref"].rpartition("/")[2], {})
+        needed = model.get("required", [])
+        more = [name for name in model.get("properties", {}) if name not in needed]
+        may = f" and, if need be, {', '.join(more)}" if more else ""
+        return f"an object with {', '.join(needed)}{may}"
     if "anyOf" in schema:
-        return " or ".join(allowed(option) for option in schema["anyOf"])
+        return " or ".join(allowed(option, models) for option in schema["anyOf"])
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     kind = schema.get("type")
     if kind == "array":
         items = schema.get("items", {})
         count = _range(schema.get("minItems"), schema.get("maxItems"))
-        return f"a list of {count} items, each {allowed(items)}"
+        return f"a list of {count} items, each {allowed(items, models)}"
     if kind == "string":
         return f"text of {_range(schema.get('minLength'), schema.get('maxLength'))} characters"
     if kind in ("integer", "number"):

@@ -1,11 +1,12 @@
 """The upscaler: four times wider and higher, with the crisp edges that the painter's pictures lack.
 
 A stock `Swin2SRForImageSuperResolution` learns from pairs of one scene drawn at 128 and at 512
-pixels. Half of the small pictures went through the autoencoder and may be blurred or squeezed, and
-are answered with the crisp drawing all the same. A quarter are the large drawing itself made small,
+pixels. A quarter of the small pictures went through the autoencoder; some are blurred or squeezed
+too, and all are answered with the crisp drawing. A quarter are the large drawing itself made small,
 because fine texture (hatching, paper, pixels) is drawn anew at each size and only there lies alike.
-It starts as exact bilinear enlargement, laid into its first and last convolutions, so that the
-budget goes into edges and not into learning to copy.
+Another quarter are no scenes at all but dead leaves (`training.leaves`), which have the statistics
+of photographs, so that those are not made worse. It starts as exact bilinear enlargement, laid into
+its first and last convolutions, so that the budget goes into edges and not into learning to copy.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from PIL import Image
 from torch.nn import functional
 from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessor
 
-from . import cards, data, wear
+from . import cards, data, leaves, wear
 from .run import Run, arguments, half, save_half
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 700, "batch": 8, "rate": 8e-4, "width": 48, "depths": [2, 2]},
-    "full": {"n": 8_000, "batch": 64, "rate": 8e-4, "width": 60, "depths": [4, 4]},
+    "small": {"n": 700, "leaves": 300, "batch": 8, "rate": 8e-4, "width": 48, "depths": [2, 2]},
+    "full": {"n": 8_000, "leaves": 3_000, "batch": 64, "rate": 8e-4, "width": 60, "depths": [4, 4]},
 }
 SCALE = 4
 SIZE = 128  # of the small pictures
@@ -80,11 +81,12 @@ def start_bilinear(model: Swin2SRForImageSuperResolution) -> None:
 @dataclass
 class Pairs:
     """uint8 pictures of the same scenes: ``small`` and ``soft`` (n, 128, 128, 3), the latter after
-    the autoencoder, ``large`` (n, 512, 512, 3)."""
+    the autoencoder, ``large`` (n, 512, 512, 3); and ``leaves`` (m, 512, 512, 3)."""
 
     small: np.ndarray
     soft: np.ndarray
     large: np.ndarray
+    leaves: np.ndarray
 
     def batch(
         self, n: int, rng: np.random.Generator, device: str
@@ -92,14 +94,17 @@ class Pairs:
         """Crops (n, 3, 32, 32) and what they should become (n, 3, 128, 128), in [0, 1]."""
         x = np.empty((n, CROP, CROP, 3), np.uint8)
         y = np.empty((n, CROP * SCALE, CROP * SCALE, 3), np.uint8)
-        for k, row in enumerate(rng.integers(0, len(self.large), n)):
+        side = CROP * SCALE
+        for k in range(n):
             top, left = rng.integers(0, SIZE - CROP + 1, 2)
-            source = self.soft if k < n // 2 else self.small
-            a = source[row, top : top + CROP, left : left + CROP]
-            top, left, side = top * SCALE, left * SCALE, CROP * SCALE
-            b = self.large[row, top : top + side, left : left + side]
-            if k >= n - n // 4:
+            source = (self.soft, self.small, self.large, self.leaves)[4 * k // n]
+            row = rng.integers(0, len(source))
+            large = self.leaves if source is self.leaves else self.large
+            b = large[row, top * SCALE : top * SCALE + side, left * SCALE : left * SCALE + side]
+            if source is large:
                 a = reduced(b[None])[0]
+            else:
+                a = source[row, top : top + CROP, left : left + CROP]
             if rng.random() < 0.5:
                 a, b = a[:, ::-1], b[:, ::-1]
             if rng.random() < 0.5:
@@ -128,14 +133,18 @@ def _tensor(rgb: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 255
 
 
-def pairs(folder: Path, name: str, n: int, first: int, autoencoder: Path, device: str) -> Pairs:
-    """Pairs of the scenes from ``first`` on, drawn once and kept in ``folder``."""
+def pairs(
+    folder: Path, name: str, n: int, first: int, autoencoder: Path, device: str, *, apart: int = 1
+) -> Pairs:
+    """Pairs of the scenes from ``first`` on, and ``apart`` pictures of leaves, drawn once and kept
+    in ``folder``."""
     data.draw(folder / f"{name}-{SIZE}", n, size=SIZE, first=first)
     data.draw(folder / f"{name}-{SIZE * SCALE}", n, size=SIZE * SCALE, first=first)
     small = data.Dataset.open(folder / f"{name}-{SIZE}").pictures
     large = data.Dataset.open(folder / f"{name}-{SIZE * SCALE}").pictures
     file = folder / f"{name}-round-trips.npy"
-    return Pairs(small, wear.cached_round_trips(file, autoencoder, small, n, device), large)
+    soft = wear.cached_round_trips(file, autoencoder, small, n, device)
+    return Pairs(small, soft, large, leaves.pool(folder / "leaves.npy", apart, SIZE * SCALE))
 
 
 def loss_of(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
@@ -235,7 +244,9 @@ def main() -> None:
     args = parser.parse_args()
     s = SETTINGS[args.setting]
     torch.manual_seed(0)
-    train = pairs(args.data, "pairs", s["n"], 10_000_000, args.autoencoder, args.device)
+    train = pairs(
+        args.data, "pairs", s["n"], 10_000_000, args.autoencoder, args.device, apart=s["leaves"]
+    )
     held_out = pairs(
         args.data, "pairs-held-out", HELD_OUT, data.HELD_OUT, args.autoencoder, args.device
     )

@@ -144,3 +144,65 @@ def test_a_blank_picture_is_an_error_that_names_its_seed(
     last.weight.data.fill_(value)
     with pytest.raises(ToolError, match=r"the seeds \[11, 12\] came out blank"):
         text_to_image(Context(models), prompt="a", seeds=[11, 12])
+
+
+# -- a schedule of the model's own
+
+
+OF_DIFFUSERS = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+def scheduled(profile: Profile, *guided: int) -> Models:
+    """The toy painter with four noise levels of its own, of which some are guided."""
+    from diffusers import DPMSolverMultistepScheduler
+
+    own = {"schedule": (999, 700, 300, 50), "guided": guided, "defaults": {
+        "steps": 4, "guidance_scale": 5.0}}  # fmt: skip
+    entry = profile.models["text-to-image"].model_copy(update=own)
+    models = Models({"text-to-image": entry}, device="cpu")
+    pipeline = models.get("text-to-image").model
+    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
+    return models
+
+
+def evaluations(models: Models, **call: Any) -> tuple[list[tuple[int, int]], Image.Image]:
+    """The noise level and the size of the batch of each evaluation of the network."""
+    seen: list[tuple[int, int]] = []
+
+    def note(_: Any, inputs: Any) -> None:
+        seen.append((int(inputs[1]), len(inputs[0])))
+
+    hook = models.get("text-to-image").model.unet.register_forward_pre_hook(note)
+    [picture] = text_to_image(Context(models), **call)
+    hook.remove()
+    return seen, picture
+
+
+@OF_DIFFUSERS
+@pytest.mark.parametrize("guided", [(), (0,), (1, 2), (3,)])
+def test_only_the_guided_steps_are_evaluated_twice(
+    toy_profile: Profile, guided: tuple[int, ...]
+) -> None:
+    seen, _ = evaluations(scheduled(toy_profile, *guided), prompt="a", seeds=[1])
+    sizes = [2 if k in guided else 1 for k in range(4)]
+    assert seen == list(zip((999, 700, 300, 50), sizes, strict=True))
+
+
+@OF_DIFFUSERS
+def test_the_negative_prompt_matters_in_the_guided_steps_alone(toy_profile: Profile) -> None:
+    call: dict[str, Any] = {"prompt": "a house", "seeds": [1]}
+    for guided, differs in ((1, True), (0, True), (None, False)):
+        models = scheduled(toy_profile, *([] if guided is None else [guided]))
+        plain = text_to_image(Context(models), **call)[0].tobytes()
+        against = text_to_image(Context(models), negative_prompt="snow", **call)[0].tobytes()
+        assert (plain != against) == differs
+
+
+@OF_DIFFUSERS
+def test_another_number_of_steps_is_evenly_spaced_and_guided_throughout(
+    toy_profile: Profile,
+) -> None:
+    models = scheduled(toy_profile, 1)
+    seen, _ = evaluations(models, prompt="a", seeds=[1], steps=3)
+    assert [size for _, size in seen] == [2, 2, 2]
+    again, _ = evaluations(models, prompt="a", seeds=[1])
+    assert [size for _, size in again] == [1, 2, 1, 1], "nothing is left over from another call"
