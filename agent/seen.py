@@ -274,7 +274,7 @@ def _sure(confidence: _Confidence, text: str, claim: Claim) -> float:
 def read_look(look: Mapping[str, Any]) -> Seen:
     """What the tool ``look`` says (its value, as JSON), as groups of like things."""
     items: list[Mapping[str, Any]] = list(look["things"])
-    boxes: list[Box] = [tuple(item["box"]) for item in items]  # type: ignore[misc]
+    boxes: list[Box] = [tuple(item["box"]) for item in items]
     horizon = look["horizon"] if look["horizon"] is not None else 0.5
     groups: dict[tuple[object, ...], list[int]] = {}
     for n, item in enumerate(items):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .by_hand import tool
 from .doctor import doctor
 from .door import (
     Door,
@@ -17,6 +17,7 @@ from .door import (
     brief_document,
     each_line,
     error_document,
+    place,
     print_json,
     turn_document,
     user_named,
@@ -234,7 +235,7 @@ def replay(ctx: click.Context, handle: str) -> None:
     ctx.exit(1)
 
 
-for command in (history, show, tools, models, doctor, completion):
+for command in (history, show, tool, tools, models, doctor, completion):
     danqing.add_command(command)
 
 
@@ -257,7 +258,7 @@ def _options(
         size=DEFAULT_SIZE if size is None else read_size(size),
         budget=Budget() if budget is None else Budget.parse(budget),
         models=DEFAULT_PROFILE if profile is None else _models(profile),
-        llm=llm, metadata=not no_metadata, out=None if out is None else _place(out),
+        llm=llm, metadata=not no_metadata, out=None if out is None else place(out),
     )  # fmt: skip
 
 
@@ -278,25 +279,6 @@ def read_size(text: str) -> tuple[int, int]:
             f"Cannot read the size {text[:40]!r}.", hint="Write it as 640x480, or 512 for both."
         )
     return int(match[1]), int(match[2] or match[1])
-
-
-def _place(out: str) -> str:
-    """The absolute path of ``out``, where a file can be written; `BadInput` says why not.
-
-    Absolute, since a turn may be resumed from another folder.
-    """
-    from .tools.errors import BadInput
-
-    if "\0" in out:
-        raise BadInput(f"{out!r} is no name for a file.")
-    path = Path(out).expanduser().absolute()
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder.", hint="Add the picture's name, as in autumn.png.")
-    if not path.parent.is_dir():
-        raise BadInput(f"There is no folder {path.parent}.", hint="Make it, or name another.")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise BadInput(f"Nothing can be written in {path.parent}.", hint="Name another folder.")
-    return str(path)
 
 
 def _language(request: str) -> Language:

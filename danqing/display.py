@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .agent.brief import Brief, Language
     from .agent.studio import TurnDocument
     from .agent.verdict import Finding
+    from .tools.call import Progress
 
 HIDDEN_PHASES = {"planning", "repairing"}
 """They take no time; a repair shows in the name of the drawing that follows."""
@@ -58,6 +59,27 @@ def watching(
         interruption.before_leaving = lambda: _put_cursor_back(sys.stderr.fileno())
         with Live(area, console=console, transient=True, refresh_per_second=8):
             yield attentive(area, interruption.asked)
+
+
+@contextmanager
+def working(interruption: Interruption, title: str) -> Iterator[Callable[[Progress], None]]:
+    """A listener that shows one tool's progress on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield lambda _: None
+        return
+    interruption.before_leaving = lambda: _put_cursor_back(sys.stderr.fileno())
+    shown = SpinnerColumn(style="cyan"), TextColumn("{task.description}"), BarColumn(24)
+    with Bar(*shown, console=console, transient=True, refresh_per_second=8) as bar:
+        line = bar.add_task(f"{title}: {say('loading', 'en')}", total=None)
+        yield lambda now: bar.update(
+            line, completed=now.done, total=now.total,
+            description=f"{now.note or title} {now.done}/{now.total}",
+        )  # fmt: skip
 
 
 def attentive(listener: events.Listener, asked: threading.Event) -> events.Listener:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -109,6 +110,32 @@ def user_named() -> Iterator[None]:
     except ToolError as error:
         message = str(error)
         raise BadInput(message[:1].upper() + message[1:] + ".") from None
+
+
+def place(out: str) -> str:
+    """The absolute path of ``out``, where a file can be written; `BadInput` says why not.
+
+    Absolute, since a turn may be resumed from another folder.
+    """
+    from .tools.errors import BadInput
+
+    if "\0" in out:
+        raise BadInput(f"{out!r} is no name for a file.")
+    path = Path(os.path.expanduser(out)).absolute()
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder.", hint="Add the picture's name, as in autumn.png.")
+    check_folder(path.parent)
+    return str(path)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `BadInput` unless files can be written in ``folder``."""
+    from .tools.errors import BadInput
+
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}.", hint="Make it, or name another.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"Nothing can be written in {folder}.", hint="Name another folder.")
 
 
 def print_json(document: dict[str, Any]) -> None:

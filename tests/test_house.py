@@ -21,7 +21,7 @@ LINKED = ("agent", "prompts", "tools")
 WEIGHTS = ROOT / "tools" / "weights"
 HEAVY = {
     "accelerate", "controlnet_aux", "cv2", "diffusers", "langchain", "langchain_core", "langgraph",
-    "langsmith", "torch", "torchvision", "transformers",
+    "langsmith", "skimage", "torch", "torchvision", "transformers",
 }  # fmt: skip
 
 

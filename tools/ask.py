@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Literal
 
 from PIL import Image
@@ -69,16 +69,12 @@ class Question:
 
 
 _HOW_MANY = r"\bhow many\b|\bnumber of\b|\bcount\b|多少|几"
-_COLOR = (
-    r"\bcolou?r(?:s|ed)?\b(?: (?:is|are|of)\b)?|(?:什么|哪种|何种|哪个|啥|的)颜色|什么色|颜色"
-)
+_COLOR = r"\bcolou?r(?:s|ed)?\b(?: (?:is|are|of)\b)?|(?:什么|哪种|何种|哪个|啥|的)颜色|什么色|颜色"
 _WHERE = (
     r"\bwhere(?:abouts)?\b|\b(?:which|what) (?:side|part|half)\b|哪里|哪儿|哪边|哪一边|哪个方向"
     r"|什么位置|哪个位置|什么地方"
 )
-_WHAT = (
-    r"\bwhat(?:'s| is| are| do| does| can)\b|\bdescribe\b|\blist\b|什么|啥|描述"
-)
+_WHAT = r"\bwhat(?:'s| is| are| do| does| can)\b|\bdescribe\b|\blist\b|什么|啥|描述"
 _FACTS: dict[str, str] = {
     "season": r"\b(?:which|what)\b.*\bseason\b|\bseason (?:is|of)\b|\btime of year\b|季节",
     "time": r"\b(?:(?:what|which) )?time of day\b|\b(?:what|which) time\b|时间|什么时候|时辰|几点",
@@ -104,15 +100,17 @@ _PICTURE = (
 _MEASURES = "只个座棵条朵匹辆艘张把颗片位栋间盏顶株头块幅种"
 _DIGITS = {**{word: n for n, word in enumerate(NUMBERS)}, **{str(n): n for n in range(100)},
            **{c: n for n, c in enumerate("零一二三四五六七八九十")}, "两": 2}  # fmt: skip
-_SAID = frozenset(
+_EMPTY = (
     "is are was were be there any a an the this that these those it its in on at of to do does"
     " did you i we can could see seen have has please tell me whether if show shows shown visible"
     " contain contains found exist exists look looks like located sitting standing placed now today"
-    " here some exactly one wearing dressed clothes".split()
+    " here some exactly one wearing dressed clothes"
 )
+_SAID = frozenset(_EMPTY.split())
 """Words of a question that change nothing."""
 _SAID_CHINESE = re.compile(
-    f"请问|告诉我|看到|看见|可以|位于|位置|总共|一共|现在|是否|分别|到底|里面|其中|衣服|[穿的有吗呢么是在这那里中上着了啊呀吧能看共画{_MEASURES}]"
+    "请问|告诉我|看到|看见|可以|位于|位置|总共|一共|现在|是否|分别|到底|里面|其中|衣服"
+    f"|[穿的有吗呢么是在这那里中上着了啊呀吧能看共画{_MEASURES}]"
 )
 _POSSIBLE = (
     "possible are how many of something there are, of what color it is, where it is, whether it is"
@@ -125,7 +123,8 @@ def understood(question: str) -> Question:
     """What is asked. Raises `ToolError` as `ask` does."""
     text = re.sub(r"\s+", " ", normal(question))
     text = re.sub("有没有", "有", re.sub("是不是", "是", re.sub("在不在", "在", text)))
-    text = re.sub(_PICTURE, " ", re.sub(r"'s\b", " is", text))
+    text = re.sub(r"'s\b", " is", text)
+    text = re.sub(f"({_fact_pattern()})|{_PICTURE}", lambda match: match[1] or " ", text)
     for reading in (_how_many, _of_what_color, _what_fact, _where, _in_relation, _whether_facts,
                     _what_there_is, _whether_there):  # fmt: skip
         asked = reading(text)
@@ -175,7 +174,7 @@ def _what_fact(text: str) -> Question | None:
             if noun is not None:
                 raise _refusal(f"the {fact} of one thing is not seen, only of all")
             _refuse_unread(text, f"{pattern}|{_WHICH}|{_OR}|{_fact_pattern()}", None)
-            return Question(f"{fact}?", lambda sight, fact=fact: _fact(sight, fact))
+            return Question(f"{fact}?", partial(_fact, fact=fact))
     named = _named_facts(text)
     if len(named) > 1 and len({fact for fact, _ in named}) == 1 and re.search(_OR, text):
         _refuse_unread(text, f"{_OR}|{_fact_pattern()}", None)
@@ -218,15 +217,19 @@ def _in_relation(text: str) -> Question | None:
             _refuse_unread(side, "有", phrase)
         return Question(
             f"{a} {relation} {b}?",
-            lambda sight, r=relation, a=a, b=b: _related(sight, a, r, b),
+            partial(_related, first=a, relation=relation, second=b),
         )
     return None
 
 
 def _whether_facts(text: str) -> Question | None:
     named = _named_facts(text)
-    if not named or any(word.sort == "kind" for word in words_of(text)):
-        return None
+    spans = [match.span() for match in re.finditer(_fact_pattern(), text)]
+    if not named or any(
+        word.sort == "kind" and not any(a <= word.start and word.end <= b for a, b in spans)
+        for word in words_of(text)
+    ):
+        return None  # 「白云」 names a thing, 「多云」 a fact
     grounds = f"|{'|'.join(map(re.escape, _nouns(text)))}" if _nouns(text) else ""
     facts = "|".join(_FACTS.values())
     _refuse_unread(text, f"{_fact_pattern()}|{facts}|season|time|and{grounds}", None)
@@ -400,7 +403,7 @@ def _facts() -> dict[str, tuple[str, str]]:
         for name, entry in pool.items()
         for word in (name, *entry.en, *entry.zh)
     }
-    words |= {"raining": ("weather", "rain"), "outside in the snow": ("weather", "snow")}
+    words |= {"raining": ("weather", "rain")}
     return dict(sorted(words.items(), key=lambda item: -len(item[0])))
 
 
@@ -414,7 +417,13 @@ def _fact_pattern() -> str:
 
 def _named_facts(text: str) -> list[tuple[str, str]]:
     """The facts that a text names; the "day" of "a rainy day" is none."""
-    named = [(m.group(), _facts()[m.group()]) for m in re.finditer(_fact_pattern(), text)]
+    longer = [(word.start, word.end) for word in words_of(text)]
+    named = [
+        (match.group(), _facts()[match.group()])
+        for match in re.finditer(_fact_pattern(), text)
+        if not any(a <= match.start() and match.end() <= b and b - a > len(match.group())
+                   for a, b in longer)
+    ]  # fmt: skip
     if len(named) > 1 and not re.search(_OR, text):
         named = [(word, fact) for word, fact in named if word != "day"]
     return list(dict.fromkeys(fact for _, fact in named))
@@ -422,7 +431,7 @@ def _named_facts(text: str) -> list[tuple[str, str]]:
 
 def _numbers() -> str:
     words = "|".join(word for word in _DIGITS if word.isascii())
-    return rf"\b(?:{words})\b|[零一二三四五六七八九十两][{_MEASURES}]"
+    return rf"(?<![a-z\d])(?:{words})(?![a-z\d])|[零一二三四五六七八九十两][{_MEASURES}]"
 
 
 def _number(text: str) -> int | None:

@@ -74,13 +74,14 @@ def comparison(
     a, b = (np.asarray(flatten(i)) for i in (image, other))
     kept = np.ones(a.shape[:2], bool) if mask is None else np.asarray(mask) == 0
     seam = None if mask is None or kept.all() or not kept.any() else seam_of(b, ~kept)
-    same = image.mode == other.mode and bool(
-        (np.asarray(image) == np.asarray(other))[kept].all()
-    )
+    same = image.mode == other.mode and bool((np.asarray(image) == np.asarray(other))[kept].all())
     if not kept.any():
         return Comparison(psnr=None, ssim=None, changed=None, identical=same, seam=seam)
     b = np.where(kept[..., None], b, a)  # else windows beside the mask would see into it
-    squares, alike, changed = np.sum([_of_rows(a, b, kept, r) for r in _rows(a)], 0).tolist()
+    squares = alike = changed = 0.0
+    for rows in _rows(a):
+        part = _of_rows(a, b, kept, rows)
+        squares, alike, changed = squares + part[0], alike + part[1], changed + part[2]
     n = int(kept.sum())
     return Comparison(
         psnr=round(10 * float(np.log10(255**2 * 3 * n / squares)), 3) if squares else None,
@@ -93,13 +94,16 @@ def difference(
 ) -> Image.Image:
     """The absolute difference of two images of one size, made as bright as it can be; black where
     the L ``mask`` is white."""
+    import numpy as np
     from PIL import ImageChops
 
     raw = ImageChops.difference(flatten(image), flatten(other))
     if mask is not None:
         raw.paste("black", (0, 0), mask)
-    most = max(high for _, high in raw.getextrema())
-    return raw if most == 0 else raw.point([min(255, round(v * 255 / most)) for v in range(256)] * 3)
+    most = int(np.asarray(raw).max())
+    if not most:
+        return raw
+    return raw.point([min(255, round(v * 255 / most)) for v in range(256)] * 3)
 
 
 def seam_of(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
@@ -146,7 +150,7 @@ def _of_rows(
     own = slice(rows.start - around.start, rows.stop - around.start)
     if np.array_equal(a[around], b[around]):
         return 0.0, float(kept[rows].sum()), 0.0
-    _, alike = structural_similarity(
+    _, alike = structural_similarity(  # type: ignore[no-untyped-call]
         a[around], b[around], channel_axis=-1, full=True, data_range=255, win_size=WINDOW
     )
     inside = kept[rows]
@@ -155,6 +159,7 @@ def _of_rows(
     differ = (first != second).any(-1)
     changed = 0
     if differ.any():
-        apart = deltaE_ciede2000(rgb2lab(first[differ]), rgb2lab(second[differ]))
+        lab = [rgb2lab(pixels[differ]) for pixels in (first, second)]
+        apart = deltaE_ciede2000(*lab)  # type: ignore[no-untyped-call]
         changed = int((apart > NOTICED).sum())
     return float(squares.sum()), float(alike[own].mean(-1)[inside].sum()), float(changed)

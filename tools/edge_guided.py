@@ -10,13 +10,14 @@ from pydantic import Field
 from .errors import ToolError
 from .options import Guidance, NegativePrompt, Prompt, Seeds, Steps
 from .registry import Context, flatten, tool
+from .upscale import brought_to
 
 if TYPE_CHECKING:
     from .models import Loaded
     from .painting import Steering
 
 
-@tool("text-to-image", "controlnet")
+@tool("text-to-image", "controlnet", optional=("upscaler",))
 def edge_guided(
     context: Context,
     image: Image.Image,
@@ -66,7 +67,7 @@ def edge_guided(
         context, "edge_guided", prompt=prompt, negative_prompt=negative_prompt, seeds=seeds,
         steps=steps, guidance_scale=guidance_scale, steering=steering,
     )  # fmt: skip
-    return [p.resize(image.size, Image.Resampling.LANCZOS) for p in painted]
+    return [brought_to(context, picture, image.size) for picture in painted]
 
 
 def _found(image: Image.Image, low: int, high: int) -> Image.Image:
@@ -87,7 +88,7 @@ def _sketched(image: Image.Image) -> Image.Image:
     gray = image.convert("L")
     if ImageStat.Stat(gray).mean[0] > 127:
         gray = ImageOps.invert(gray)
-    if gray.getextrema()[1] < 64:
+    if gray.point([0] * 64 + [255] * 192).getbbox() is None:
         raise ToolError("edge_guided: the sketch has no lines.")
     return gray.convert("RGB")
 

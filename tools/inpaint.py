@@ -11,6 +11,7 @@ from .errors import ToolError
 from .masks import mask_of, put_back
 from .options import Guidance, NegativePrompt, Seeds, Steps
 from .registry import Context, flatten, tool
+from .upscale import brought_to
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,7 @@ RADIUS = 4
 """Pixels around a hole that are looked at to fill it."""
 
 
-@tool("text-to-image", "controlnet")
+@tool("text-to-image", optional=("controlnet", "panoptic", "upscaler"))
 def inpaint(
     context: Context,
     image: Image.Image,
@@ -45,6 +46,10 @@ def inpaint(
         Literal["paint", "fill"],
         Field(description="paint it to the prompt, or fill it from its surroundings alone"),
     ] = "paint",
+    anyway: Annotated[
+        bool,
+        Field(description="paint a photograph all the same, which the built-in painter cannot"),
+    ] = False,
 ) -> list[Image.Image]:
     """Paint the white part of a mask anew, one picture per seed; all other pixels are kept exactly.
 
@@ -54,8 +59,8 @@ def inpaint(
     (Telea 2004).
 
     Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
-    missing prompt, a prompt longer than the model reads, a hole too large to fill, and pictures
-    that come out blank.
+    missing prompt, a prompt longer than the model reads, a photograph where the painter is the
+    built-in one, a hole too large to fill, and pictures that come out blank.
     """
     import numpy as np
 
@@ -70,6 +75,8 @@ def inpaint(
             f"inpaint: sketch measures {sketch.width}x{sketch.height} pixels; allowed is the size"
             f" of the image, {image.width}x{image.height}."
         )
+    if not anyway:
+        check_familiar(context, "inpaint", image, "how='fill' for small holes")
     painted = repainted(
         context, "inpaint", flatten(image), hole, None if sketch is None else flatten(sketch),
         prompt=prompt, negative_prompt=negative_prompt, seeds=seeds, steps=steps,
@@ -97,20 +104,42 @@ def repainted(
     lines = None if sketch is None else sketch.resize((side, side), Image.Resampling.BOX)
     steering = _steering(context, painter, kept.image, kept.hole, lines)
     painted = paint(context, tool, kept=kept, steering=steering, **options)
-    return [p.resize(image.size, Image.Resampling.LANCZOS) for p in painted]
+    return [brought_to(context, picture, image.size) for picture in painted]
+
+
+def check_familiar(context: Context, tool: str, image: Image.Image, instead: str) -> None:
+    """Refuse, in the name of ``tool``, what the built-in painter knows nothing of.
+
+    Other painters are taken to know everything. Raises `ToolError` that says what works instead.
+    """
+    from .panoptic import FAMILIAR, see
+
+    painter = context.models.get("text-to-image")
+    if painter.entry.words != "canonical" or not context.models.has("panoptic"):
+        return
+    certainty = see(context, image).certainty
+    if certainty < FAMILIAR:
+        raise ToolError(
+            f"{tool}: the image is unlike all that the built-in painter knows: its eyes are"
+            f" {certainty:.0%} certain of what they see, and of its own world {FAMILIAR:.0%} or"
+            f" more. What works on photographs: {instead}, adjust, upscale, style_transfer with a"
+            " reference, or a larger painter; anyway=true paints all the same."
+        )
 
 
 def _steering(
     context: Context, painter: Loaded, image: Image.Image, hole: NDArray[np.bool_],
     lines: Image.Image | None,
 ) -> Steering | None:  # fmt: skip
-    """What the ControlNet is shown of a picture with a hole; None for one that sees outlines
-    only, where there are none."""
+    """What the ControlNet is shown of a picture with a hole; None where there is none, or one that
+    sees outlines only."""
     import torch
 
     from .controls import lined_cells, shown
     from .painting import Steering, in_cells, latents_of
 
+    if not context.models.has("controlnet"):
+        return None
     network = context.models.get("controlnet").model
     latents = latents_of(painter, image)
     if network.config.conditioning_channels != 2 * latents.shape[1] + 2:

@@ -285,7 +285,7 @@ def _load_vgg(folder: str, _: Any) -> tuple[Any, Any]:
 
     with torch.device("meta"):
         network = vgg19(weights=None, init_weights=False).features
-    state = {}
+    state: dict[str, Any] = {}
     for path in sorted(Path(folder).glob("*.safetensors")):
         with safe_open(path, "pt") as file:
             there = set(file.keys())

@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import Field, StringConstraints
 
 from .errors import ToolError
-from .inpaint import repainted
+from .inpaint import check_familiar, repainted
 from .options import Guidance, NegativePrompt, Steps
 from .registry import LARGEST, Context, flatten, tool
 
@@ -21,7 +21,7 @@ OVERLAP = 0.5
 """Share of a window that is painted already, where there is as much."""
 
 
-@tool("text-to-image", "controlnet")
+@tool("text-to-image", optional=("controlnet", "panoptic", "upscaler"))
 def outpaint(
     context: Context,
     image: Image.Image,
@@ -39,6 +39,10 @@ def outpaint(
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="what the chances come from")] = 0,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    anyway: Annotated[
+        bool,
+        Field(description="extend a photograph all the same, which the built-in painter cannot"),
+    ] = False,
 ) -> Image.Image:
     """Add canvas on any side of an image and paint it to go on from the image, which is kept
     exactly.
@@ -47,7 +51,8 @@ def outpaint(
     already, so that a canvas of any length can be painted. New parts are opaque.
 
     Raises `ToolError` when no side is to be extended, when the result would be larger than 8192
-    pixels a side, for a prompt longer than the model reads and where a window comes out blank.
+    pixels a side, for a prompt longer than the model reads, for a photograph where the painter is
+    the built-in one, and where a window comes out blank.
     """
     import numpy as np
 
@@ -58,6 +63,8 @@ def outpaint(
         raise ToolError(
             f"outpaint: {width}x{height} pixels are refused; allowed are at most {LARGEST} a side."
         )
+    if not anyway:
+        check_familiar(context, "outpaint", image, "adjust with crop or resize")
     canvas = Image.new("RGB", (width, height), "white")
     canvas.paste(flatten(image), (left, top))
     known = np.zeros((height, width), bool)

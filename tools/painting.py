@@ -21,7 +21,6 @@ from .errors import ToolError
 from .models import Loaded
 from .registry import Context
 
-
 UNGUIDED = 1.0
 """The guidance scale at which pipelines do not ask for the negative prompt."""
 _TENSORS = ["latents", "prompt_embeds"]
@@ -141,7 +140,7 @@ def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
     x = torch.from_numpy(np.asarray(image, np.float32).copy() / 127.5 - 1).permute(2, 0, 1)[None]
     encoded = vae.encode(x.to(vae.device, vae.dtype))
     z = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-    return z * vae.config.scaling_factor
+    return z * float(vae.config.scaling_factor)  # type: ignore[no-any-return]
 
 
 @torch.inference_mode()

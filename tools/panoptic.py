@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
@@ -29,10 +29,15 @@ Box = tuple[float, float, float, float]
 GROUNDS = ("sky", "ground")
 """What is seen and is no thing. Indoors the floor is the ground."""
 NOTHING, NATURAL = "nothing", "natural"
+FAMILIAR = 0.86
+"""Least `Sight.certainty` of what the network knows: for 300 held-out scenes it was 0.886 or more,
+for 64 painted pictures 0.875; for photographs of things 0.84 or less, but more for flat textures."""
 CENTER = 0.3
 """Least probability of a center."""
 APART = 0.3
-"""Centers of one kind that are nearer than this, in sizes of the thing, are of one thing."""
+"""Centers that are nearer than this, in sizes of the thing, are of one thing."""
+OWN = 0.7
+"""Mean probability of pixels that are surely of the kind that they are most like."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +117,17 @@ class Sight:
     names: tuple[str, ...]
     facts: Mapping[str, tuple[str, float]]
 
+    @property
+    def certainty(self) -> float:
+        """The mean probability of what is seen at each pixel: above `FAMILIAR` for pictures of the
+        world that the network knows, and below it for most photographs."""
+        return float(self.shown.max(0).mean())
+
     def probability(self, name: str) -> np.ndarray:
         """The probability of ``name`` being shown, float32 (h, w). Raises ValueError for a name
         that the network does not know."""
+        if name not in self.names:
+            raise ValueError(f"the network does not know {name!r}")
         one: np.ndarray = self.shown[self.names.index(name)]
         return one
 
@@ -149,8 +162,8 @@ def read(logits: np.ndarray, channels: Channels, *, fine: int = 4) -> Sight:
     shown_at, color_at, center_at, offset_at = parts[:4]
     facts = {}
     for (fact, words), maps in zip(channels.facts.items(), parts[4:], strict=True):
-        p = _softmax(maps.mean((1, 2)))
-        facts[fact] = words[int(p.argmax())], float(p.max())
+        told = _softmax(maps.mean((1, 2)))
+        facts[fact] = words[int(told.argmax())], float(told.max())
     h, w = logits.shape[1:]
 
     def larger(maps: np.ndarray) -> np.ndarray:
@@ -165,27 +178,29 @@ def read(logits: np.ndarray, channels: Channels, *, fine: int = 4) -> Sight:
     # where each pixel says that its thing's center is
     to_x = (columns + 0.5) / (w * fine) + offsets[0]
     to_y = (rows + 0.5) / (h * fine) + offsets[1]
-    heat = 1 / (1 + np.exp(-center_at))
+    heat = 0.5 + 0.5 * np.tanh(center_at / 2)  # the sigmoid, without overflow
+    candidates = []
+    for kind, centers in _centers(heat).items():
+        mine = best == channels.shown.index(channels.centers[kind])
+        for center, mask in _shared(centers, mine, to_x, to_y):
+            if mask.any():
+                candidates.append(_Candidate(channels.centers[kind], center, mask))
+    likely = {name: shown[channels.shown.index(name)] for name in channels.centers}
     owner = np.zeros(best.shape, np.int16)
     things: list[Thing] = []
     masks: list[np.ndarray] = []
-    for kind, centers in _centers(heat).items():
-        name = channels.centers[kind]
-        mine = best == channels.shown.index(name)
-        for (x, y, p), mask in _shared(centers, mine, to_x, to_y):
-            if not mask.any():
-                continue
-            votes = colors[:, mask].mean(1)
-            color = channels.colors[int(votes.argmax())]
-            ys, xs = np.nonzero(mask)
-            box = (
-                xs.min() / (w * fine), ys.min() / (h * fine),
-                (xs.max() + 1) / (w * fine), (ys.max() + 1) / (h * fine),
-            )  # fmt: skip
-            things.append(Thing(
-                name, None if color == NATURAL else color, (x, y), box, p, float(votes.max())
-            ))  # fmt: skip
-            masks.append(mask)
+    for name, (x, y, p), mask in _settled(candidates, likely):
+        votes = colors[:, mask].mean(1)
+        color = channels.colors[int(votes.argmax())]
+        ys, xs = np.nonzero(mask)
+        box = (
+            float(xs.min() / (w * fine)), float(ys.min() / (h * fine)),
+            float((xs.max() + 1) / (w * fine)), float((ys.max() + 1) / (h * fine)),
+        )  # fmt: skip
+        things.append(Thing(
+            name, None if color == NATURAL else color, (x, y), box, p, float(votes.max())
+        ))  # fmt: skip
+        masks.append(mask)
     order = sorted(range(len(things)), key=lambda i: things[i].center)
     for number, i in enumerate(order, 1):
         owner[masks[i]] = number
@@ -194,6 +209,35 @@ def read(logits: np.ndarray, channels: Channels, *, fine: int = 4) -> Sight:
 
 Center = tuple[float, float, float]
 """x and y in fractions of the picture, and the probability."""
+
+
+class _Candidate(NamedTuple):
+    """What may be a thing."""
+
+    kind: str
+    center: Center
+    mask: np.ndarray
+
+
+def _settled(candidates: list[_Candidate], likely: Mapping[str, np.ndarray]) -> list[_Candidate]:
+    """The candidates that are things: where two kinds claim one place, that one is right which is
+    surer, unless the other's pixels are surely its own, as a cat's in a boat are."""
+    import numpy as np
+
+    def own(candidate: _Candidate) -> float:
+        return float(likely[candidate.kind][candidate.mask].mean())
+
+    settled: list[_Candidate] = []
+    for one in sorted(candidates, key=lambda c: -c.center[2] * own(c)):
+        for i, other in enumerate(settled):
+            apart = np.hypot(one.center[0] - other.center[0], one.center[1] - other.center[1])
+            both = one.mask | other.mask
+            if one.kind != other.kind and apart < APART * np.sqrt(both.mean()) and own(one) < OWN:
+                settled[i] = other._replace(mask=both)
+                break
+        else:
+            settled.append(one)
+    return settled
 
 
 def _centers(heat: np.ndarray) -> dict[int, list[Center]]:

@@ -71,25 +71,31 @@ _COLORS = {
 _OTHER = (
     "hot dog", "sea horse", "sea lion", "sea gull", "sea star", "snow man", "snow leopard",
     "car park", "flower pot", "bird cage", "tree trunk", "star fish", "top hat", "ball room",
-    "海鸥", "海豚", "海龟", "海星", "海马", "海鲜", "海报", "地球", "星球", "球场", "球拍", "球门", "流星",
-    "花园", "花瓶", "花盆", "花生", "火车", "自行车", "卡车", "公交车", "摩托车", "马车", "车站", "车库",
-    "车轮", "马上", "河马", "斑马", "木马", "灯塔", "灯笼", "路灯", "红绿灯", "人行道", "机器人", "雪人",
-    "稻草人", "鸟巢", "鸟笼", "鸵鸟", "树叶", "树枝", "树林", "树干", "飞船", "船长", "猫头鹰", "熊猫",
-    "热狗", "狗熊", "大家", "大概", "大约", "小心", "左右", "人口", "工人房", "太阳镜", "塔罗",
+    "海鸥", "海豚", "海龟", "海星", "海马", "海鲜", "海报", "地球", "星球", "球场", "球拍", "球门",
+    "流星",
+    "花园", "花瓶", "花盆", "花生", "火车", "自行车", "卡车", "公交车", "摩托车", "马车", "车站",
+    "车库",
+    "车轮", "马上", "河马", "斑马", "木马", "灯塔", "灯笼", "路灯", "红绿灯", "人行道", "机器人",
+    "雪人",
+    "稻草人", "鸟巢", "鸟笼", "鸵鸟", "树叶", "树枝", "树林", "树干", "飞船", "船长", "猫头鹰",
+    "熊猫",
+    "热狗", "狗熊", "大家", "大概", "大约", "小心", "左右", "人口", "太阳镜",
 )  # fmt: skip
 """They hold the word of a thing and mean another."""
 _EVERY = (
     "all", "every", "each", "both", "these", "those", "some", "several", "many", "所有", "全部",
     "每", "们", "都", "这些", "那些", "一些", "几",
 )  # fmt: skip
-_SMALL_WORDS = frozenset(
+_SMALL = (
     "a an the of in on at to next by near with behind beside between inside outside under over"
     " above below from than for into onto upon around along through front back that which who"
     " whose is are was were be has have do does there here it its and or but please now today"
-    " this these those all every each both any some my your his her their".split()
+    " this these those all every each both any some my your his her their"
 )
+_SMALL_WORDS = frozenset(_SMALL.split())
 """English words that end what an adjective can belong to."""
-_BEFORE = frozenset("in on at under over above below behind beside near inside with by from".split())
+_PREPOSITIONS = "in on at under over above below behind beside near inside with by from"
+_BEFORE = frozenset(_PREPOSITIONS.split())
 _AND = re.compile(r"\s*(?:,|、|，|;|；|&|\+|and\b|or\b|as well as\b|和|与|跟|及|以及|或|还有)")
 _TURNED = re.compile(
     r"\b(?:not|no|non|without|except|excluding|besides|but|other than|isn't|aren't|nothing|none)\b"
@@ -212,7 +218,7 @@ def words_of(text: str) -> list[Word]:
 
 
 class Lexicon(NamedTuple):
-    """The known words with their sort and meaning, the longest first; and those that are plurals."""
+    """The known words with their sort and meaning, the longest first; and which are plurals."""
 
     words: Mapping[str, tuple[str, str]]
     several: frozenset[str]
@@ -232,7 +238,7 @@ def lexicon() -> Lexicon:
     plurals |= {"people": "person", "persons": "person", "folks": "person", "cactuses": "cactus"}
     plurals |= {"人们": "person"}
     words: dict[str, tuple[str, str]] = {word: ("other", word) for word in _OTHER}
-    words |= {word: ("every", "") for word in _EVERY}
+    words |= dict.fromkeys(_EVERY, ("every", ""))
     words |= {plural_: ("any", "") for any_ in ANY for plural_ in (any_, f"{any_}s")}
     words |= {word: ("where", name) for name, pool in WHERE.items() for word in pool}
     words |= {
@@ -299,12 +305,14 @@ def _belongs(text: str, word: Word, nouns: list[Word], head: Word | None, chines
         return after == head
     if word.sort == "where":
         return True
-    following_word = re.match(r" ([a-z]+)", text[word.end :])
-    if following_word and head.meaning != "person" and not _known(text, word.end + 1):
-        # "a house with a red roof"
-        if following_word[1] not in _SMALL_WORDS:
-            return False
-    return before == head
+    other = re.match(r" ([a-z]+)", text[word.end :])
+    of_other = (  # "a house with a red roof"; people wear their colors
+        other is not None
+        and other[1] not in _SMALL_WORDS
+        and head.meaning != "person"
+        and not _known(text, word.end + 1)
+    )
+    return before == head and not of_other
 
 
 def _weight(text: str, word: Word) -> int:

@@ -25,8 +25,9 @@ def remove_background(
     subject: Annotated[
         str,
         StringConstraints(strip_whitespace=True, max_length=200),
-        Field(description="what to keep, such as 'the red house'; everything that stands out if"
-              " empty"),
+        Field(
+            description="what to keep, such as 'the red house'; everything that stands out if empty"
+        ),
     ] = "",
 ) -> Image.Image:
     """Keep the subject of an image and make everything else transparent.

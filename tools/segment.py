@@ -61,19 +61,14 @@ def segment(
     return Image.fromarray(mask.astype("uint8") * 255), found
 
 
-def find(
-    sight: Sight, phrase: Phrase, size: tuple[int, int]
-) -> tuple[NDArray[np.bool_], Found]:
+def find(sight: Sight, phrase: Phrase, size: tuple[int, int]) -> tuple[NDArray[np.bool_], Found]:
     """What a phrase names in what was seen: a mask, bool (height, width), for an image of ``size``,
     and the account of it."""
     import numpy as np
 
     there, sure, boxes = account(sight, phrase)
-    if not boxes:
-        there = np.zeros(size[::-1], bool)
-    else:
-        there = enlarged(there, size)
-    return there, Found(
+    mask = enlarged(there, size) if boxes else np.zeros(size[::-1], bool)
+    return mask, Found(
         found=bool(boxes), confidence=round(min(max(sure, 0.0), 1.0), 4), text=str(phrase),
         count=len(boxes), boxes=[_rounded(box) for box in boxes],
     )  # fmt: skip

@@ -58,6 +58,13 @@ def upscale(
     return colors
 
 
+def brought_to(context: Context, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The image at another size: enlarged by the upscaler where that is there and of use."""
+    if context.models.has("upscaler") and max(size) > max(image.size) <= LARGEST // 4:
+        image = upscale(context, image, scale=4)
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
 def _enlarged(context: Context, upscaler: Any, image: Image.Image, shrink: int) -> Image.Image:
     """The RGB image through the model tile by tile; each result is reduced by ``shrink``."""
     import numpy as np

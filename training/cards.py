@@ -144,8 +144,7 @@ CONTROLNET = Card(
     " the shared autoencoder, 66 channels of 16×16: those of the picture where it is kept, those of"
     " the outlines where they are known, and a mask for each (`tools/controls.py`).",
     learned_from=_RENDERS + " Plain scenes in the small setting: outlines as `cv2.Canny` finds them"
-    " or of the things alone, some of them lost; holes around things, rectangles and sides. The"
-    " painter learned on beside it.",
+    " or of the things alone, some of them lost; holes around things, rectangles and sides.",
     use="from diffusers import ControlNetModel\n\n"
     'network = ControlNetModel.from_pretrained("FOLDER")\n'
     "down, middle = network(latents, step, text, shown, return_dict=False)\n"

@@ -1,10 +1,9 @@
-"""The painter's second school, together with a ControlNet (Zhang et al. 2023).
+"""A ControlNet for the painter (Zhang et al. 2023): pictures that follow outlines, holes filled.
 
 A stock `ControlNetModel`, begun as a copy of the painter's first half, is shown parts of a picture,
-its outlines, or both (`danqing.tools.controls`), and steers the painter: so pictures follow
-outlines, and holes in them are filled. It is usual to freeze the painter meanwhile. This one is
-small and still learning, so both learn together: half of every batch is painted without the
-ControlNet, as before.
+its outlines, or both (`danqing.tools.controls`), and steers the painter, which itself is frozen.
+What it is shown are latents, so it begins with the layer that reads latents laid into its first
+ones: from the start it sees the noisy picture as if it were partly clean.
 
 The outlines are those that `cv2.Canny` finds in the picture, or only those of its things, as a
 sketch has them.
@@ -33,37 +32,30 @@ from . import cards, data
 from .autoencoder import CHANNELS, encode, pictures_of, to_tensor
 from .painter import (
     ATTENTION,
-    COMPOSED,
-    FACING,
     NOISING,
-    PLACED,
     SHEET,
-    Inside,
     Samples,
     denoised,
-    focus_of,
     prepare,
     sheet,
     states_of,
     times,
     velocity_loss,
 )
-from .run import MuonAdamW, Run, arguments, half, save_half
+from .run import Run, arguments, half, save_half
 from .scenes import captions
 from .scenes.canvas import NOTHING
 from .scenes.render import render
 from .scenes.spec import Scene
-from .semantics import Heads, Whereabouts, scene_of
+from .semantics import scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 30_000, "simple": True, "batch": 32, "rate": 1e-3},
-    "full": {"n": 120_000, "simple": False, "batch": 1024, "rate": 2e-3},
+    "small": {"n": 30_000, "simple": True, "batch": 32, "rate": 3e-4},
+    "full": {"n": 120_000, "simple": False, "batch": 512, "rate": 3e-4},
 }
-EMBEDDING = (96,)
-"""Channels of the layers before its first: what it is shown is as small as latents already."""
-ITS_FACING = (*FACING, "controlnet")
-"""Layers of the ControlNet that meet data, or that begin at zero; see `MuonAdamW`."""
-STEERED = 0.5  # share of a batch that the ControlNet steers
+FASTER = 10.0  # factor on the rate of the layers that begin at zero
+EMBEDDING = (4 * CHANNELS + 4,)
+"""Channels of what it makes of what it is shown: each latent and its opposite, and a few more."""
 AROUND = 0.2  # how much an error counts outside a hole
 HELD_OUT = 256
 CELLS = 16
@@ -154,14 +146,30 @@ def controls(
     return seen, counts / counts.mean((1, 2), keepdim=True)
 
 
+@torch.no_grad()
 def begun(unet: Any) -> ControlNetModel:
-    """A ControlNet that is a copy of the first half of ``unet`` and changes little as yet."""
+    """A ControlNet that is a copy of the first half of ``unet``, to which it adds nothing as yet.
+
+    What it is shown it reads as the UNet reads latents: its first layer gives each value and its
+    opposite, since the sigmoid linear unit f between its layers has f(x) - f(-x) = x.
+    """
     network = ControlNetModel.from_unet(
         unet, conditioning_embedding_out_channels=EMBEDDING, conditioning_channels=2 * CHANNELS + 2
     )
-    first = network.controlnet_cond_embedding.conv_out
-    # Zero layers at both ends would leave nothing to learn from in between.
-    nn.init.normal_(first.weight, std=first.weight[0].numel() ** -0.5)
+    first, last = (
+        getattr(network.controlnet_cond_embedding, name) for name in ("conv_in", "conv_out")
+    )
+    first.weight.mul_(0.1)
+    first.weight[: 4 * CHANNELS] = 0
+    first.bias.zero_()
+    for part in (0, 1):  # the picture, and the outlines
+        for c in range(CHANNELS):
+            source, same = CHANNELS * part + c, 2 * CHANNELS * part + c
+            first.weight[same, source, 1, 1] = 1
+            first.weight[same + CHANNELS, source, 1, 1] = -1
+        start = 2 * CHANNELS * part
+        last.weight[:, start : start + CHANNELS] = unet.conv_in.weight
+        last.weight[:, start + CHANNELS : start + 2 * CHANNELS] = -unet.conv_in.weight
     return network
 
 
@@ -169,25 +177,16 @@ def steered(
     unet: nn.Module, network: nn.Module, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor,
     seen: torch.Tensor,
 ) -> torch.Tensor:  # fmt: skip
-    """The velocity that the painter predicts when the ControlNet is shown ``seen``, for as many of
-    the last latents as there are; the others are not steered."""
-    last = slice(len(x) - len(seen), None)
-    down, middle = network(x[last], t[last], text[last], seen, return_dict=False)
-
-    def padded(residual: torch.Tensor) -> torch.Tensor:
-        nothing = residual.new_zeros(len(x) - len(seen), *residual.shape[1:])
-        return torch.cat([nothing, residual])
-
+    """The velocity that the painter predicts when the ControlNet is shown ``seen``."""
+    down, middle = network(x, t, text, seen, return_dict=False)
     return unet(  # type: ignore[no-any-return]
-        x, t, text, down_block_additional_residuals=[padded(r) for r in down],
-        mid_block_additional_residual=padded(middle),
-    ).sample  # fmt: skip
+        x, t, text, down_block_additional_residuals=down, mid_block_additional_residual=middle
+    ).sample
 
 
 def main() -> None:
     parser = arguments("controlnet", __doc__)
     parser.add_argument("--painter", type=Path, required=True, help="its finished folder")
-    parser.add_argument("--out-painter", type=Path, help="folder for the painter after this school")
     args = parser.parse_args()
     s = SETTINGS[args.setting]
     torch.manual_seed(0)
@@ -197,56 +196,45 @@ def main() -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(args.painter)
     pipeline.to(args.device, torch.float32)
     unet, text, vae = pipeline.unet, pipeline.text_encoder, pipeline.vae
+    for part in (unet, text):
+        part.requires_grad_(False).eval()
     unet.to(memory_format=torch.channels_last)
     network = ControlNetModel.from_pretrained(args.start).float() if args.start else begun(unet)
-    network.to(args.device, memory_format=torch.channels_last)
-    width = unet.config.block_out_channels[-1]
-    heads, whereabouts = Heads(width).to(args.device), Whereabouts(width).to(args.device)
+    network.to(args.device, memory_format=torch.channels_last).train()
+    print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M", flush=True)
     scenes = [scene_of(spec) for spec in dataset.scenes]
     samples = prepare(vae, pipeline.tokenizer, dataset, args.device)
     lines = Lines(vae, dataset, scenes, args.device)
-    for part in (unet, text, network):
-        part.train()
-    models = {"controlnet": network, "denoiser": unet, "text": text, "heads": heads,
-              "whereabouts": whereabouts}  # fmt: skip
-    run = Run(
-        models, MuonAdamW(models.values(), s["rate"], outer=ITS_FACING), args.work, args.minutes,
-        fall=0.25, decay=0.998, start=args.start, fresh=args.fresh,
+    zero = ("controlnet_down_blocks", "controlnet_mid_block")
+    groups: list[list[nn.Parameter]] = [[], []]
+    for name, weight in network.named_parameters():
+        groups[name.startswith(zero)].append(weight)
+    optimizer = torch.optim.AdamW(
+        [{"params": groups[0], "lr": s["rate"]}, {"params": groups[1], "lr": FASTER * s["rate"]}],
+        betas=(0.9, 0.99), weight_decay=0.01, fused=True,
     )  # fmt: skip
-    inside = Inside(unet)
+    run = Run({"controlnet": network}, optimizer, args.work, args.minutes, fall=0.25, decay=0.998,
+              start=args.start, fresh=args.fresh)  # fmt: skip
     generator, rng = torch.Generator().manual_seed(run.step), np.random.default_rng(run.step)
     attention = [SDPBackend.MATH] if args.device == "cpu" else [*ATTENTION]
-    free = s["batch"] - int(STEERED * s["batch"])
     for _ in run.steps():
         rows, ids = samples.choose(s["batch"], generator)
-        z, maps, told = samples.latents[rows].float(), samples.maps[rows].long(), samples.told[rows]
-        seen, counts = controls(samples, lines, scenes, rows[free:].tolist(), rng)
-        focus = focus_of(maps)
-        focus[free:] *= counts
+        z = samples.latents[rows].float()
+        seen, counts = controls(samples, lines, scenes, rows.tolist(), rng)
         noise, t = torch.randn_like(z), times(len(z), args.device)
         with half(args.device), sdpa_kernel(attention):
-            v = steered(unet, network, NOISING.add_noise(z, noise, t), t, text(ids)[0], seen)
-        composed = heads(inside.middle.float(), maps, told)
-        placed = whereabouts([features.float() for features in inside.before.values()])
-        loss = velocity_loss(v, z, noise, t, focus)
-        run.learn(loss + COMPOSED * composed + PLACED * placed)
+            with torch.no_grad():
+                states = text(ids)[0]
+            v = steered(unet, network, NOISING.add_noise(z, noise, t), t, states, seen)
+        run.learn(velocity_loss(v, z, noise, t, counts))
     best: Any = run.averages["controlnet"]
-    pipeline.unet, pipeline.text_encoder = run.averages["denoiser"], run.averages["text"]
     measured = scores(pipeline, best, held_out, args)
     print(json.dumps(measured, indent=1), flush=True)
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)
     save_half(best, out)
     run.write_card(out, cards.CONTROLNET, measured, batch=s["batch"], setting=args.setting)
-    painter = args.out_painter or args.work / "painter"
-    vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
-    save_half(pipeline, painter, max_shard_size="15MB")
-    run.before = cards.trained(args.painter)
-    run.write_card(
-        painter, cards.PAINTER, {"velocity loss": measured["plain"]["velocity loss"]},
-        batch=s["batch"], setting=args.setting,
-    )  # fmt: skip
-    print(out, painter)
+    print(out)
 
 
 SHOWN = {

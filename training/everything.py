@@ -29,7 +29,7 @@ from . import (
 )
 
 SHARES = {
-    "autoencoder": 0.12, "painter": 0.3, "controlnet": 0.22, "decoder": 0.04, "captioner": 0.14,
+    "autoencoder": 0.12, "painter": 0.36, "controlnet": 0.16, "decoder": 0.04, "captioner": 0.14,
     "panoptic": 0.06, "upscaler": 0.04, "gan": 0.06, "grader": 0.02,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -99,8 +99,6 @@ def train(name: str, minutes: float, args: argparse.Namespace, latents: Path) ->
         command += ["--autoencoder", str(latents)]
     if name in PAINTERS:
         command += ["--painter", str(args.painter or args.out / WEIGHTS["painter"])]
-    if name == "controlnet":
-        command += ["--out-painter", str(args.out / WEIGHTS["painter"])]
     command += ["--install"] if name == "decoder" else []
     subprocess.run(command, check=True)
 

@@ -54,11 +54,11 @@ def build() -> UperNetForSemanticSegmentation:
     backbone = ResNetConfig(
         embedding_size=WIDTHS[0] // 2, hidden_sizes=[*WIDTHS], depths=[1, 2, 2], layer_type="basic",
         out_features=["stage1", "stage2", "stage3"],
-    )
+    )  # fmt: skip
     config = UperNetConfig(
         backbone_config=backbone, hidden_size=HIDDEN, pool_scales=[1, 2], use_auxiliary_head=False,
         id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)},
-    )
+    )  # fmt: skip
     model = UperNetForSemanticSegmentation(config)
     first = sum(channels().sizes[:2])
     with torch.no_grad():  # centers are rare
@@ -126,7 +126,7 @@ def loss_of(
     weight = torch.ones(parts[0], device=logits.device)
     weight[: 1 + len(GROUNDS)] = 0.4
     loss = F.cross_entropy(shown, true["shown"], weight)
-    loss = loss + 0.5 * F.cross_entropy(colors, true["colors"], ignore_index=-1)
+    loss = loss + F.cross_entropy(colors, true["colors"], ignore_index=-1)
     target = true["heat"]
     p = heat.sigmoid().clamp(1e-4, 1 - 1e-4)
     at = target == 1.0
@@ -213,7 +213,7 @@ def main() -> None:
     trips = wear.cached_round_trips(
         args.data / "train-round-trips.npy", args.autoencoder, dataset.pictures, s["round_trips"],
         args.device,
-    )
+    )  # fmt: skip
     scenes = [scene_of(spec) for spec in dataset.scenes]
     told = torch.tensor([[pools()[f].index(getattr(x, f)) for f in FACTS] for x in scenes])
     model = build().to(args.device, memory_format=torch.channels_last)
@@ -247,9 +247,7 @@ def main() -> None:
         run.learn(loss_of(logits, wanted, told[rows].to(args.device)), clip=5.0)
     best: nn.Module = run.averages["panoptic"].cpu().float()
     true_scenes = [scene_of(spec) for spec in held_out.scenes[:HELD_OUT]]
-    measured = scores(
-        best, held_out.pictures[:HELD_OUT], ids_held_out[:HELD_OUT], true_scenes
-    )
+    measured = scores(best, held_out.pictures[:HELD_OUT], ids_held_out[:HELD_OUT], true_scenes)
     print(json.dumps(measured, indent=1), flush=True)
     out: Path = args.out or args.work / "finished"
     shutil.rmtree(out, ignore_errors=True)

@@ -84,6 +84,12 @@ def whoami() -> Names:
     return Names(names=[str(os.getpid()), str(os.getsid(0))])
 
 
+@tool(optional=("upscaler", "stylizer"))
+def peek(context: Context) -> Names:
+    """The models that are there of those it can do without."""
+    return Names(names=[role for role in ("upscaler", "stylizer") if context.models.has(role)])
+
+
 @tool("upscaler")
 def echo(image: Image.Image) -> Image.Image:
     """Give the image back."""
@@ -110,4 +116,4 @@ def exhaust(context: Context, *, times: int) -> Number:
 
 exhausted = 0
 
-TOOLS = (die, hang, count, complain, chatter, environment, whoami, echo, choke, exhaust)
+TOOLS = (die, hang, count, complain, chatter, environment, whoami, peek, echo, choke, exhaust)

@@ -347,6 +347,19 @@ def test_a_missing_model_stops_before_a_worker_is_started(tmp_path: Path) -> Non
     assert engine.status().state == "stopped"
 
 
+def test_a_tool_is_offered_without_the_models_it_can_do_without_and_told_which_are_there(
+    engine: Engine, strange_profile: Profile
+) -> None:
+    assert "peek" in engine.available()
+    assert names(engine, "peek") == ["upscaler"]
+    assert strange_tools.peek in strange_tools.TOOLS
+    gone = strange_profile.models["upscaler"].model_copy(update={"source": "/nowhere"})
+    without = strange_profile.model_copy(update={"models": {"upscaler": gone}})
+    with Engine(without, device="cpu", tools=strange_tools.TOOLS) as other:
+        assert set(other.available()) == {"peek"}
+        assert names(other, "peek") == []
+
+
 def test_tools_without_a_model_run_at_once_without_a_worker(photo: Image.Image) -> None:
     engine = Engine(Profile(name="empty", summary="", models={}))
     result = engine.call("adjust", {"flip": "horizontal"}, {"image": photo})

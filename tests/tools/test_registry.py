@@ -10,13 +10,19 @@ from typing import Annotated, Any
 
 import pytest
 from PIL import Image
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from danqing.tools import TOOLS
 from danqing.tools.errors import ToolError
 from danqing.tools.registry import HANDLE, ToolSpec, by_name, flatten, spec, tool
 
 SPECS = by_name(TOOLS)
+
+
+class Size(BaseModel):
+    """How large an image is."""
+
+    width: int
 
 
 def test_importing_the_tools_and_the_engine_loads_no_heavy_library() -> None:
@@ -130,8 +136,28 @@ def test_an_image_out_of_range_is_refused(size: tuple[int, int]) -> None:
 
 
 def test_an_image_too_many_or_too_few_is_refused() -> None:
-    with pytest.raises(ToolError, match=r"\['mask'\] were given; allowed are exactly \['image'\]"):
+    with pytest.raises(ToolError, match=r"\['mask'\] were given; needed are exactly \['image'\]\."):
         SPECS["caption"].check_images({"mask": Image.new("L", (16, 16))})
+
+
+def test_an_image_may_be_left_out_where_the_declaration_gives_none() -> None:
+    found, gray = SPECS["compare"], Image.new("L", (16, 16))
+    assert (found.images, found.optional) == (("image", "other", "mask"), {"mask"})
+    assert set(found.schema()["required"]) == {"image", "other"}
+    two = {"image": gray, "other": gray}
+    assert set(found.check_images(two)) == {"image", "other"}
+    assert set(found.check_images(two | {"mask": gray})) == {"image", "other", "mask"}
+    with pytest.raises(ToolError, match=r"needed are exactly \['image', 'other'\]; may be given"):
+        found.check_images({"image": gray, "mask": gray})
+
+
+def test_a_planner_may_say_null_for_an_optional_image_but_for_no_other() -> None:
+    two = {"image": "img-1", "other": "img-2"}
+    assert SPECS["compare"].parse(two | {"mask": None})[0] == two
+    with pytest.raises(ToolError, match="other = None is refused"):
+        SPECS["compare"].parse({"image": "img-1", "other": None})
+    with pytest.raises(ToolError, match="mask = 3 is refused"):
+        SPECS["compare"].parse(two | {"mask": 3})
 
 
 @pytest.mark.parametrize(
@@ -166,6 +192,29 @@ def test_a_tool_is_still_the_function_it_was_declared_as() -> None:
     assert found.validate({}) == {"by": 255}
 
 
+def test_a_tool_names_the_models_it_needs_and_those_it_can_do_without() -> None:
+    @tool("text-to-image", optional=("stylizer", "upscaler"))
+    def polish(image: Image.Image) -> Image.Image:
+        """Make it shine."""
+        return image
+
+    found = spec(polish)
+    assert (found.roles, found.optional_roles) == (("text-to-image",), ("stylizer", "upscaler"))
+    assert found.models({"upscaler", "captioner"}) == ("text-to-image", "upscaler")
+    assert found.models(()) == ("text-to-image",)
+    assert spec(TOOLS[0]).optional_roles == ()
+
+
+def test_a_tool_may_give_an_image_and_a_value() -> None:
+    def measure(image: Image.Image) -> tuple[Image.Image, Size]:
+        """Measure it."""
+        return image, Size(width=image.width)
+
+    found, gray = spec(measure), Image.new("L", (20, 16))
+    assert found.returns == "both"
+    assert found.unpack(found.run(None, {}, {"image": gray})) == ([gray], {"width": 20})
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_number_without_bounds_is_finite(value: float) -> None:
     def shift(image: Image.Image, *, by: float) -> Image.Image:
@@ -183,7 +232,11 @@ def test_a_wrong_declaration_is_the_developers_to_hear() -> None:
     def returns_text(image: Image.Image) -> str:
         return "text"
 
+    def returns_two(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+        return image, image
+
     with pytest.raises(TypeError, match="parameter by has no annotation"):
         spec(unannotated)
-    with pytest.raises(TypeError, match="cannot return"):
-        spec(returns_text)
+    for function in (returns_text, returns_two):
+        with pytest.raises(TypeError, match=f"tool {function.__name__}: cannot return"):
+            spec(function)

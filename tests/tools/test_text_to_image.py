@@ -151,6 +151,7 @@ def test_a_blank_picture_is_an_error_that_names_its_seed(
 
 OF_DIFFUSERS = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
+
 def scheduled(profile: Profile, *guided: int) -> Models:
     """The toy painter with four noise levels of its own, of which some are guided."""
     from diffusers import DPMSolverMultistepScheduler

@@ -37,6 +37,7 @@ def write_profile(folder: Path) -> Profile:
             "text-to-image": Entry(
                 source=str(folder / "painter"),
                 loader="diffusers",
+                words="plain",
                 native_size=32,
                 memory_mb=1,
                 defaults={"steps": 3, "guidance_scale": 3.0},
@@ -185,9 +186,7 @@ def panoptic_channels() -> Channels:
         "style": tuple(w.styles), "setting": tuple(w.settings), "season": tuple(w.seasons),
         "time": tuple(w.times), "weather": tuple(w.weathers),
     }  # fmt: skip
-    return Channels(
-        (NOTHING, *GROUNDS, *w.objects), (NATURAL, *w.colors), tuple(w.objects), facts
-    )
+    return Channels((NOTHING, *GROUNDS, *w.objects), (NATURAL, *w.colors), tuple(w.objects), facts)
 
 
 def write_panoptic(folder: Path) -> None:

@@ -76,17 +76,6 @@ def test_a_painter_that_is_there_already_is_used(run) -> None:
         assert command[command.index("--painter") + 1] == "old"
 
 
-def test_the_painter_is_what_its_second_school_made_of_it(run, tmp_path: Path) -> None:
-    out = str(tmp_path / "weights")
-    [painter, controlnet] = run(
-        "--minutes", "5", "--recipes", "painter", "controlnet", "--out", out
-    )
-    assert painter[painter.index("--out") + 1] == f"{out}/text-to-image"
-    assert controlnet[controlnet.index("--painter") + 1] == f"{out}/text-to-image"
-    assert controlnet[controlnet.index("--out") + 1] == f"{out}/controlnet"
-    assert controlnet[-2:] == ["--out-painter", f"{out}/text-to-image"]
-
-
 def test_a_single_recipe_gets_all_the_time(run) -> None:
     [command] = run("--minutes", "5", "--recipes", "grader")
     assert minutes(command) == pytest.approx(5 - everything.OVERHEAD, rel=0.1)

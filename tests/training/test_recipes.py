@@ -9,24 +9,24 @@ import shutil
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
-from diffusers.pipelines.controlnet.pipeline_controlnet import StableDiffusionControlNetPipeline
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file
-from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
 from danqing.tools import models
 from danqing.tools.caption import read_words
 from danqing.tools.catalogue import Entry
-from danqing.tools.controls import outlines
+from danqing.tools.controls import outlines, shown
 from danqing.tools.generator import Generator
 from danqing.tools.painter_words import SPOT_WORDS
+from danqing.tools.panoptic import see
+from danqing.tools.registry import Context
 from training import (
     autoencoder,
     captioner,
@@ -37,7 +37,7 @@ from training import (
     gan,
     grader,
     painter,
-    segmenter,
+    panoptic,
     semantics,
     upscaler,
     wear,
@@ -71,7 +71,7 @@ def tiny(monkeypatch, tmp_path, latents):
         monkeypatch.setitem(recipe.SETTINGS, "small", small)
         options = ["--minutes", "0.01", "--device", "cpu", "--data", str(tmp_path / "data")]
         options += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
-        if recipe not in (grader, segmenter, controlnet, gan):
+        if recipe not in (grader, controlnet, gan):
             options += ["--autoencoder", str(latents)]
         options += ["--start", str(start)] if start else []
         monkeypatch.setattr(sys, "argv", ["recipe", *options, *more])
@@ -143,34 +143,96 @@ def test_a_controlnet_can_be_made_of_the_painters_unet():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
-@pytest.mark.parametrize("control", controlnet.CONTROLS)
-def test_a_controlnet_that_a_recipe_saves_steers_the_painter_it_learned_with(
-    control, tiny, monkeypatch, first
+def test_the_controlnet_and_the_painter_that_a_recipe_saves_belong_together(
+    tiny, monkeypatch, tmp_path, first
 ):
     monkeypatch.setattr(controlnet, "SHEET", 1)
-    out = tiny(controlnet, "--control", control, "--painter", str(first), n=3, batch=2)
-    pipeline = StableDiffusionControlNetPipeline(
-        **StableDiffusionPipeline.from_pretrained(first).components,
-        controlnet=ControlNetModel.from_pretrained(out), requires_safety_checker=False,
+    painters = tmp_path / "school"
+    out = tiny(
+        controlnet, "--painter", str(first), "--out-painter", str(painters), n=3, batch=4
     )  # fmt: skip
-    shown = np.zeros((1, 128, 128, 3), np.float32)
-    made = pipeline("a cat.", image=shown, width=128, height=128, num_inference_steps=2)
-    assert made.images[0].size == (128, 128)
-    assert "| velocity loss with |" in (out / "README.md").read_text("utf-8")
+    pipeline = models.load(entry(painters, "diffusers"), "cpu").model
+    network = ControlNetModel.from_pretrained(out)
+    x, t = torch.randn(2, 32, 16, 16), torch.tensor([500, 500])
+    words = torch.randn(2, 7, pipeline.unet.config.cross_attention_dim)
+    seen = torch.randn(1, 66, 16, 16)
+    with torch.inference_mode():
+        steered = controlnet.steered(pipeline.unet, network, x, t, words, seen)
+        assert torch.allclose(steered[:1], pipeline.unet(x, t, words).sample[:1], atol=1e-4)
+    assert steered.shape == x.shape
+    made = pipeline("a cat.", num_inference_steps=2, output_type="np").images
+    assert made.shape == (1, 128, 128, 3)
+    assert "| hole: steered |" in (out / "README.md").read_text("utf-8")
+    assert "| velocity loss |" in (painters / "README.md").read_text("utf-8")
+    assert cards.trained(painters)[1] > cards.trained(first)[1]
+    assert str(tmp_path.parent) not in (painters / "vae" / "config.json").read_text("utf-8")
+    sheets = {path.stem for path in (tmp_path / "work").glob("*.png")}
+    assert sheets == set(controlnet.SHOWN)
 
 
-def test_holes_are_minus_one_and_count_most():
+def test_a_new_controlnet_changes_nothing_and_is_shown_what_tools_show():
+    unet = painter.unet((96, 160), 128)
+    network = controlnet.begun(unet)
+    x, t, words = torch.randn(2, 32, 16, 16), torch.tensor([500, 20]), torch.randn(2, 7, 128)
+    latents, mask = torch.randn(1, 32, 16, 16), torch.ones(1, 16, 16)
+    seen = shown(latents, mask, latents, mask)
+    made = controlnet.steered(unet, network, x, t, words, seen)
+    assert torch.allclose(made, unet(x, t, words).sample, atol=1e-6)
+
+
+def test_a_new_controlnet_has_something_to_learn_from():
+    unet = painter.unet((96, 160), 128)
+    network = controlnet.begun(unet)
+    x, t, words = torch.randn(1, 32, 16, 16), torch.tensor([500]), torch.randn(1, 7, 128)
+    seen = torch.randn(1, 66, 16, 16)
+    controlnet.steered(unet, network, x, t, words, seen).sum().backward()
+    zeros = [block.weight for block in network.controlnet_down_blocks]
+    assert all(weight.grad is not None and weight.grad.abs().max() > 0 for weight in zeros)
+    for weight in zeros:
+        torch.nn.init.normal_(weight)
+    network.zero_grad()
+    controlnet.steered(unet, network, x, t, words, seen).sum().backward()
+    assert network.controlnet_cond_embedding.conv_in.weight.grad.abs().max() > 0
+
+
+def test_what_is_kept_and_what_is_lined_is_drawn_by_chance_and_both_happen():
+    rng, fates = np.random.default_rng(0), Counter()
     scene = layout.sample(3)
-    rgb, rng = render(scene, 128).rgb, np.random.default_rng(0)
-    for _ in range(40):
-        shown, counts = controlnet.inpaint(rgb, scene, rng)
-        hole = shown[..., 0] == -1.0
-        assert 0 < hole.mean() <= 1
-        assert np.array_equal(shown[~hole], rgb[~hole].astype(np.float32) / 255)
-        cells = hole.reshape(16, 8, 16, 8).mean((1, 3))
-        if cells.min() == 0 and cells.max() == 1:
-            assert counts[cells == 1].min() > 5 * counts[cells == 0].max()
-        assert counts.mean() == pytest.approx(1.0, abs=1e-4)
+    for _ in range(200):
+        kept, lined, which = controlnet.masks(scene, rng)
+        assert {kept.shape, lined.shape} == {(16, 16)}
+        assert set(np.unique(kept)) | set(np.unique(lined)) <= {0.0, 1.0}
+        assert not kept.all(), "then there is nothing to paint"
+        assert which in (0, 1)
+        fates[bool(kept.any()), bool(lined.any())] += 1
+    assert fates[True, False] > 20
+    assert fates[False, True] > 20
+    assert fates[True, True] > 5
+
+
+def test_errors_count_most_in_a_hole():
+    scenes = [layout.sample(seed) for seed in range(8)]
+    samples = SimpleNamespace(latents=torch.randn(8, 32, 16, 16))
+    lines = SimpleNamespace(latents=torch.randn(2, 8, 32, 16, 16))
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        seen, counts = controlnet.controls(samples, lines, scenes, range(8), rng)
+        kept = seen[:, 64] == 1
+        assert counts.mean((1, 2)).numpy() == pytest.approx(1.0, abs=1e-4)
+        assert torch.equal(seen[:, :32] != 0, kept[:, None].expand(-1, 32, -1, -1))
+        for k, c in zip(kept, counts, strict=True):
+            if k.any():
+                assert c[~k].min() == pytest.approx(5 * float(c[k].max()))
+
+
+def test_the_outlines_of_things_alone_are_where_things_are_and_nowhere_else():
+    scene = next(s for s in map(layout.sample, range(99)) if len(s.things) == 1)
+    lines = controlnet.of_things(scene)[..., 0] > 0
+    [x0, y0, x1, y1] = (round(v * 128) for v in scene.things[0].box)
+    near = np.zeros_like(lines)
+    near[max(y0 - 3, 0) : y1 + 3, max(x0 - 3, 0) : x1 + 3] = True
+    assert lines.sum() > 20
+    assert not lines[~near].any()
 
 
 def test_outlines_are_where_colors_meet():
@@ -182,16 +244,18 @@ def test_outlines_are_where_colors_meet():
     assert not lines[:12].any()
 
 
-def test_the_segmenter_that_a_recipe_saves_is_loaded_by_transformers(tiny):
-    out = tiny(segmenter, n=4, batch=2)
-    model = CLIPSegForImageSegmentation.from_pretrained(out)
-    processor = CLIPSegProcessor.from_pretrained(out)
+def test_the_panoptic_network_that_a_recipe_saves_is_read_by_the_tools_loader(tiny):
+    out = tiny(panoptic, n=4, batch=2, round_trips=2)
+    loaded = models.load(entry(out, "image-segmentation"), "cpu")
     picture = Image.fromarray(render(layout.sample(1), 256).rgb)
-    inputs = processor(text=["red house"], images=[picture], return_tensors="pt")
-    assert inputs.pixel_values.shape == (1, 3, 128, 128)
-    assert model(**inputs).logits.shape[-2:] == (64, 64)
-    assert inputs.input_ids.tolist()[0][0] == 0
-    assert inputs.input_ids.tolist()[0][-1] == 1
+    context = Context(SimpleNamespace(get={"panoptic": loaded}.__getitem__))
+    sight = see(context, picture)
+    assert sight.names == panoptic.channels().shown
+    assert sight.owner.shape == (128, 128)
+    assert set(sight.facts) == set(semantics.FACTS)
+    page = (out / "README.md").read_text("utf-8")
+    for score in ("object F1", "count", "color", "mean IoU", "season"):
+        assert f"| {score} |" in page
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
@@ -244,25 +308,6 @@ def test_sky_and_ground_are_where_no_thing_is_and_meet_near_the_horizon(tmp_path
         assert (sky == 0) == (scene.setting == "indoors")
         assert sky < scene.horizon + 0.03
     assert data.ids(tmp_path) is not seen
-
-
-def test_every_phrase_names_what_is_there_and_what_is_missing_is_not():
-    rng = np.random.default_rng(0)
-    for seed in range(30):
-        scene = layout.sample(seed)
-        named = dict(segmenter.phrases(scene))
-        for text, things in named.items():
-            *color, noun = text.split()
-            for i in things:
-                if noun in ("sky", "ground", "floor"):
-                    assert (noun == "floor") == (scene.setting == "indoors")
-                    continue
-                kind = scene.things[i].kind
-                assert kind == noun or (noun, kind) == ("tree", "pine")
-                assert not color or scene.things[i].color == color[0]
-        named_things = {i for things in named.values() for i in things}
-        assert named_things >= set(range(len(scene.things)))
-        assert all(segmenter.missing(scene, rng) not in named for _ in range(20))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
