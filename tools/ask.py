@@ -28,7 +28,8 @@ class Answer(BaseModel):
     ``value`` is a whole number for a count, a color's name ("natural" for a thing without one, a
     list where such things differ), a place ("far left" to "far right", or "across"), true or false,
     a word for a fact of the scene, or a list of things; None where what was asked about is not
-    there. ``heard`` is how the question was understood.
+    there. ``heard`` is how the question was understood. What is said of a picture that is not
+    ``familiar``, as photographs are not, is a guess.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +38,7 @@ class Answer(BaseModel):
     value: bool | int | str | list[str] | None
     confidence: float
     heard: str
+    familiar: bool = True
 
 
 @tool("panoptic")
@@ -57,7 +59,8 @@ def ask(
     Raises `ToolError` for a question of another kind, or about what the model does not know.
     """
     asked = understood(question)
-    return asked.answer(see(context, image))
+    sight = see(context, image)
+    return asked.answer(sight).model_copy(update={"familiar": sight.familiar})
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ _PICTURE = (
     r"\b(?:the |this |that )?(?:picture|image|photo|drawing|painting|illustration|scene)\b"
     r"|(?:这|那)?(?:张|幅|个)?(?:图片|图像|照片|画面|画里|画中|图里|图中|图上|画上|图)"
 )
-_MEASURES = "只个座棵条朵匹辆艘张把颗片位栋间盏顶株头块幅种"
+_MEASURES = "只个座棵条朵匹辆艘张把颗片位栋间盏顶株头块幅种轮所"
 _DIGITS = {**{word: n for n, word in enumerate(NUMBERS)}, **{str(n): n for n in range(100)},
            **{c: n for n, c in enumerate("零一二三四五六七八九十")}, "两": 2}  # fmt: skip
 _EMPTY = (

@@ -27,13 +27,15 @@ class Item(BaseModel):
 
 class Look(BaseModel):
     """Everything that was seen: ``things`` from left to right; ``facts``, such as the season, each
-    with how sure it is; ``horizon``, the y at which the ground begins, or None."""
+    with how sure it is; ``horizon``, the y at which the ground begins, or None. What is said of a
+    picture that is not ``familiar``, as photographs are not, is a guess."""
 
     model_config = ConfigDict(frozen=True)
 
     things: list[Item]
     facts: dict[str, tuple[str, float]]
     horizon: float | None
+    familiar: bool
 
 
 @tool("panoptic")
@@ -56,7 +58,7 @@ def looked(sight: Sight) -> Look:
         for t in sight.things
     ]  # fmt: skip
     facts = {fact: (word, round(p, 4)) for fact, (word, p) in sight.facts.items()}
-    return Look(things=things, facts=facts, horizon=_horizon(sight))
+    return Look(things=things, facts=facts, horizon=_horizon(sight), familiar=sight.familiar)
 
 
 def _rounded(box: Box) -> Box:

@@ -119,9 +119,13 @@ class Sight:
 
     @property
     def certainty(self) -> float:
-        """The mean probability of what is seen at each pixel: above `FAMILIAR` for pictures of the
-        world that the network knows, and below it for most photographs."""
+        """The mean probability of what is seen at each pixel."""
         return float(self.shown.max(0).mean())
+
+    @property
+    def familiar(self) -> bool:
+        """Whether this is of the world that the network knows; photographs of things are not."""
+        return self.certainty >= FAMILIAR
 
     def probability(self, name: str) -> np.ndarray:
         """The probability of ``name`` being shown, float32 (h, w). Raises ValueError for a name

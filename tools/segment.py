@@ -22,7 +22,8 @@ HALF = 0.45
 
 class Found(BaseModel):
     """What was found: how many things, how surely (0 to 1), and their boxes, each as left, top,
-    right and bottom in fractions of the image. ``text`` is how the words were understood."""
+    right and bottom in fractions of the image. ``text`` is how the words were understood. In a
+    picture that is not ``familiar``, as photographs are not, it is a guess."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,6 +32,7 @@ class Found(BaseModel):
     text: str
     count: int
     boxes: list[tuple[float, float, float, float]]
+    familiar: bool
 
 
 @tool("panoptic")
@@ -70,7 +72,7 @@ def find(sight: Sight, phrase: Phrase, size: tuple[int, int]) -> tuple[NDArray[n
     mask = enlarged(there, size) if boxes else np.zeros(size[::-1], bool)
     return mask, Found(
         found=bool(boxes), confidence=round(min(max(sure, 0.0), 1.0), 4), text=str(phrase),
-        count=len(boxes), boxes=[_rounded(box) for box in boxes],
+        count=len(boxes), boxes=[_rounded(box) for box in boxes], familiar=sight.familiar,
     )  # fmt: skip
 
 
