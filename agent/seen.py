@@ -65,7 +65,8 @@ class Seen:
 
     ``relations`` hold what was said in words; positions say the rest. ``exact`` tells whether the
     caption followed the built-in grammar from its style to its last group, so that what it does not
-    mention is not there.
+    mention is not there. ``lister`` is who told the things, where that is another judge than the
+    one who told the scene.
     """
 
     text: str
@@ -73,6 +74,7 @@ class Seen:
     facts: Mapping[Kind, tuple[str, float]] = field(default_factory=dict)
     relations: tuple[tuple[str, str, str], ...] = ()
     exact: bool = False
+    lister: str | None = None
 
     @property
     def unclear(self) -> bool:
@@ -297,7 +299,9 @@ def merged(caption: Seen, look: Seen) -> Seen:
     if caption.unclear:
         return caption
     facts = {**look.facts, **caption.facts}
-    return Seen(caption.text, look.groups, facts, caption.relations, exact=look.exact)
+    return Seen(
+        caption.text, look.groups, facts, caption.relations, exact=look.exact, lister="panoptic"
+    )
 
 
 def _looked(key: tuple[Any, ...], items: list[Mapping[str, Any]], boxes: tuple[Box, ...]) -> Group:

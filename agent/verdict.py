@@ -98,6 +98,8 @@ def _find(claim: Claim, seen: Seen, brief: Brief, name: str) -> Finding:
     nouns = [n for n in (claim.subject, claim.object, claim.object2) if n]
     if status == "met" and claim.kind != "absent" and any(_only_wider(seen, n) for n in nouns):
         status = "unsure"  # a flower was seen where a rose was asked for
+    if seen.lister is not None and claim.kind not in SCENE_KINDS:
+        name = seen.lister
     return Finding(status=status, evidence=evidence.tell(brief.language), judge=name)
 
 

@@ -42,7 +42,7 @@ class Entry(BaseModel):
     """The model's folder; a relative path is relative to this package."""
     loader: Literal[
         "diffusers", "autoencoder", "controlnet", "generator", "image-text-to-text",
-        "image-segmentation", "image-to-image", "vgg",
+        "image-segmentation", "image-to-image", "vgg", "controlnet-aux",
     ]  # fmt: skip
     words: Literal["canonical", "plain"] = "canonical"
     """What a painter reads: the form of `painter_words`, or any English."""

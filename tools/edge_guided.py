@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .painting import Steering
 
 
-@tool("text-to-image", "controlnet", optional=("upscaler",))
+@tool("text-to-image", "controlnet", optional=("detector", "upscaler"))
 def edge_guided(
     context: Context,
     image: Image.Image,
@@ -26,10 +26,10 @@ def edge_guided(
     negative_prompt: NegativePrompt = "",
     seeds: Seeds,
     outlines: Annotated[
-        Literal["canny", "drawn"],
+        Literal["canny", "drawn", "hed", "lineart"],
         Field(
             description="find the outlines in the image, or take it as a sketch of white lines on"
-            " black (or dark lines on white)"
+            " black (or dark lines on white); hed and lineart are learned detectors"
         ),
     ] = "canny",
     low: Annotated[
@@ -52,7 +52,8 @@ def edge_guided(
     painter is free.
 
     Raises `ToolError` where there are no outlines, for thresholds of which the lower is above the
-    upper, for a prompt longer than the model reads, and for pictures that come out blank.
+    upper, for a detector that is not there, for a prompt longer than the model reads, and for
+    pictures that come out blank.
     """  # fmt: skip
     from .painting import paint
 
@@ -61,13 +62,24 @@ def edge_guided(
     painter = context.models.get("text-to-image")
     side = painter.entry.native_size
     small = flatten(image).resize((side, side), Image.Resampling.LANCZOS)
-    lines = _sketched(small) if outlines == "drawn" else _found(small, low, high)
-    steering = _steering(context, painter, lines, heed, everywhere=outlines == "canny")
+    lines = _lines(context, small, outlines, low, high)
+    steering = _steering(context, painter, lines, heed, everywhere=outlines != "drawn")
     painted = paint(
         context, "edge_guided", prompt=prompt, negative_prompt=negative_prompt, seeds=seeds,
         steps=steps, guidance_scale=guidance_scale, steering=steering,
     )  # fmt: skip
     return [brought_to(context, picture, image.size) for picture in painted]
+
+
+def _lines(context: Context, image: Image.Image, outlines: str, low: int, high: int) -> Image.Image:
+    """White lines on black, RGB of the image's size."""
+    if outlines == "drawn":
+        return _sketched(image)
+    if outlines == "canny":
+        return _found(image, low, high)
+    from .detectors import detected
+
+    return detected(context, "edge_guided", outlines, image)
 
 
 def _found(image: Image.Image, low: int, high: int) -> Image.Image:

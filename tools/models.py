@@ -295,10 +295,17 @@ def _load_vgg(folder: str, _: Any) -> tuple[Any, Any]:
     return network.float().requires_grad_(False), None
 
 
+def _load_detectors(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from . import detectors
+
+    return detectors.load(folder, dtype)
+
+
 _LOADERS = {
     "diffusers": _load_diffusers,
     "autoencoder": _load_autoencoder,
     "controlnet": _load_controlnet,
+    "controlnet-aux": _load_detectors,
     "generator": _load_generator,
     "image-text-to-text": _load_captioner,
     "image-segmentation": _load_segmenter,

@@ -30,8 +30,8 @@ GROUNDS = ("sky", "ground")
 """What is seen and is no thing. Indoors the floor is the ground."""
 NOTHING, NATURAL = "nothing", "natural"
 FAMILIAR = 0.86
-"""Least `Sight.certainty` of what the network knows: for 300 held-out scenes it was 0.886 or more,
-for 64 painted pictures 0.875; for photographs of things 0.84 or less, but more for flat textures."""
+"""Least `Sight.certainty` of what the network knows. For 300 held-out scenes it was 0.886 or more,
+for 64 painted pictures 0.875; for photographs of things 0.84 or less, more for flat textures."""
 CENTER = 0.3
 """Least probability of a center."""
 APART = 0.3

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from danqing.agent.language import understand
 from danqing.agent.seen import Holder, Seen, merged, read_caption, read_look
+from danqing.agent.verdict import judge
 from training.scenes import captions, layout
 
 
@@ -133,6 +135,9 @@ def test_of_two_judges_one_tells_the_scene_and_the_other_the_things() -> None:
     assert [g.noun for g in both.groups] == ["cat"]
     assert both.facts["season"][0] == "summer"
     assert both.exact
+    brief = understand("a cat in summer")
+    judges = {f.judge for f in judge(brief, both).findings.values()}
+    assert judges == {"panoptic", "captioner"}, "each finding names who looked"
     blurred = merged(read_caption("unclear."), looked(item("cat", (0.1, 0.6, 0.2, 0.9))))
     assert blurred.unclear
     assert not blurred.groups

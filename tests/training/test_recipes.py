@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from danqing.tools import models
 from danqing.tools.caption import read_words
 from danqing.tools.catalogue import Entry
-from danqing.tools.controls import outlines, shown
+from danqing.tools.controls import LINES, outlines, shown
 from danqing.tools.generator import Generator
 from danqing.tools.painter_words import SPOT_WORDS
 from danqing.tools.panoptic import see
