@@ -1,5 +1,6 @@
-"""``python -m benchmarks.judge [--n 1000] [--json]``: how well the built-in judge sees.
+"""``python -m benchmarks.judge [--n 1000] [--json]``: how well the built-in judges see.
 
+The captioner and the panoptic network each alone, and both as the agent believes them.
 Renders of held-out scenes, where the truth is known; with ``--autoencoder`` the same after a round
 trip through latents; with ``--painted`` also pictures that the built-in painter made for held-out
 plain scenes, where nobody knows the truth but two judges that share nothing can agree.
@@ -19,7 +20,8 @@ import numpy as np
 import torch
 
 from danqing.agent.seen import Seen
-from danqing.tools import catalogue, models
+from danqing.tools import catalogue, models, text_to_image
+from danqing.tools.registry import Context
 from training import data, grader, wear
 from training.scenes import captions, layout
 from training.scenes.render import render
@@ -50,14 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.autoencoder:
         sets["round trips"] = wear.round_trips(options.autoencoder, pictures, "cpu")
     for name, set_ in sets.items():
-        _judged(document, f"captioner, {name}", scenes, eyes.captioned(loaded, set_), options.json)
+        captions, looks = eyes.captioned(loaded, set_), eyes.looked(set_)
+        both = eyes.together(captions, looks)
+        for judge, seen in (("captioner", captions), ("panoptic", looks), ("both", both)):
+            _judged(document, f"{judge}, {name}", scenes, seen, options.json)
         if network is not None:
             _judged(document, f"grader, {name}", scenes, eyes.graded(network, set_), options.json)
     if options.painted and network is not None:
         every = (layout.sample(seed) for seed in itertools.count(data.HELD_OUT))
         some = list(itertools.islice(filter(data.plain, every), options.painted))
         made = painted(some)
-        first = asked(some, eyes.captioned(loaded, made))
+        first = asked(some, eyes.together(eyes.captioned(loaded, made), eyes.looked(made)))
         second = asked(some, eyes.graded(network, made))
         document["painted"] = _compared(first, second)
         if not options.json:
@@ -78,18 +83,12 @@ def asked(scenes: Sequence[Scene], seen: Sequence[Seen]) -> list[Answers]:
 def painted(scenes: Sequence[Scene]) -> np.ndarray:
     """What the built-in painter makes of the scenes' composed captions, one seed a scene."""
     entry = catalogue.entry(catalogue.profile(), "text-to-image")
-    pipeline = models.load(entry, "cpu").model
-    made = []
-    for start in range(0, len(scenes), 8):
-        some = scenes[start : start + 8]
-        out = pipeline(
-            [captions.composed(scene) for scene in some], width=SIZE, height=SIZE,
-            num_inference_steps=int(entry.defaults["steps"]),
-            guidance_scale=float(entry.defaults["guidance_scale"]),
-            generator=[torch.Generator().manual_seed(scene.seed) for scene in some],
-        )  # fmt: skip
-        made += [np.asarray(image.convert("RGB")) for image in out.images]
-    return np.stack(made)
+    context = Context(models.Models({"text-to-image": entry}, device="cpu"))
+    made = [
+        text_to_image(context, prompt=captions.composed(scene), seeds=[scene.seed])[0]
+        for scene in scenes
+    ]
+    return np.stack([np.asarray(image) for image in made])
 
 
 def _judged(
@@ -121,7 +120,7 @@ def _compared(first: list[Answers], second: list[Answers]) -> dict[str, dict[str
     return {
         kind: {
             "n": n, "alike": alike, "kappa": kappa,
-            "captioner_met": shares[0][kind], "grader_met": shares[1][kind],
+            "judges_met": shares[0][kind], "grader_met": shares[1][kind],
         }
         for kind, (n, alike, kappa) in agreement(first, second).items()
     }  # fmt: skip
@@ -129,13 +128,13 @@ def _compared(first: list[Answers], second: list[Answers]) -> dict[str, dict[str
 
 def _comparison(rows: dict[str, dict[str, float]], n: int) -> str:
     lines = [
-        f"{n} painted pictures, captioner and grader",
-        f"{'claims':<10}{'n':>6}  alike  kappa  asked for and met: captioner, grader",
+        f"{n} painted pictures, both judges and the grader",
+        f"{'claims':<10}{'n':>6}  alike  kappa  asked for and met: judges, grader",
     ]
     for kind, row in rows.items():
         lines.append(
             f"{kind:<10}{row['n']:>6}  {row['alike']:.3f}  {row['kappa']:.3f}"
-            f"  {row['captioner_met']:.3f}, {row['grader_met']:.3f}"
+            f"  {row['judges_met']:.3f}, {row['grader_met']:.3f}"
         )
     return "\n".join(lines)
 

@@ -1,8 +1,10 @@
-"""The judges: the captioner as the tools run it, and the grader, read into the same `Seen`."""
+"""The judges: captioner and panoptic network as the tools run them, and the grader, each read into
+the same `Seen`."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from danqing.agent.seen import Group, Seen, read_caption
+from danqing.agent.seen import Group, Seen, merged, read_caption, read_look
 from danqing.tools import catalogue, models
 from danqing.tools.caption import MAX_TOKENS, read_words
+from danqing.tools.look import look
+from danqing.tools.models import Models
+from danqing.tools.registry import Context
 from training import grader
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -47,6 +52,20 @@ def captioned(loaded: Any, pictures: np.ndarray) -> list[Seen]:
             stop = tokens.index(end) + 1 if end in tokens else len(tokens)
             seen.append(read_caption(*read_words(tokenizer, tokens[:stop], probabilities[:stop])))
     return seen
+
+
+def looked(pictures: np.ndarray) -> list[Seen]:
+    """What the built-in panoptic network sees in uint8 pictures (n, h, w, 3)."""
+    entry = catalogue.entry(catalogue.profile(), "panoptic")
+    context = Context(Models({"panoptic": entry}, device="cpu"))
+    return [
+        read_look(look(context, Image.fromarray(rgb)).model_dump(mode="json")) for rgb in pictures
+    ]
+
+
+def together(captions: Sequence[Seen], looks: Sequence[Seen]) -> list[Seen]:
+    """What the agent makes of both."""
+    return [merged(*pair) for pair in zip(captions, looks, strict=True)]
 
 
 def graded(network: grader.Grader, pictures: np.ndarray) -> list[Seen]:
