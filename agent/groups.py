@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..tools.painter_words import Count, numbered, plural
-from ..tools.world import Word, world
+from ..tools.world import NATURAL, Word, world
 from .brief import Claim
 from .composition import FLYING, TABLE_TOP
-from .verdict import NATURAL, PEOPLE
+from .verdict import PEOPLE
 
 MOST = 6
 """How many of a kind the world has in one picture."""

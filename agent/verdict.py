@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..tools.world import World, world
+from ..tools.world import NATURAL, World, world
 from .brief import SCENE_KINDS, Brief, Claim
 from .evidence import Evidence, Quote
 from .geometry import above, between, center, left_of
@@ -24,20 +24,6 @@ PEOPLE = frozenset({"man", "woman", "girl", "boy", "child", "baby", "people"})
 SURE = 0.5
 """Below this confidence a judge's word counts as unsure."""
 SEVERAL = 3
-NATURAL: dict[str, frozenset[str]] = {
-    noun: frozenset(colors.split())
-    for noun, colors in {
-        "person": "blue red green orange purple", "cat": "orange gray", "dog": "brown",
-        "rabbit": "brown gray white", "horse": "brown", "bird": "blue", "house": "white yellow",
-        "tower": "gray", "castle": "gray", "tent": "orange", "car": "red blue yellow",
-        "boat": "red blue brown", "balloon": "red orange purple", "tree": "green orange pink white",
-        "pine": "green", "flower": "pink purple red", "cactus": "green", "mushroom": "red",
-        "sun": "yellow orange red", "moon": "yellow white", "star": "yellow white",
-        "cloud": "white gray", "table": "brown", "chair": "brown", "lamp": "yellow",
-        "cup": "white blue", "ball": "red blue orange", "umbrella": "red blue yellow",
-    }.items()
-}  # fmt: skip
-"""Colors that things may have where the built-in captioner names none."""
 
 
 class Finding(BaseModel):

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from .errors import ToolError
 from .painter_words import NUMBERS, place_of
 from .panoptic import Sight, Thing, see
-from .phrases import NATURAL, Phrase, is_chinese, normal, read_phrase, words_of
+from .phrases import Phrase, is_chinese, normal, read_phrase, words_of
 from .registry import Context, tool
 from .segment import account, chosen
-from .world import world
+from .world import NATURAL, world
 
 Kind = Literal["count", "color", "place", "yes or no", "fact", "things"]
 

@@ -44,20 +44,6 @@ WHERE: dict[str, tuple[str, ...]] = {
     "largest": ("largest", "biggest", "big", "large", "bigger", "larger", "最大", "大"),
     "smallest": ("smallest", "tiniest", "small", "little", "tiny", "smaller", "最小", "小"),
 }
-NATURAL: dict[str, frozenset[str]] = {
-    noun: frozenset(colors.split())
-    for noun, colors in {
-        "person": "blue red green orange purple", "cat": "orange gray", "dog": "brown",
-        "rabbit": "brown gray white", "horse": "brown", "bird": "blue", "house": "white yellow",
-        "tower": "gray", "castle": "gray", "tent": "orange", "car": "red blue yellow",
-        "boat": "red blue brown", "balloon": "red orange purple", "tree": "green orange pink white",
-        "pine": "green", "flower": "pink purple red", "cactus": "green", "mushroom": "red",
-        "sun": "yellow orange red", "moon": "yellow white", "star": "yellow white",
-        "cloud": "white gray", "table": "brown", "chair": "brown", "lamp": "yellow",
-        "cup": "white blue", "ball": "red blue orange", "umbrella": "red blue yellow",
-    }.items()
-}  # fmt: skip
-"""Colors that things may have by nature."""
 
 _PEOPLE = (
     *PEOPLE, "lady", "guy", "kid", "baby", "男人", "女人", "女孩", "男孩", "孩子", "小孩", "大人",

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from .masks import grown
 from .panoptic import Box, Sight, Thing, see
-from .phrases import NATURAL, Phrase, read_phrase
+from .phrases import Phrase, read_phrase
 from .registry import Context, tool
+from .world import NATURAL
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,6 +7,21 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+NATURAL: dict[str, frozenset[str]] = {
+    noun: frozenset(colors.split())
+    for noun, colors in {
+        "person": "blue red green orange purple", "cat": "orange gray", "dog": "brown",
+        "rabbit": "brown gray white", "horse": "brown", "bird": "blue", "house": "white yellow",
+        "tower": "gray", "castle": "gray", "tent": "orange", "car": "red blue yellow",
+        "boat": "red blue brown", "balloon": "red orange purple", "tree": "green orange pink white",
+        "pine": "green", "flower": "pink purple red", "cactus": "green", "mushroom": "red",
+        "sun": "yellow orange red", "moon": "yellow white", "star": "yellow white",
+        "cloud": "white gray", "table": "brown", "chair": "brown", "lamp": "yellow",
+        "cup": "white blue", "ball": "red blue orange", "umbrella": "red blue yellow",
+    }.items()
+}  # fmt: skip
+"""Colors that things may have by nature."""
+
 
 @dataclass(frozen=True)
 class Word:

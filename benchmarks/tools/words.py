@@ -10,8 +10,7 @@ import numpy as np
 
 from danqing.agent.language import is_kind_of
 from danqing.tools.painter_words import PLACES, place_of, plural
-from danqing.tools.phrases import NATURAL
-from danqing.tools.world import world
+from danqing.tools.world import NATURAL, world
 from training import data
 from training.scenes import facts
 from training.scenes.chinese_words import MEASURES

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danqing.tools.errors import ToolError
-from danqing.tools.phrases import GROUNDS, NATURAL, WHERE, Phrase, lexicon, read_phrase
-from danqing.tools.world import world
+from danqing.tools.phrases import GROUNDS, WHERE, Phrase, lexicon, read_phrase
+from danqing.tools.world import NATURAL, world
 
 # Each line is a phrase and what it means; * is for every such thing.
 ENGLISH = """
