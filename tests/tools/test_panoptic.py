@@ -11,11 +11,16 @@ from PIL import Image
 from sights import CHANNELS, FACTS, SIDE, Box, logits_of, looking_at, sight_of
 
 from danqing.tools import panoptic
-from danqing.tools.panoptic import Channels, Sight, read, see
+from danqing.tools.panoptic import THINGS_DOUBTED, Channels, Sight, read, see
 from danqing.tools.phrases import GROUNDS
 from danqing.tools.registry import Context
 
 CELL = 1 / SIDE
+
+
+def trusted(p: float) -> float:
+    """How sure the network is of a center that it gives the probability ``p``."""
+    return 1 / (1 + (1 / p - 1) ** THINGS_DOUBTED)
 
 
 def told(sight: Sight) -> list[tuple[str, str | None]]:
@@ -175,7 +180,7 @@ def test_where_two_kinds_claim_one_place_the_surer_has_all_of_it(
         maps[names.index(f"center: {kind}"), 18, 8] = np.log(p / (1 - p))
     sight = read(maps, CHANNELS, fine=1)
     assert told(sight) == [(seen, "black")]
-    assert sight.things[0].confidence == pytest.approx(max(cat, dog))
+    assert sight.things[0].confidence == pytest.approx(trusted(max(cat, dog)))
     assert np.array_equal(mask_of(sight, 0), filled(Box("cat", None, (4, 16, 12, 20))))
 
 
@@ -202,7 +207,7 @@ def test_an_unsure_center_makes_an_unsure_thing_and_a_doubtful_one_none() -> Non
     for p, seen in ((0.6, True), (0.31, True), (0.29, False)):
         maps[row, 18, 8] = np.log(p / (1 - p))
         things = read(maps, CHANNELS).things
-        assert [t.confidence for t in things] == ([pytest.approx(p)] if seen else [])
+        assert [t.confidence for t in things] == ([pytest.approx(trusted(p))] if seen else [])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

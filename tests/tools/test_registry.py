@@ -60,7 +60,7 @@ class TestEveryTool:
                     "number": {"maximum"},
                     "array": {"maxItems"},
                 }
-                assert kind == "null" or bounds[kind] & set(option), name
+                assert kind in ("null", "boolean") or bounds[kind] & set(option), name
 
     def test_takes_no_path_address_command_or_model(self, found: ToolSpec) -> None:
         for name in found.schema()["properties"]:

@@ -295,8 +295,10 @@ def brush(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     ],
 )
 def test_the_painter_is_told_the_style_first_and_only_once(
-    context: Context, photo: Image.Image, brush: list[dict[str, Any]], given: str, asked: str
+    toy_profile: Profile, photo: Image.Image, brush: list[dict[str, Any]], given: str, asked: str
 ) -> None:
+    own = toy_profile.models["text-to-image"].model_copy(update={"words": "canonical"})
+    context = Context(Models({"text-to-image": own}, device="cpu"))
     style_transfer(context, photo, style="oil", prompt=given)
     assert brush[0]["prompt"] == asked
 
@@ -334,7 +336,7 @@ def test_what_is_painted_is_enlarged_by_the_upscaler_where_that_is_there(
         enlarged.append(image.size)
         return Image.new("RGB", (image.width * scale, image.height * scale), "lime")
 
-    monkeypatch.setattr(module, "upscale", upscale)
+    monkeypatch.setattr(sys.modules["danqing.tools.upscale"], "upscale", upscale)
     large, small = (Image.new("RGB", (side, side), "navy") for side in (100, 30))
     with_it = Context(Models(toy_profile.models, device="cpu"))
     assert style_transfer(with_it, large, style="oil")[0].getpixel((50, 50)) == (0, 255, 0)
@@ -354,7 +356,7 @@ def test_strength_says_how_much_noise_there_is_to_paint_from_and_at_least_one_st
 ) -> None:
     for strength in (0.7, 1.0, 0.01):
         style_transfer(context, photo, style="oil", strength=strength)
-    assert [asked["strength"] for asked in brush] == [0.7, 1.0, pytest.approx(1 / 3, abs=1e-3)]
+    assert [asked["strength"] for asked in brush] == [0.7, 1.0, pytest.approx(1 / 16, abs=1e-3)]
 
 
 def test_the_least_strength_can_be_painted(context: Context, photo: Image.Image) -> None:
