@@ -489,8 +489,10 @@ def _show(paths: Sequence[Path], result: Result) -> None:
 
 def _readable(value: Any) -> str:
     match value:
-        case None | [] | {}:
+        case None | []:
             return "–"
+        case dict():
+            return ", ".join(f"{name} {_readable(v)}" for name, v in value.items()) or "–"
         case bool():
             return "yes" if value else "no"
         case float():
@@ -500,5 +502,6 @@ def _readable(value: Any) -> str:
                 " ".join(map(_readable, item)) if isinstance(item, list) else _readable(item)
                 for item in value
             ]
-            return ("; " if any(isinstance(item, list) for item in value) else ", ").join(inner)
+            nested = any(isinstance(item, list | dict) for item in value)
+            return ("; " if nested else ", ").join(inner)
     return str(value)

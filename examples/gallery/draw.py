@@ -62,7 +62,7 @@ def main() -> None:
                     tile = picture.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
                 sheet.paste(tile, (GAP + k % COLUMNS * side, GAP + k // COLUMNS * side))
             parts.append(
-                f"### {k + 1}. {request}\n\n| | claim | what the captioner saw |\n|---|---|---|\n"
+                f"### {k + 1}. {request}\n\n| | claim | what the judges saw |\n|---|---|---|\n"
                 f"{table(document)}\n"
             )
             print(f"{k + 1:2} {'satisfied' if document.satisfied else document.stopped}: {request}")
@@ -71,7 +71,7 @@ def main() -> None:
         "# Gallery\n\n"
         f"{len(requests)} requests, drawn once each by `python examples/gallery/draw.py --seed "
         f"{args.seed}`, left to right and top to bottom; none picked by hand. "
-        f"The captioner found {met} of {claims} claims met; {satisfied} of {len(requests)} "
+        f"The judges found {met} of {claims} claims met; {satisfied} of {len(requests)} "
         "requests have every claim met.\n\n![the gallery](gallery.jpg)\n"
     )
     (HERE / "README.md").write_text(head + "\n" + "\n".join(parts), "utf-8")

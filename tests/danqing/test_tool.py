@@ -471,3 +471,12 @@ def test_progress_shows_on_a_terminal_and_ctrl_c_leaves_nothing_behind(
     assert "Nothing was written." in told
     assert "\x1b[?25h" in told  # the cursor is back
     assert list(out.iterdir()) == []
+
+
+def test_values_within_values_are_told_in_words() -> None:
+    told = by_hand._readable(
+        [{"kind": "cat", "color": None, "box": [0.5, 0.25]}, {"kind": "dog", "sure": 0.98765}]
+    )
+    assert told == "kind cat, color –, box 0.5, 0.25; kind dog, sure 0.9877"
+    assert by_hand._readable({"season": ["winter", 0.9]}) == "season winter, 0.9"
+    assert by_hand._readable({}) == "–"
