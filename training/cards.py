@@ -109,8 +109,9 @@ UPSCALER = Card(
     " with one-step pixel shuffle, started as exact bilinear enlargement.",
     learned_from="Scenes that `training/scenes` draws, each at 128 and at 512 pixels; a quarter of"
     " the small pictures went through the painter's autoencoder, some were blurred or squeezed, a"
-    " quarter were the large ones made small. Another quarter were dead leaves (`training/leaves.py`),"
-    " pictures of chance with the statistics of photographs. No photograph, no pretrained weight.",
+    " quarter were the large ones made small. Another quarter were dead leaves"
+    " (`training/leaves.py`), pictures of chance with the statistics of photographs. No photograph,"
+    " no pretrained weight.",
     use="from transformers import AutoModelForImageToImage, Swin2SRImageProcessor\n\n"
     'model = AutoModelForImageToImage.from_pretrained("FOLDER")\n'
     'pixels = Swin2SRImageProcessor.from_pretrained("FOLDER")(picture, return_tensors="pt")\n'
