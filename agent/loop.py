@@ -108,7 +108,7 @@ class Loop:
         if brief.intent == "ask" and brief.target is not None:
             return {"words": self._answer(brief), "stopped": "answered"}
         words = self.planner.talk(self.turn.request, brief)
-        stopped = "no tool here can change a picture" if brief.intent == "edit" else "answered"
+        stopped = "a picture cannot be changed by talking yet" if brief.intent == "edit" else "answered"
         return {"words": words, "stopped": stopped}
 
     def plan(self, state: State) -> State:
