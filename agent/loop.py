@@ -108,7 +108,8 @@ class Loop:
         if brief.intent == "ask" and brief.target is not None:
             return {"words": self._answer(brief), "stopped": "answered"}
         words = self.planner.talk(self.turn.request, brief)
-        stopped = "a picture cannot be changed by talking yet" if brief.intent == "edit" else "answered"
+        edit = brief.intent == "edit"
+        stopped = "a picture cannot be changed by talking yet" if edit else "answered"
         return {"words": words, "stopped": stopped}
 
     def plan(self, state: State) -> State:
