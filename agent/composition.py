@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom."""
+from ..tools.geometry import Box
+
 Range = tuple[float, float]
 
 

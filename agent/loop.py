@@ -243,7 +243,8 @@ class Loop:
         for handle in handles:
             images = {"image": call.images["image"], "other": handle, "mask": call.images["mask"]}
             step = self.hands.run(Call(tool="compare", images=images, aid=True))
-            if (step.value or {}).get("changed", 1.0) <= DAMAGE:
+            changed = (step.value or {})["changed"]
+            if changed is None or changed <= DAMAGE:  # None where nothing was to be kept
                 kept.append(handle)
         return tuple(kept)
 

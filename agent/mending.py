@@ -44,12 +44,14 @@ def sketch(layout: Sequence[Placed]) -> Call:
 def mend(
     brief: Brief, attempts: Sequence[Attempt], layouts: Mapping[str, Sequence[Placed]], seed: int
 ) -> list[Call]:
-    """The calls that paint what is wrong in the best picture anew; none where that would not help.
+    """The calls that paint what is wrong in the best picture anew; none where that would not help,
+    or where it was tried already.
 
     ``layouts`` are those of the prompts that were drawn.
     """
     best = best_of(attempts)
-    if best is None:
+    mended = {a.call.images["image"] for a in attempts if a.call.tool == "inpaint"}
+    if best is None or best in mended:  # what did not help once is not tried again
         return []
     verdict = verdict_of(attempts, best)
     wrong = verdict.with_status("unmet") | verdict.with_status("unsure")
@@ -84,6 +86,7 @@ def mend(
         "prompt": prompt,
         "negative_prompt": call.arguments.get("negative_prompt", ""),
         "seeds": [(seed + k) % 2**32 for k in range(MENDED)],
+        "anyway": True,  # it is no photograph, however roughly it was painted
     }
     return [*calls, Call(tool="inpaint", arguments=arguments, images=images)]
 

@@ -85,8 +85,7 @@ class BuiltinPlanner:
         draws = [a for a in attempts if a.call.tool in DRAWING]
         if not draws:
             return []
-        last_was_mending = attempts[-1].call.tool == "inpaint"
-        if not self._plain and not last_was_mending and set(offered) >= MENDING:
+        if not self._plain and set(offered) >= MENDING:
             layouts = {a.call.arguments["prompt"]: self._layout(brief, a) for a in draws}
             start = seed + BATCH * attempts[-1].round
             if calls := mending.mend(brief, attempts, layouts, start):

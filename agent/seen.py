@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Literal, NamedTuple
 
+from ..tools.geometry import Box, center, stands_on, within
 from ..tools.painter_words import NUMBERS, PLACES, noun_is_worn, numbered, plural
 from ..tools.world import world
 from .brief import SCENE_KINDS, Claim, Kind
-from .composition import FLYING, HEAVENLY, OPENING, TABLE_TOP, Box
-from .geometry import center, stands_on, within
+from .composition import FLYING, HEAVENLY, OPENING, TABLE_TOP
 
 Words = Sequence[tuple[str, float]]
 """The words of a caption, each with the probability its model gave it."""

@@ -12,10 +12,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ..tools.geometry import above, between, center, left_of
 from ..tools.world import NATURAL, World, world
 from .brief import SCENE_KINDS, Brief, Claim
 from .evidence import Evidence, Quote
-from .geometry import above, between, center, left_of
 from .seen import Group, Part, Seen
 
 Status = Literal["met", "unmet", "unsure", "unseen"]

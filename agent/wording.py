@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from random import Random
 
+from ..tools.geometry import Box
 from ..tools.painter_words import (
     GRID,
     MAX_TOKENS,
@@ -31,7 +32,7 @@ from ..tools.painter_words import (
 )
 from ..tools.world import world
 from .brief import SCENE_KINDS, Brief, Claim
-from .composition import Box, Stand, compose
+from .composition import Stand, compose
 from .groups import (
     BACKDROP,
     MOST,

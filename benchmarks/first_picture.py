@@ -45,7 +45,13 @@ class InstantEngine(Engine):
         if tool == "caption":
             text = "flat illustration. meadow, winter, day, clear. a cat at the left."
             return Result([], {"text": text, "words": []}, 0.0, 0.0, "none")
-        if tool == "text_to_image":
+        if tool == "look":
+            cat = {"kind": "cat", "color": None, "box": [0.1, 0.6, 0.3, 0.9], "confidence": 1.0,
+                   "color_confidence": 1.0}  # fmt: skip
+            return Result([], {"things": [cat], "facts": {}, "horizon": 0.5}, 0.0, 0.0, "none")
+        if tool == "segment":
+            return Result([Image.new("L", (128, 128))], {"found": False}, 0.0, 0.0, "none")
+        if tool in ("text_to_image", "edge_guided", "inpaint"):
             made = [Image.new("RGB", (128, 128), (s % 256, 90, 60)) for s in arguments["seeds"]]
             return Result(made, None, 0.0, 0.0, "none")
         if tool == "upscale":

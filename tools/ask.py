@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from .chinese import MEASURES
 from .errors import ToolError
+from .geometry import Box, center
 from .painter_words import NUMBERS, place_of
 from .panoptic import Sight, Thing, see
 from .phrases import Phrase, is_chinese, normal, read_phrase, words_of
@@ -100,7 +102,6 @@ _PICTURE = (
     r"\b(?:the |this |that )?(?:picture|image|photo|drawing|painting|illustration|scene)\b"
     r"|(?:这|那)?(?:张|幅|个)?(?:图片|图像|照片|画面|画里|画中|图里|图中|图上|画上|图)"
 )
-_MEASURES = "只个座棵条朵匹辆艘张把颗片位栋间盏顶株头块幅种轮所"
 _DIGITS = {**{word: n for n, word in enumerate(NUMBERS)}, **{str(n): n for n in range(100)},
            **{c: n for n, c in enumerate("零一二三四五六七八九十")}, "两": 2}  # fmt: skip
 _EMPTY = (
@@ -113,7 +114,7 @@ _SAID = frozenset(_EMPTY.split())
 """Words of a question that change nothing."""
 _SAID_CHINESE = re.compile(
     "请问|告诉我|看到|看见|可以|位于|位置|总共|一共|现在|是否|分别|到底|里面|其中|衣服"
-    f"|[穿的有吗呢么是在这那里中上着了啊呀吧能看共画{_MEASURES}]"
+    f"|[穿的有吗呢么是在这那里中上着了啊呀吧能看共画{MEASURES}]"
 )
 _POSSIBLE = (
     "possible are how many of something there are, of what color it is, where it is, whether it is"
@@ -312,25 +313,23 @@ def _is_count(sight: Sight, phrase: Phrase, number: int) -> Answer:
 
 
 def _related(sight: Sight, first: Phrase, relation: str, second: Phrase) -> Answer:
-    a, b = (_centers(sight, phrase) for phrase in (first, second))
+    """Which way it is, by the means of the centers: a question wants an answer, where a claim that
+    is to be met has to be clear to any viewer."""
+    (a, sure_a), (b, sure_b) = (_boxes(sight, phrase) for phrase in (first, second))
     heard = f"{first} {relation} {second}?"
     if not a or not b:
-        missing = max(_absent(sight, p) for p, found in ((first, a), (second, b)) if not found)
+        missing = max(sure for sure, found in ((sure_a, a), (sure_b, b)) if not found)
         return Answer(kind="yes or no", value=None, confidence=_p(missing), heard=heard)
     axis = 0 if relation in ("left of", "right of") else 1
-    x, y = (sum(center[axis] for center, _ in side) / len(side) for side in (a, b))
-    holds = x < y if relation in ("left of", "above") else x > y
-    sure = min(p for _, p in (*a, *b))
-    return Answer(kind="yes or no", value=holds, confidence=_p(sure), heard=heard)
+    x, y = (sum(center(box)[axis] for box in side) / len(side) for side in (a, b))
+    value = x < y if relation in ("left of", "above") else x > y
+    return Answer(kind="yes or no", value=value, confidence=_p(min(sure_a, sure_b)), heard=heard)
 
 
-def _centers(sight: Sight, phrase: Phrase) -> list[tuple[tuple[float, float], float]]:
-    """The centers of what a phrase names, and how sure each is."""
-    if not phrase.ground:
-        things = (sight.things[n] for n in chosen(sight, phrase))
-        return [(thing.center, thing.confidence) for thing in things]
+def _boxes(sight: Sight, phrase: Phrase) -> tuple[list[Box], float]:
+    """The boxes of what a phrase names, and how sure they are, or that there is none."""
     _, sure, boxes = account(sight, phrase)
-    return [(((x0 + x1) / 2, (y0 + y1) / 2), sure) for x0, y0, x1, y1 in boxes]
+    return boxes, sure
 
 
 def _fact(sight: Sight, fact: str) -> Answer:
@@ -434,7 +433,7 @@ def _named_facts(text: str) -> list[tuple[str, str]]:
 
 def _numbers() -> str:
     words = "|".join(word for word in _DIGITS if word.isascii())
-    return rf"(?<![a-z\d])(?:{words})(?![a-z\d])|[零一二三四五六七八九十两][{_MEASURES}]"
+    return rf"(?<![a-z\d])(?:{words})(?![a-z\d])|[零一二三四五六七八九十两][{MEASURES}]"
 
 
 def _number(text: str) -> int | None:

@@ -38,7 +38,7 @@ def blend(
         Field(min_length=2, max_length=2, description="its left and top edge in pixels"),
     ] = [0, 0],  # noqa: B006
 ) -> Image.Image:
-    """Lay the image ``over`` on an image, where its mask is white if there is one.
+    """Lay another image over an image, where a mask for it is white if there is one.
 
     What is transparent in the upper image leaves the lower one as it is; the result has the size,
     the mode and the transparency of the lower one.

@@ -13,8 +13,7 @@ from .registry import Context, flatten, tool
 from .upscale import brought_to
 
 if TYPE_CHECKING:
-    from .models import Loaded
-    from .painting import Steering
+    pass
 
 
 @tool("text-to-image", "controlnet", optional=("detector", "upscaler"))
@@ -55,7 +54,7 @@ def edge_guided(
     upper, for a detector that is not there, for a prompt longer than the model reads, and for
     pictures that come out blank.
     """  # fmt: skip
-    from .painting import paint
+    from .painting import paint, steering
 
     if low > high:
         raise ToolError(f"edge_guided: low = {low} is above high = {high}; allowed is up to it.")
@@ -63,10 +62,10 @@ def edge_guided(
     side = painter.entry.native_size
     small = flatten(image).resize((side, side), Image.Resampling.LANCZOS)
     lines = _lines(context, small, outlines, low, high)
-    steering = _steering(context, painter, lines, heed, everywhere=outlines != "drawn")
+    steered = steering(context, lines=lines, everywhere=outlines != "drawn", heed=heed)
     painted = paint(
         context, "edge_guided", prompt=prompt, negative_prompt=negative_prompt, seeds=seeds,
-        steps=steps, guidance_scale=guidance_scale, steering=steering,
+        steps=steps, guidance_scale=guidance_scale, steering=steered,
     )  # fmt: skip
     return [brought_to(context, picture, image.size) for picture in painted]
 
@@ -103,25 +102,3 @@ def _sketched(image: Image.Image) -> Image.Image:
     if gray.point([0] * 64 + [255] * 192).getbbox() is None:
         raise ToolError("edge_guided: the sketch has no lines.")
     return gray.convert("RGB")
-
-
-def _steering(
-    context: Context, painter: Loaded, lines: Image.Image, heed: float, *, everywhere: bool
-) -> Steering:
-    """``everywhere`` says that where there is no line there is no outline, either."""
-    import numpy as np
-    import torch
-
-    from .controls import lined_cells, shown
-    from .painting import Steering, latents_of
-
-    network = context.models.get("controlnet").model
-    if network.config.conditioning_channels == 3:
-        pixels = torch.from_numpy(np.asarray(lines, np.float32) / 255).permute(2, 0, 1)[None]
-        return Steering(network, pixels, heed)
-    drawn = latents_of(painter, lines)
-    cells = (drawn.shape[2], drawn.shape[3])
-    lined = np.ones(cells, bool) if everywhere else lined_cells(lines, cells)
-    nothing = torch.zeros(1, *cells)
-    known = torch.from_numpy(lined)[None]
-    return Steering(network, shown(torch.zeros_like(drawn), nothing, drawn, known), heed)

@@ -74,7 +74,7 @@ class Engine:
         roles = catalogue.available(self.profile)
         return {name: s for name, s in self.tools.items() if roles.issuperset(s.roles)}
 
-    def start(self, roles: Sequence[Role] = ("text-to-image", "captioner")) -> None:
+    def start(self, roles: Sequence[Role] = ("text-to-image", "captioner", "panoptic")) -> None:
         """Start the worker and let it load the models of ``roles``; returns at once."""
         ready = catalogue.available(self.profile)
         self._live_worker(warm=[role for role in roles if role in ready])

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .models import Loaded
-    from .painting import Steering
 
 FILL = 0.12
 """Largest share of an image that its surroundings alone can fill."""
@@ -95,15 +93,15 @@ def repainted(
 ) -> list[Image.Image]:
     """The RGB image with its hole, bool (h, w), painted; around it the result is only nearly as it
     was. ``options`` are those of `painting.paint`."""
-    from .painting import Kept, paint
+    from .painting import Kept, paint, steering
 
     painter = context.models.get("text-to-image")
     side = painter.entry.native_size
     small = image.resize((side, side), Image.Resampling.LANCZOS)
     kept = Kept(small, _reduced(hole, side))
     lines = None if sketch is None else sketch.resize((side, side), Image.Resampling.BOX)
-    steering = _steering(context, painter, kept.image, kept.hole, lines)
-    painted = paint(context, tool, kept=kept, steering=steering, **options)
+    steered = steering(context, kept=kept, lines=lines)
+    painted = paint(context, tool, kept=kept, steering=steered, **options)
     return [brought_to(context, picture, image.size) for picture in painted]
 
 
@@ -125,33 +123,6 @@ def check_familiar(context: Context, tool: str, image: Image.Image, instead: str
             f" more. What works on photographs: {instead}, adjust, upscale, style_transfer with a"
             " reference, or a larger painter; anyway=true paints all the same."
         )
-
-
-def _steering(
-    context: Context, painter: Loaded, image: Image.Image, hole: NDArray[np.bool_],
-    lines: Image.Image | None,
-) -> Steering | None:  # fmt: skip
-    """What the ControlNet is shown of a picture with a hole; None where there is none, or one that
-    sees outlines only."""
-    import torch
-
-    from .controls import lined_cells, shown
-    from .painting import Steering, in_cells, latents_of
-
-    if not context.models.has("controlnet"):
-        return None
-    network = context.models.get("controlnet").model
-    latents = latents_of(painter, image)
-    if network.config.conditioning_channels != 2 * latents.shape[1] + 2:
-        return None
-    cells = (latents.shape[2], latents.shape[3])
-    kept = torch.from_numpy(~in_cells(hole, cells))[None]
-    if lines is None:
-        drawn, lined = torch.zeros_like(latents), torch.zeros_like(kept)
-    else:
-        drawn = latents_of(painter, lines)
-        lined = torch.from_numpy(lined_cells(lines, cells))[None] & ~kept
-    return Steering(network, shown(latents, kept, drawn, lined))
 
 
 def _reduced(hole: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
+from .geometry import Box, rounded
 from .panoptic import Sight, see
 from .registry import Context, tool
-
-Box = tuple[float, float, float, float]
 
 
 class Item(BaseModel):
@@ -52,18 +51,13 @@ def looked(sight: Sight) -> Look:
     """What was seen, as plain values."""
     things = [
         Item(
-            kind=t.kind, color=t.color, box=_rounded(t.box), confidence=round(t.confidence, 4),
+            kind=t.kind, color=t.color, box=rounded(t.box), confidence=round(t.confidence, 4),
             color_confidence=round(t.color_confidence, 4),
         )
         for t in sight.things
     ]  # fmt: skip
     facts = {fact: (word, round(p, 4)) for fact, (word, p) in sight.facts.items()}
     return Look(things=things, facts=facts, horizon=_horizon(sight), familiar=sight.familiar)
-
-
-def _rounded(box: Box) -> Box:
-    left, top, right, bottom = (round(float(v), 4) for v in box)
-    return left, top, right, bottom
 
 
 def _horizon(sight: Sight) -> float | None:

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from .controls import lined_cells, shown
 from .errors import ToolError
 from .models import Loaded
 from .registry import Context
@@ -59,8 +60,8 @@ def paint(
 ) -> list[Image.Image]:
     """One picture per seed, RGB at the painter's own size, all in one batch.
 
-    With ``start``, an RGB image of that size, it is noised by ``strength`` (0 to 1) and painted
-    over. With ``kept``, only the hole is painted; what lies around comes out nearly as it was, as
+    With ``start``, an RGB image, it is noised by ``strength`` (0 to 1) and painted over, in its own
+    size. With ``kept``, only the hole is painted; what lies around comes out nearly as it was, as
     the decoder gives it.
 
     Raises `ToolError`, in the name of ``tool``, when a prompt is longer than the model reads, or
@@ -127,6 +128,49 @@ def paint(
     return [Image.fromarray(picture) for picture in pixels]
 
 
+def steering(
+    context: Context,
+    *,
+    kept: Kept | None = None,
+    lines: Image.Image | None = None,
+    everywhere: bool = False,
+    heed: float = 1.0,
+) -> Steering | None:
+    """What the profile's ControlNet is shown: a picture with a hole, outlines (RGB at the painter's
+    size, white on black), or both; and how closely it is to be heeded (1 is all).
+
+    ``everywhere`` says that where there is no line there is no outline, either. None where there is
+    no ControlNet, or one that sees outlines only and there are none.
+    """
+    if not context.models.has("controlnet"):
+        return None
+    painter = context.models.get("text-to-image")
+    network = context.models.get("controlnet").model
+    if network.config.conditioning_channels == 3:
+        return None if lines is None else Steering(network, to_tensor(lines), heed)
+    picture = None if kept is None else latents_of(painter, kept.image)
+    drawn = None if lines is None else latents_of(painter, lines)
+    one = picture if picture is not None else drawn
+    assert one is not None
+    cells = (one.shape[2], one.shape[3])
+    keeps, knows = np.zeros((2, *cells), bool)
+    if kept is not None:
+        keeps = ~in_cells(kept.hole, cells)
+    if lines is not None:
+        knows = (everywhere | lined_cells(lines, cells)) & ~keeps
+    nothing = torch.zeros_like(one)
+    seen = shown(
+        nothing if picture is None else picture, torch.from_numpy(keeps)[None],
+        nothing if drawn is None else drawn, torch.from_numpy(knows)[None],
+    )  # fmt: skip
+    return Steering(network, seen, heed)
+
+
+def to_tensor(image: Image.Image) -> torch.Tensor:
+    """An RGB image as float32 (1, 3, h, w) in [0, 1]."""
+    return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)[None]
+
+
 def is_blank(picture: torch.Tensor) -> bool:
     """Whether a CHW tensor in 0..1 is one flat color, or has values that are not finite."""
     spread = (picture.amax((1, 2)) - picture.amin((1, 2))).max()
@@ -137,8 +181,7 @@ def is_blank(picture: torch.Tensor) -> bool:
 def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
     """The latents of an RGB image, scaled as the denoiser gets them: (1, channels, h, w)."""
     vae = painter.model.vae
-    x = torch.from_numpy(np.asarray(image, np.float32).copy() / 127.5 - 1).permute(2, 0, 1)[None]
-    encoded = vae.encode(x.to(vae.device, vae.dtype))
+    encoded = vae.encode((2 * to_tensor(image) - 1).to(vae.device, vae.dtype))
     z = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
     return z * float(vae.config.scaling_factor)  # type: ignore[no-any-return]
 

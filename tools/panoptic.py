@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
+from .geometry import Box
 from .registry import Context, flatten
 
 if TYPE_CHECKING:
     import numpy as np
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in fractions of the picture."""
 
 GROUNDS = ("sky", "ground")
 """What is seen and is no thing. Indoors the floor is the ground."""

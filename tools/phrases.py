@@ -12,8 +12,9 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from .chinese import MEASURES, is_han, simplified
 from .errors import ToolError
 from .painter_words import NUMBERS, PEOPLE, plural
 from .world import world
@@ -92,7 +93,7 @@ _ORDINAL = re.compile(
 )
 _SEVERAL = re.compile(
     rf"\b(?:{'|'.join(NUMBERS[2:])}|[2-9]|1\d)\b"
-    r"|[两二三四五六七八九十俩仨][只个座棵条朵匹辆艘张把颗片位栋间盏顶株头块]"
+    rf"|[两二三四五六七八九十俩仨][{MEASURES}]"
 )
 
 
@@ -134,14 +135,11 @@ class Word(NamedTuple):
 
 def normal(text: str) -> str:
     """A text in lower case, in simplified characters, of plain width."""
-    text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    if all(_is_simplified(character) for character in text):
-        return text
-    return str(_converter().convert(text))
+    return simplified(unicodedata.normalize("NFKC", text).lower().replace("’", "'"))
 
 
 def is_chinese(text: str) -> bool:
-    return re.search("[\u4e00-\u9fff]", text) is not None
+    return any(map(is_han, text))
 
 
 def read_phrase(tool: str, text: str) -> Phrase:
@@ -323,19 +321,3 @@ def _alone(text: str, start: int, end: int) -> bool:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _is_simplified(character: str) -> bool:
-    """Whether GB 2312, the set of simplified characters, has it; spares loading the converter."""
-    try:
-        character.encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-@cache
-def _converter() -> Any:
-    from opencc_purepy import OpenCC
-
-    return OpenCC("t2s")

@@ -8,16 +8,15 @@ from PIL import Image, ImageDraw
 from pydantic import Field
 
 from .errors import ToolError
-from .registry import LARGEST, SMALLEST, tool
-
-Fraction = Annotated[float, Field(ge=-0.5, le=1.5)]
+from .options import Corners, Size
+from .registry import tool
 
 
 @tool()
 def region(
     *,
     boxes: Annotated[
-        list[Annotated[list[Fraction], Field(min_length=4, max_length=4)]],
+        list[Corners],
         Field(
             min_length=1,
             max_length=40,
@@ -25,10 +24,7 @@ def region(
             " fractions of the picture from 0 to 1",
         ),
     ],
-    size: Annotated[
-        list[Annotated[int, Field(ge=SMALLEST, le=LARGEST)]],
-        Field(min_length=2, max_length=2, description="width and height in pixels"),
-    ],
+    size: Size,
     grow: Annotated[
         float, Field(ge=0, le=0.5, description="margin around each box, as a share of the picture")
     ] = 0.0,

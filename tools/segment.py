@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from .geometry import Box, rounded
 from .masks import grown
-from .panoptic import Box, Sight, Thing, see
+from .panoptic import Sight, Thing, see
 from .phrases import Phrase, read_phrase
 from .registry import Context, tool
 from .world import NATURAL
@@ -32,7 +33,7 @@ class Found(BaseModel):
     confidence: float
     text: str
     count: int
-    boxes: list[tuple[float, float, float, float]]
+    boxes: list[Box]
     familiar: bool
 
 
@@ -73,7 +74,7 @@ def find(sight: Sight, phrase: Phrase, size: tuple[int, int]) -> tuple[NDArray[n
     mask = enlarged(there, size) if boxes else np.zeros(size[::-1], bool)
     return mask, Found(
         found=bool(boxes), confidence=round(min(max(sure, 0.0), 1.0), 4), text=str(phrase),
-        count=len(boxes), boxes=[_rounded(box) for box in boxes], familiar=sight.familiar,
+        count=len(boxes), boxes=[rounded(box) for box in boxes], familiar=sight.familiar,
     )  # fmt: skip
 
 
@@ -161,11 +162,6 @@ def _absence(sight: Sight, phrase: Phrase) -> float:
     if phrase.kind is None:
         return 1.0
     return float(1 - sight.probability(phrase.kind).max())
-
-
-def _rounded(box: Box) -> Box:
-    left, top, right, bottom = (round(v, 4) for v in box)
-    return left, top, right, bottom
 
 
 def _box(mask: NDArray[np.bool_]) -> Box:

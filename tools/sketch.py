@@ -10,7 +10,8 @@ from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import ToolError
-from .registry import LARGEST, SMALLEST, tool
+from .options import Corners, Size
+from .registry import tool
 from .world import world
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 CELL, VARIANTS = 96, 2
 """Side in pixels of a pattern in sketches.png, and how many there are of each kind of object."""
 PAPER = 168
-
-Fraction = Annotated[float, Field(ge=-0.5, le=1.5)]
+"""Gray behind an object: unlike most of what objects are made of."""
 
 
 class Outlined(BaseModel):
@@ -31,7 +31,7 @@ class Outlined(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: str
-    box: Annotated[list[Fraction], Field(min_length=4, max_length=4)]
+    box: Corners
     flip: bool = False
     variant: Annotated[int, Field(ge=0, le=VARIANTS - 1)] = 0
 
@@ -48,10 +48,7 @@ def sketch(
             " with a kind, such as 'house', and a box of left, top, right, bottom from 0 to 1",
         ),
     ],
-    size: Annotated[
-        list[Annotated[int, Field(ge=SMALLEST, le=LARGEST)]],
-        Field(min_length=2, max_length=2, description="width and height in pixels"),
-    ] = [128, 128],  # noqa: B006
+    size: Size = [128, 128],  # noqa: B006
 ) -> Image.Image:
     """Sketch the outlines of things at their places, white on black, for edge_guided and inpaint.
 

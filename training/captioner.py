@@ -13,7 +13,6 @@ the sentence, and of a picture without any form the sentence is "unclear." (`UNC
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ from danqing.tools.world import world
 
 from . import cards, data, wear
 from .autoencoder import to_tensor
-from .run import Run, arguments, half, save_half
+from .run import Run, arguments, half
 from .scenes import captions, facts
 from .scenes.spec import Scene
 from .semantics import Heads, labels, map_of, scene_of
@@ -305,14 +304,7 @@ def main() -> None:
     if args.autoencoder:
         measured["round trips"] = scores(read(best, words, soft_held_out), true)
     print(json.dumps(measured, indent=1), flush=True)
-    out: Path = args.out or args.work / "finished"
-    shutil.rmtree(out, ignore_errors=True)
-    save_half(best, out)
-    words.save_pretrained(out)
-    image_processor().save_pretrained(out)
-    (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
-    run.write_card(out, cards.CAPTIONER, measured, batch=s["batch"], setting=args.setting)
-    print(out)
+    run.finish(args, best, cards.CAPTIONER, measured, words, image_processor(), batch=s["batch"])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ sketch has them.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +41,7 @@ from .painter import (
     times,
     velocity_loss,
 )
-from .run import Run, arguments, half, save_half
+from .run import Run, arguments, half
 from .scenes import captions
 from .scenes.canvas import NOTHING
 from .scenes.render import render
@@ -230,11 +229,7 @@ def main() -> None:
     best: Any = run.averages["controlnet"]
     measured = scores(pipeline, best, held_out, args)
     print(json.dumps(measured, indent=1), flush=True)
-    out: Path = args.out or args.work / "finished"
-    shutil.rmtree(out, ignore_errors=True)
-    save_half(best, out)
-    run.write_card(out, cards.CONTROLNET, measured, batch=s["batch"], setting=args.setting)
-    print(out)
+    run.finish(args, best, cards.CONTROLNET, measured, batch=s["batch"])
 
 
 SHOWN = {

@@ -9,7 +9,6 @@ pictures (Reed et al. 2016), its gradients at true pictures are kept small (R1, 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from danqing.tools.generator import Generator, mean_of_states
 from . import cards, data
 from .autoencoder import CHANNELS, pictures_of
 from .painter import encode, prepare, sheet
-from .run import Run, arguments, half, save_half
+from .run import Run, arguments, half
 from .semantics import Heads
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -130,11 +129,7 @@ def main() -> None:
     best: Any = run.averages["generator"]
     measured = scores(best, run.averages["critic"], run.averages["heads"], pipeline, held_out, args)
     print(json.dumps(measured, indent=1), flush=True)
-    out: Path = args.out or args.work / "finished"
-    shutil.rmtree(out, ignore_errors=True)
-    save_half(best, out)
-    run.write_card(out, cards.GAN, measured, batch=s["batch"], setting=args.setting)
-    print(out)
+    run.finish(args, best, cards.GAN, measured, batch=s["batch"])
 
 
 def _teach(

@@ -9,7 +9,6 @@ network learns it quickly from exact masks.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from danqing.tools.world import world
 from . import cards, data, wear
 from .autoencoder import to_tensor
 from .captioner import image_processor
-from .run import Run, arguments, half, save_half
+from .run import Run, arguments, half
 from .scenes import facts
 from .scenes.spec import Scene
 from .semantics import FACTS, pools, scene_of
@@ -249,12 +248,7 @@ def main() -> None:
     true_scenes = [scene_of(spec) for spec in held_out.scenes[:HELD_OUT]]
     measured = scores(best, held_out.pictures[:HELD_OUT], ids_held_out[:HELD_OUT], true_scenes)
     print(json.dumps(measured, indent=1), flush=True)
-    out: Path = args.out or args.work / "finished"
-    shutil.rmtree(out, ignore_errors=True)
-    save_half(best, out)
-    image_processor().save_pretrained(out)
-    run.write_card(out, cards.PANOPTIC, measured, batch=s["batch"], setting=args.setting)
-    print(out)
+    run.finish(args, best, cards.PANOPTIC, measured, image_processor(), batch=s["batch"])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -207,6 +208,21 @@ class Run:
             minutes=self.before[0] + self.seconds / 60 + self.minutes,
             samples=self.before[1] + self.step * batch,
         )  # fmt: skip
+
+    def finish(
+        self, args: argparse.Namespace, model: Any, card: cards.Card, scores: Mapping[str, Any],
+        *beside: Any, batch: int,
+    ) -> None:  # fmt: skip
+        """Write the finished ``model``, what belongs ``beside`` it (each is asked to
+        ``save_pretrained``) and its card, in the place of what is in the folder."""
+        out: Path = args.out or args.work / "finished"
+        shutil.rmtree(out, ignore_errors=True)
+        save_half(model, out)
+        for part in beside:
+            part.save_pretrained(out)
+        (args.work / "scores.json").write_text(json.dumps(scores, indent=1), "utf-8")
+        self.write_card(out, card, scores, batch=batch, setting=args.setting)
+        print(out)
 
     def _save(self, seconds: float) -> None:
         part = self._file.with_suffix(".part")

@@ -14,13 +14,11 @@ import numpy as np
 from PIL import Image
 
 from danqing.agent.composition import ASPECT
-from danqing.tools.sketch import CELL, VARIANTS
+from danqing.tools.sketch import CELL, PAPER, VARIANTS
 from danqing.tools.world import world
 
 from .scenes import things
 from .scenes.canvas import NOTHING, Canvas
-
-PAPER = 168  # gray behind an object: unlike most of what objects are made of
 
 
 def pattern(kind: str, variant: float) -> Image.Image:

@@ -15,7 +15,6 @@ pictures meet, with their colors exchanged at random, for a wider world of manne
 from __future__ import annotations
 
 import json
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -35,7 +34,7 @@ from danqing.tools.style_network import moments, moved
 
 from . import cards, data
 from .autoencoder import to_tensor
-from .run import Run, arguments, half, save_half
+from .run import Run, arguments, half
 from .scenes.render import render
 from .semantics import scene_of
 
@@ -337,11 +336,7 @@ def main() -> None:
     measured = scores(eyes, pictures, references, asked.pictures, made_of)
     print(json.dumps(measured, indent=1), flush=True)
     sheet(pictures, references, made_of, asked.pictures).save(args.work / "sheet.png")
-    out: Path = args.out or args.work / "finished"
-    shutil.rmtree(out, ignore_errors=True)
-    save_half(best, out)
-    run.write_card(out, cards.STYLIZER, measured, batch=s["batch"], setting=args.setting)
-    print(out)
+    run.finish(args, best, cards.STYLIZER, measured, batch=s["batch"])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ its first and last convolutions, so that the budget goes into edges and not into
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from torch.nn import functional
 from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessor
 
 from . import cards, data, leaves, wear
-from .run import Run, arguments, half, save_half
+from .run import Run, arguments, half
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 700, "leaves": 300, "batch": 8, "rate": 8e-4, "width": 48, "depths": [2, 2]},
@@ -268,13 +267,14 @@ def main() -> None:
     measured = {"n": len(held_out.large), **compared(best, held_out)}
     print(json.dumps(measured, indent=1), flush=True)
     sheet(best, held_out).save(args.work / "sheet.png")
-    out: Path = args.out or args.work / "finished"
-    shutil.rmtree(out, ignore_errors=True)
-    save_half(best, out)
-    Swin2SRImageProcessor(size_divisor=8).save_pretrained(out)
-    (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
-    run.write_card(out, cards.UPSCALER, measured, batch=s["batch"], setting=args.setting)
-    print(out)
+    run.finish(
+        args,
+        best,
+        cards.UPSCALER,
+        measured,
+        Swin2SRImageProcessor(size_divisor=8),
+        batch=s["batch"],
+    )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
-from typing import Any
 
+from ...tools.chinese import is_han
 from ...tools.errors import BadInput
 from ..brief import Language
 
@@ -53,36 +52,8 @@ def without_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def is_han(character: str) -> bool:
-    return "\u3400" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff"
-
-
 def language_of(text: str) -> Language:
     """The language most of ``text`` is in: a Chinese character weighs as much as a word."""
     han = sum(map(is_han, text))
     words = len([word for word in text.split() if word[:1].isascii() and word[:1].isalpha()])
     return "zh" if han and han >= words else "en"
-
-
-def simplified(text: str) -> str:
-    """``text`` in simplified Chinese, of the same length."""
-    if all(_is_simplified(character) for character in text if is_han(character)):
-        return text
-    converted = str(_converter().convert(text))
-    return converted if len(converted) == len(text) else text
-
-
-def _is_simplified(character: str) -> bool:
-    """Whether GB 2312, the set of simplified characters, has it; spares loading the converter."""
-    try:
-        character.encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-@cache
-def _converter() -> Any:
-    from opencc_purepy import OpenCC
-
-    return OpenCC("t2s")

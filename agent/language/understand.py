@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...tools.chinese import is_han, simplified
 from ..brief import Brief, Claim
 from .claims import claims_of
 from .english import English
 from .intent import intent_of, target_of
 from .reading import Reading
-from .text import check, clean, is_han, language_of, simplified, without_surrogates
+from .text import check, clean, language_of, without_surrogates
 
 _OPTION = re.compile(r"(?<!\S)--\w+(?:[ =][\w.:/]+)?|<\w+:[^>\n]*>|:\d(?:\.\d+)?(?=\s*\))")
 _STRETCH = re.compile(r"[^,，。;；、\n]+[,，。;；、\n]*|[,，。;；、\n]+")

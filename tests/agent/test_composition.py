@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from danqing.agent import composition
-from danqing.agent.composition import Box, Stand, compose
+from danqing.agent.composition import Stand, compose
+from danqing.tools.geometry import Box
 from danqing.tools.world import world
 
 CLOSE = 1e-9

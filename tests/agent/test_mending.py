@@ -133,7 +133,7 @@ def test_after_a_repair_that_did_not_help_the_picture_is_drawn_anew_and_all_ends
         ways.append(calls[-1].tool)
         round_ = attempts[-1].round + 1
         attempts.append(attempt(brief, calls[-1], f"{SCENE} a blue house.", round_))
-    assert ways == ["inpaint", "edge_guided", "inpaint", "edge_guided", "inpaint"]
+    assert ways == ["inpaint", "edge_guided", "edge_guided"], "a picture is mended once"
 
 
 # -- references in a plan
@@ -189,6 +189,14 @@ def test_one_wrong_thing_is_mended_and_all_else_is_kept(start: Start) -> None:
     assert all(step.value and step.value["identical"] for step in compared)
     corner = studio.ledger.store.get(studio.ledger.picture(turn.picture.handle).digest)
     assert corner.getpixel((0, 127)) == (1, 0, 128)
+
+
+def test_a_picture_that_cannot_be_mended_is_drawn_anew_until_no_way_is_left(start: Start) -> None:
+    studio = start(lambda seed: f"{SCENE} two blue boats at the left.")
+    turn = ask(studio, "three blue boats")
+    ran = [s.tool for s in turn.steps if s.tool in ("edge_guided", "inpaint", "text_to_image")]
+    assert ran == ["edge_guided", "inpaint", "edge_guided", "edge_guided"]
+    assert turn.stopped == "no repair is left to try"
 
 
 def test_masks_and_sketches_are_never_judged_or_handed_over(start: Start) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 
 from danqing.agent.composition import FLYING
-from danqing.agent.geometry import above, center, left_of, stands_on
+from danqing.tools.geometry import above, center, left_of, stands_on
 from danqing.tools.painter_words import Place, place_of
 from danqing.tools.world import world
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from danqing.agent.composition import Box
+from danqing.tools.geometry import Box
 
 
 @dataclass(frozen=True)

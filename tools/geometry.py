@@ -1,15 +1,15 @@
 """What stands where: relations between boxes, as any viewer would agree to them.
 
 Left and above follow GenEval (Ghosh et al. 2023): the distance of the centers, less a tenth of
-both sizes, is more than half of the whole distance on that axis. Boxes are left, top, right and
-bottom in fractions of the picture.
+both sizes, is more than half of the whole distance on that axis.
 """
 
 from __future__ import annotations
 
 from math import hypot
 
-from .composition import Box
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in fractions of the picture."""
 
 MOSTLY = 0.7
 """Share of a thing that is in its holder's box when it is inside it."""
@@ -35,6 +35,12 @@ def offset(a: Box, b: Box) -> tuple[float, float]:
         return rest if distance > 0 else -rest
 
     return share(ax - bx, slack_x), share(ay - by, slack_y)
+
+
+def rounded(box: Box) -> Box:
+    """A box in ten thousandths of the picture, as values are told."""
+    left, top, right, bottom = (round(float(v), 4) for v in box)
+    return left, top, right, bottom
 
 
 def left_of(a: Box, b: Box) -> bool:
