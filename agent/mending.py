@@ -37,7 +37,9 @@ def places_matter(brief: Brief) -> bool:
 
 def sketch(layout: Sequence[Placed]) -> Call:
     """The call that sketches a layout."""
-    things = [{"kind": p.kind, "box": [round(v, 4) for v in p.box]} for p in layout]
+    things = [
+        {"kind": p.kind, "box": [round(v, 4) for v in p.box], "color": p.color} for p in layout
+    ]
     return Call(tool="sketch", arguments={"things": things, "size": [SIDE, SIDE]}, aid=True)
 
 

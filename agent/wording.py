@@ -70,10 +70,12 @@ class Wording:
 
 @dataclass(frozen=True)
 class Placed:
-    """A thing of a layout: its kind, and its box in fractions of the picture."""
+    """A thing of a layout: its kind, its box in fractions of the picture, and its color, None for
+    the natural one."""
 
     kind: str
     box: Box
+    color: str | None = None
 
 
 def word(brief: Brief, *, seed: int | None = None) -> Wording:
@@ -251,7 +253,7 @@ def _composed(
             verdict = judge(brief, read_caption(words))
             if best is None or verdict.score > best[0]:
                 things = [
-                    Placed(group.noun, box)
+                    Placed(group.noun, box, group.color)
                     for group, boxes in zip(placed, made[1], strict=True)
                     for box in boxes
                 ]

@@ -20,6 +20,12 @@ LOW, HIGH = 60, 140
 """Thresholds of `cv2.Canny` on gray values of 0 to 255."""
 LINES = 0.4
 """Factor on the latents of outlines, whose contrast is higher than a picture's."""
+PAPER = 168
+"""Gray behind what is sketched: unlike most of what objects are made of."""
+DARK = 64
+"""Up to this nothing is a line."""
+HINTED = 0.5
+"""What stands for a sketch in the mask of what is kept, where 1 stands for a picture."""
 
 
 def outlines(rgb: np.ndarray, low: float = LOW, high: float = HIGH) -> np.ndarray:
@@ -31,26 +37,59 @@ def outlines(rgb: np.ndarray, low: float = LOW, high: float = HIGH) -> np.ndarra
     return np.repeat(cv2.Canny(gray, low, high)[..., None], 3, 2)
 
 
+def of_sketch(sketch: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a sketch shows: its things on `PAPER`, where they are, and its outlines, white on black.
+    uint8 (h, w, 3), bool (h, w), uint8 (h, w, 3).
+
+    Transparent paper makes it a sketch in color; else, and where it is in black alone, it is a line
+    drawing, either way round, and has no things.
+    """
+    import cv2
+    from PIL import ImageOps, ImageStat
+
+    there = np.asarray(sketch.convert("RGBA").getchannel("A")) > 0
+    rgb = np.asarray(_on(sketch, PAPER))
+    if not there.all() and rgb[there].max(initial=0) > DARK:
+        near = cv2.dilate(there.astype(np.uint8), np.ones((3, 3), np.uint8))
+        return rgb, there, outlines(rgb) * near[..., None]
+    gray = _on(sketch, 255).convert("L")
+    if ImageStat.Stat(gray).mean[0] > 127:
+        gray = ImageOps.invert(gray)
+    return rgb, np.zeros_like(there), np.asarray(gray.convert("RGB"))
+
+
+def _on(sketch: Image.Image, gray: int) -> Image.Image:
+    paper = Image.new("RGBA", sketch.size, (gray, gray, gray, 255))
+    return Image.alpha_composite(paper, sketch.convert("RGBA")).convert("RGB")
+
+
+def in_cells(where: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+    """Which latents are touched: bool of shape ``cells`` from bool (h, w)."""
+    (h, w), (rows, columns) = where.shape, cells
+    return np.asarray(where.reshape(rows, h // rows, columns, w // columns).any((1, 3)))
+
+
 def shown(
     picture: torch.Tensor, kept: torch.Tensor, lines: torch.Tensor, lined: torch.Tensor
 ) -> torch.Tensor:
     """What the ControlNet is shown: (n, 2·channels + 2, h, w).
 
     ``picture`` and ``lines`` are latents (n, channels, h, w) of a picture and of its outlines;
-    ``kept`` and ``lined``, (n, h, w) of 0 and 1, say where each is to be heeded.
+    ``kept`` and ``lined``, (n, h, w) from 0 to 1, say where each is to be heeded. Where ``kept`` is
+    `HINTED`, ``picture`` is but a sketch.
     """
     import torch
 
     kept, lined = (mask[:, None].to(picture) for mask in (kept, lined))
-    return torch.cat([picture * kept, LINES * lines.to(picture) * lined, kept, lined], 1)
+    return torch.cat([picture * (kept > 0), LINES * lines.to(picture) * lined, kept, lined], 1)
 
 
-def lined_cells(lines: Image.Image, cells: tuple[int, int]) -> np.ndarray:
-    """Where a sketch of white lines on black says something: bool of shape ``cells``, all cells of
-    the box around every figure whose lines touch or nearly do."""
+def lined_cells(lines: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+    """Where white lines on black, uint8 (h, w, 3), say something: bool of shape ``cells``, all
+    cells of the box around every figure whose lines touch or nearly do."""
     import cv2
 
-    white = (np.asarray(lines.convert("L")) > 64).astype(np.uint8)
+    white = (lines.max(2) > DARK).astype(np.uint8)
     (h, w), (rows, columns) = white.shape, cells
     near = cv2.dilate(white, np.ones((h // rows // 2 + 1, w // columns // 2 + 1), np.uint8))
     known = np.zeros(cells, bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from PIL import Image
 from pydantic import Field
@@ -11,9 +11,6 @@ from .errors import ToolError
 from .options import Guidance, NegativePrompt, Prompt, Seeds, Steps
 from .registry import Context, flatten, tool
 from .upscale import brought_to
-
-if TYPE_CHECKING:
-    pass
 
 
 @tool("text-to-image", "controlnet", optional=("detector", "upscaler"))
@@ -27,8 +24,9 @@ def edge_guided(
     outlines: Annotated[
         Literal["canny", "drawn", "hed", "lineart"],
         Field(
-            description="find the outlines in the image, or take it as a sketch of white lines on"
-            " black (or dark lines on white); hed and lineart are learned detectors"
+            description="find the outlines in the image, or take it as a sketch: things in color on"
+            " transparent paper, white lines on black, or dark ones on white; hed and lineart are"
+            " learned detectors"
         ),
     ] = "canny",
     low: Annotated[
@@ -47,22 +45,28 @@ def edge_guided(
     al. 2023), in the image's size.
 
     The painter works at its own size, to which the outlines are brought; what it paints is enlarged
-    to the image's size. A sketch needs to tell only what matters: where it has no lines, the
-    painter is free.
+    to the image's size. A sketch needs to tell only what matters: where there is nothing on it, the
+    painter is free. Of a sketch in color a ControlNet that knows outlines only is shown those.
 
     Raises `ToolError` where there are no outlines, for thresholds of which the lower is above the
     upper, for a detector that is not there, for a prompt longer than the model reads, and for
     pictures that come out blank.
     """  # fmt: skip
+    from .controls import DARK, of_sketch
     from .painting import paint, steering
 
     if low > high:
         raise ToolError(f"edge_guided: low = {low} is above high = {high}; allowed is up to it.")
     painter = context.models.get("text-to-image")
     side = painter.entry.native_size
-    small = flatten(image).resize((side, side), Image.Resampling.LANCZOS)
-    lines = _lines(context, small, outlines, low, high)
-    steered = steering(context, lines=lines, everywhere=outlines != "drawn", heed=heed)
+    if outlines == "drawn":
+        sketch = image.resize((side, side), Image.Resampling.LANCZOS)
+        if not of_sketch(sketch)[2].max() > DARK:
+            raise ToolError("edge_guided: the sketch has no lines.")
+        steered = steering(context, sketch=sketch, heed=heed)
+    else:
+        small = flatten(image).resize((side, side), Image.Resampling.LANCZOS)
+        steered = steering(context, lines=_lines(context, small, outlines, low, high), heed=heed)
     painted = paint(
         context, "edge_guided", prompt=prompt, negative_prompt=negative_prompt, seeds=seeds,
         steps=steps, guidance_scale=guidance_scale, steering=steered,
@@ -72,33 +76,15 @@ def edge_guided(
 
 def _lines(context: Context, image: Image.Image, outlines: str, low: int, high: int) -> Image.Image:
     """White lines on black, RGB of the image's size."""
-    if outlines == "drawn":
-        return _sketched(image)
-    if outlines == "canny":
-        return _found(image, low, high)
-    from .detectors import detected
+    if outlines != "canny":
+        from .detectors import detected
 
-    return detected(context, "edge_guided", outlines, image)
-
-
-def _found(image: Image.Image, low: int, high: int) -> Image.Image:
+        return detected(context, "edge_guided", outlines, image)
     import numpy as np
 
-    from .controls import outlines
+    from . import controls
 
-    lines = outlines(np.asarray(image), low, high)
+    lines = controls.outlines(np.asarray(image), low, high)
     if not lines.any():
         raise ToolError("edge_guided: the image has no outlines; use lower thresholds.")
     return Image.fromarray(lines)
-
-
-def _sketched(image: Image.Image) -> Image.Image:
-    """White lines on black, whichever way round they were drawn."""
-    from PIL import ImageOps, ImageStat
-
-    gray = image.convert("L")
-    if ImageStat.Stat(gray).mean[0] > 127:
-        gray = ImageOps.invert(gray)
-    if gray.point([0] * 64 + [255] * 192).getbbox() is None:
-        raise ToolError("edge_guided: the sketch has no lines.")
-    return gray.convert("RGB")

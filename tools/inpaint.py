@@ -52,9 +52,9 @@ def inpaint(
     """Paint the white part of a mask anew, one picture per seed; all other pixels are kept exactly.
 
     The painter sees the whole image at its own size, and what it paints is enlarged to the image's
-    size. A sketch, white lines on black of the image's size, says where outlines are to be in the
-    hole. To fill takes no model and works on photographs too, for small holes such as scratches
-    (Telea 2004).
+    size. A sketch of the image's size says what is to be in the hole and where: things in color on
+    transparent paper, or white lines on black. To fill takes no model and works on photographs too,
+    for small holes such as scratches (Telea 2004).
 
     Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
     missing prompt, a prompt longer than the model reads, a photograph where the painter is the
@@ -76,7 +76,7 @@ def inpaint(
     if not anyway:
         check_familiar(context, "inpaint", image, "how='fill' for small holes")
     painted = repainted(
-        context, "inpaint", flatten(image), hole, None if sketch is None else flatten(sketch),
+        context, "inpaint", flatten(image), hole, sketch,
         prompt=prompt, negative_prompt=negative_prompt, seeds=seeds, steps=steps,
         guidance_scale=guidance_scale,
     )  # fmt: skip
@@ -99,8 +99,9 @@ def repainted(
     side = painter.entry.native_size
     small = image.resize((side, side), Image.Resampling.LANCZOS)
     kept = Kept(small, _reduced(hole, side))
-    lines = None if sketch is None else sketch.resize((side, side), Image.Resampling.BOX)
-    steered = steering(context, kept=kept, lines=lines)
+    if sketch is not None:
+        sketch = sketch.resize((side, side), Image.Resampling.LANCZOS)
+    steered = steering(context, kept=kept, sketch=sketch)
     painted = paint(context, tool, kept=kept, steering=steered, **options)
     return [brought_to(context, picture, image.size) for picture in painted]
 

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from .controls import lined_cells, shown
+from .controls import HINTED, in_cells, lined_cells, of_sketch, shown
 from .errors import ToolError
 from .models import Loaded
 from .registry import Context
@@ -133,41 +133,45 @@ def steering(
     *,
     kept: Kept | None = None,
     lines: Image.Image | None = None,
-    everywhere: bool = False,
+    sketch: Image.Image | None = None,
     heed: float = 1.0,
 ) -> Steering | None:
-    """What the profile's ControlNet is shown: a picture with a hole, outlines (RGB at the painter's
-    size, white on black), or both; and how closely it is to be heeded (1 is all).
+    """What the profile's ControlNet is shown, all at the painter's size: a picture with a hole;
+    ``lines``, all outlines of a picture, RGB, white on black; or a sketch, in color or a line
+    drawing, which leaves free where it has nothing. And how closely it is to be heeded (1 is all).
 
-    ``everywhere`` says that where there is no line there is no outline, either. None where there is
-    no ControlNet, or one that sees outlines only and there are none.
+    None where there is no ControlNet, or one that sees outlines only and there are none.
     """
     if not context.models.has("controlnet"):
         return None
     painter = context.models.get("text-to-image")
     network = context.models.get("controlnet").model
+    drawn, flat, there = None if lines is None else np.asarray(lines), None, None
+    if sketch is not None:
+        flat, there, drawn = of_sketch(sketch)
     if network.config.conditioning_channels == 3:
-        return None if lines is None else Steering(network, to_tensor(lines), heed)
-    picture = None if kept is None else latents_of(painter, kept.image)
-    drawn = None if lines is None else latents_of(painter, lines)
-    one = picture if picture is not None else drawn
-    assert one is not None
-    cells = (one.shape[2], one.shape[3])
-    keeps, knows = np.zeros((2, *cells), bool)
+        return None if drawn is None else Steering(network, to_tensor(drawn), heed)
+    side = painter.entry.native_size
+    picture = latents_of(painter, Image.new("RGB", (side, side)) if kept is None else kept.image)
+    cells = (picture.shape[2], picture.shape[3])
+    keeps, knows = np.zeros((2, *cells), np.float32)
     if kept is not None:
-        keeps = ~in_cells(kept.hole, cells)
-    if lines is not None:
-        knows = (everywhere | lined_cells(lines, cells)) & ~keeps
-    nothing = torch.zeros_like(one)
-    seen = shown(
-        nothing if picture is None else picture, torch.from_numpy(keeps)[None],
-        nothing if drawn is None else drawn, torch.from_numpy(knows)[None],
-    )  # fmt: skip
+        keeps[~in_cells(kept.hole, cells)] = 1
+    free, edges = keeps == 0, torch.zeros_like(picture)
+    if drawn is not None:
+        edges = latents_of(painter, Image.fromarray(drawn))
+        knows[free & (lines is not None or lined_cells(drawn, cells))] = 1
+    if flat is not None and there is not None:
+        hinted = free & in_cells(there, cells)
+        keeps[hinted] = HINTED
+        told = torch.from_numpy(hinted).to(picture.device)
+        picture = torch.where(told, latents_of(painter, Image.fromarray(flat)), picture)
+    seen = shown(picture, torch.from_numpy(keeps)[None], edges, torch.from_numpy(knows)[None])
     return Steering(network, seen, heed)
 
 
-def to_tensor(image: Image.Image) -> torch.Tensor:
-    """An RGB image as float32 (1, 3, h, w) in [0, 1]."""
+def to_tensor(image: Image.Image | np.ndarray) -> torch.Tensor:
+    """An RGB image, or its uint8 array, as float32 (1, 3, h, w) in [0, 1]."""
     return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)[None]
 
 
@@ -193,12 +197,6 @@ def picture_of(painter: Loaded, latents: torch.Tensor) -> Image.Image:
     x = vae.decode(latents.to(vae.device, vae.dtype) / vae.config.scaling_factor).sample
     pixels = ((x[0].float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
-
-
-def in_cells(hole: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
-    """Which latents a hole of pixels touches: bool of shape ``cells`` from bool (h, w)."""
-    (h, w), (rows, columns) = hole.shape, cells
-    return np.asarray(hole.reshape(rows, h // rows, columns, w // columns).any((1, 3)))
 
 
 class _Blender:

@@ -51,8 +51,9 @@ PAINTER = Card(
     " of the picture: `<x9>` the middle, `<y26>` the foot, `<h14>` the height, and `<horizon16>`.",
     learned_from=_RENDERS + " Sentences come from the same scenes, in both languages: six in seven"
     " in the fixed form of `tools/painter_words.py`, most of those with the spot of every thing;"
-    " the others freely worded. The small setting learns plain scenes only (`training.data.plain`):"
-    " five things at most, of three kinds, large, each where it is at home.",
+    " the others freely worded. The small setting learns plain scenes (`training.data.plain`): five"
+    " things at most, of three kinds, large, each where it is at home; and since the last training"
+    " crowds of two to six of a kind.",
     use="from diffusers import DiffusionPipeline\n\n"
     'painter = DiffusionPipeline.from_pretrained("FOLDER")\n'
     'picture = painter("watercolor. meadow, autumn, sunset, clear, <horizon16>."\n'
@@ -61,7 +62,7 @@ PAINTER = Card(
     limits=(
         "Its world is the one above; any other word is ignored or misread.",
         "Of scenes that are not plain, with more than five things or with things far from home, it"
-        " has seen nothing in the small setting.",
+        " has seen hardly anything in the small setting.",
         "Under three hours on two cores give light, ground, colors, places and styles, and most"
         " things as long as they are large (trees, houses, castles, tents, people, balloons); small"
         " things, animals and crowds are rough.",
@@ -144,11 +145,13 @@ CONTROLNET = Card(
     library="diffusers",
     task="image-to-image",
     tags=("danqing", "illustration", "controlnet", "canny", "inpainting"),
-    about="Makes the painter follow outlines, and fill holes in a picture. It is shown latents of"
-    " the shared autoencoder, 66 channels of 16×16: those of the picture where it is kept, those of"
-    " the outlines where they are known, and a mask for each (`tools/controls.py`).",
-    learned_from=_RENDERS + " Plain scenes in the small setting: outlines as `cv2.Canny` finds them"
-    " or of the things alone, some of them lost; holes around things, rectangles and sides.",
+    about="Makes the painter follow outlines or a sketch in color, and fill holes in a picture. It"
+    " is shown latents of the shared autoencoder, 66 channels of 16×16: those of the picture where"
+    " it is kept (or of a sketch), those of the outlines where they are known, and a mask for each"
+    " (`tools/controls.py`).",
+    learned_from=_RENDERS + " Plain scenes and crowds in the small setting: outlines as `cv2.Canny`"
+    " finds them, some of them lost, or those of a sketch of the things; that sketch, flat and in"
+    " plain light; holes around things, rectangles and sides.",
     use="import torch\nfrom diffusers import ControlNetModel\n\n"
     "from danqing.tools.controls import shown\n\n"
     'network = ControlNetModel.from_pretrained("FOLDER")\n'

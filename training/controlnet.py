@@ -1,19 +1,20 @@
-"""A ControlNet for the painter (Zhang et al. 2023): pictures that follow outlines, holes filled.
+"""A ControlNet for the painter (Zhang et al. 2023): outlines followed, holes filled.
 
 A stock `ControlNetModel`, begun as a copy of the painter's first half, is shown parts of a picture,
-its outlines, or both (`danqing.tools.controls`), and steers the painter, which itself is frozen.
-What it is shown are latents, so it begins with the layer that reads latents laid into its first
-ones: from the start it sees the noisy picture as if it were partly clean.
+outlines, a sketch in color, or several of them (`danqing.tools.controls`), and steers the painter,
+which itself is frozen. What it is shown are latents, so it begins with the layer that reads latents
+laid into its first ones: from the start it sees the noisy picture as if it were partly clean.
 
-The outlines are those that `cv2.Canny` finds in the picture, or only those of its things, as a
-sketch has them.
+The outlines are those that `cv2.Canny` finds in the picture, or in a sketch of its things. Sketches
+are those of the tool `sketch`: flat, in plain light, and in details unlike the picture.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ import numpy as np
 import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from PIL import Image
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from danqing.tools.controls import outlines, shown
+from danqing.tools.controls import HINTED, in_cells, of_sketch, outlines, shown
+from danqing.tools.sketch import VARIANTS, sketch
 
 from . import cards, data
 from .autoencoder import CHANNELS, encode, pictures_of, to_tensor
@@ -35,6 +38,7 @@ from .painter import (
     SHEET,
     Samples,
     denoised,
+    focus_of,
     prepare,
     sheet,
     states_of,
@@ -43,8 +47,6 @@ from .painter import (
 )
 from .run import Run, arguments, half
 from .scenes import captions
-from .scenes.canvas import NOTHING
-from .scenes.render import render
 from .scenes.spec import Scene
 from .semantics import scene_of
 
@@ -58,44 +60,66 @@ EMBEDDING = (4 * CHANNELS + 4,)
 AROUND = 0.2  # how much an error counts outside a hole
 HELD_OUT = 256
 CELLS = 16
+CHUNK = 256  # pictures drawn by one task
 
 
-class Lines:
-    """The outlines of all pictures as latents: of everything, and of the things alone; float16
-    (2, n, 32, 16, 16)."""
+class Shown:
+    """What may be shown of all pictures, as latents. ``lines`` float16 (2, n, 32, 16, 16): outlines
+    of everything, and of the sketches. ``sketches`` float16 (n, 32, 16, 16), and ``hinted`` bool
+    (n, 16, 16), where they say what is there."""
 
     def __init__(self, vae: Any, dataset: data.Dataset, scenes: Sequence[Scene], device: str):
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, len(scenes), 64):
-                rows = range(start, min(start + 64, len(scenes)))
-                both = [
-                    np.stack([outlines(dataset.pictures[i]) for i in rows]),
-                    np.stack([of_things(scenes[i]) for i in rows]),
-                ]
-                x = torch.stack([to_tensor(rgb) for rgb in both]).flatten(0, 1).to(device)
-                parts.append(encode(vae, x).half().view(2, len(rows), CHANNELS, CELLS, CELLS))
-        self.latents = torch.cat(parts, 1)
+        n = len(scenes)
+        jobs = [
+            (np.asarray(dataset.pictures[k : k + CHUNK]), scenes[k : k + CHUNK])
+            for k in range(0, n, CHUNK)
+        ]
+        parts, hinted = [], []
+        with ProcessPoolExecutor() if n > CHUNK else nullcontext() as pool, torch.inference_mode():
+            for pictures, there in (map if pool is None else pool.map)(_drawn, jobs):
+                x = to_tensor(pictures).to(device)
+                z = torch.cat([encode(vae, some).half() for some in x.split(64)])
+                parts.append(z.view(3, -1, CHANNELS, CELLS, CELLS))
+                hinted.append(there)
+        every = torch.cat(parts, 1)
+        self.lines, self.sketches = every[:2], every[2]
+        self.hinted = np.concatenate(hinted)
 
 
-def of_things(scene: Scene, size: int = 128) -> np.ndarray:
-    """The outlines of a scene's things, as if drawn flat in plain light: uint8 (h, w, 3)."""
-    plain = replace(scene, style="flat", time="day", weather="clear")
-    drawn = render(plain, size)
-    near = cv2.dilate((drawn.ids != NOTHING).astype(np.uint8), np.ones((3, 3), np.uint8))
-    return outlines(drawn.rgb) * near[..., None]
+def _drawn(job: tuple[np.ndarray, Sequence[Scene]]) -> tuple[np.ndarray, np.ndarray]:
+    """For some pictures their outlines, those of the sketches, and the sketches, one after another
+    in uint8 (3n, 128, 128, 3); and where those say what is there, bool (n, 16, 16)."""
+    cv2.setNumThreads(1)
+    pictures, scenes = job
+    flat, there, lines = zip(*(of_sketch(sketch_of(scene)) for scene in scenes), strict=True)
+    drawn = np.stack([*map(outlines, pictures), *lines, *flat])
+    return drawn, np.stack([in_cells(one, (CELLS, CELLS)) for one in there])
 
 
-def masks(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Where the picture is kept and where outlines are known, float32 (16, 16) of 0 and 1; and
-    which of `Lines` are shown."""
+def sketch_of(scene: Scene, size: int = 128) -> Image.Image:
+    """A sketch of a scene's things, RGBA."""
+    things = [
+        {"kind": t.kind, "box": [*t.box], "color": t.color, "flip": t.flip,
+         "variant": int(VARIANTS * t.variant)}
+        for t in scene.things
+    ]  # fmt: skip
+    return sketch(things=things, size=[size, size])  # type: ignore[arg-type]
+
+
+def masks(
+    scene: Scene, hinted: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Where the picture is kept (or sketched) and where outlines are known, float32 (16, 16) of 0
+    to 1; and which of `Shown.lines` are shown."""
     kept, lined = np.zeros((2, CELLS, CELLS), np.float32)
-    fate, which = rng.random(), int(rng.random() < 0.5)
-    if fate < 0.45 or fate > 0.85:
+    fate, which = rng.random(), int(rng.random() < 0.6)
+    if fate < 0.5 or fate > 0.8:
         _line(lined, scene, which, rng)
-    if fate >= 0.45:
+    if fate >= 0.5:
         kept[:] = 1
         _hole(kept, scene, rng)
+    if which and rng.random() < 0.75:  # in color
+        kept[(kept == 0) & (lined > 0) & hinted] = HINTED
     return kept, lined, which
 
 
@@ -132,17 +156,31 @@ def _cells(box: Sequence[float], margin: np.ndarray) -> tuple[slice, slice]:
 
 
 def controls(
-    samples: Samples, lines: Lines, scenes: Sequence[Scene], rows: Sequence[int],
+    samples: Samples, parts: Shown, scenes: Sequence[Scene], rows: Sequence[int],
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """What the ControlNet is shown for ``rows``, and how much errors count, (n, 16, 16) of mean 1:
-    most in the holes of pictures that are kept elsewhere."""
-    kept, lined, which = zip(*(masks(scenes[row], rng) for row in rows), strict=True)
+    most in the holes of pictures that are kept elsewhere, and where things are."""
+    some = (masks(scenes[row], parts.hinted[row], rng) for row in rows)
+    kept, lined, which = zip(*some, strict=True)
     keeps, knows = (torch.from_numpy(np.stack(m)).to(samples.latents.device) for m in (kept, lined))
-    picture = samples.latents[list(rows)].float()
-    seen = shown(picture, keeps, lines.latents[list(which), list(rows)].float(), knows)
-    counts = AROUND + (1 - AROUND) * (1 - keeps)
-    return seen, counts / counts.mean((1, 2), keepdim=True)
+    rows = list(rows)
+    seen = _seen(samples.latents[rows], keeps, parts, rows, list(which), knows)
+    return seen, _counts(keeps, samples.maps[rows])
+
+
+def _seen(
+    latents: torch.Tensor, kept: torch.Tensor, parts: Shown, rows: list[int], which: list[int],
+    lined: torch.Tensor,
+) -> torch.Tensor:  # fmt: skip
+    sketched = (kept == HINTED)[:, None]
+    picture = torch.where(sketched, parts.sketches[rows].float(), latents.float())
+    return shown(picture, kept, parts.lines[which, rows].float(), lined)
+
+
+def _counts(kept: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    counts = focus_of(maps.long()) * (AROUND + (1 - AROUND) * (kept < 1))
+    return counts / counts.mean((1, 2), keepdim=True)
 
 
 @torch.no_grad()
@@ -195,15 +233,15 @@ def main() -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(args.painter)
     pipeline.to(args.device, torch.float32)
     unet, text, vae = pipeline.unet, pipeline.text_encoder, pipeline.vae
-    for part in (unet, text):
-        part.requires_grad_(False).eval()
+    for frozen in (unet, text):
+        frozen.requires_grad_(False).eval()
     unet.to(memory_format=torch.channels_last)
     network = ControlNetModel.from_pretrained(args.start).float() if args.start else begun(unet)
     network.to(args.device, memory_format=torch.channels_last).train()
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M", flush=True)
     scenes = [scene_of(spec) for spec in dataset.scenes]
     samples = prepare(vae, pipeline.tokenizer, dataset, args.device)
-    lines = Lines(vae, dataset, scenes, args.device)
+    parts = Shown(vae, dataset, scenes, args.device)
     zero = ("controlnet_down_blocks", "controlnet_mid_block")
     groups: list[list[nn.Parameter]] = [[], []]
     for name, weight in network.named_parameters():
@@ -219,7 +257,7 @@ def main() -> None:
     for _ in run.steps():
         rows, ids = samples.choose(s["batch"], generator)
         z = samples.latents[rows].float()
-        seen, counts = controls(samples, lines, scenes, rows.tolist(), rng)
+        seen, counts = controls(samples, parts, scenes, rows.tolist(), rng)
         noise, t = torch.randn_like(z), times(len(z), args.device)
         with half(args.device), sdpa_kernel(attention):
             with torch.no_grad():
@@ -233,13 +271,17 @@ def main() -> None:
 
 
 SHOWN = {
-    "plain": lambda scene: (0, 0, 0),
-    "outlines": lambda scene: (0, 1, 0),
-    "sketch": lambda scene: (0, _boxes(scene), 1),
-    "hole": lambda scene: (1 - _boxes(scene, only=0), 0, 0),
-}
-"""What is shown when it is scored, by name: where the picture is kept, where outlines are known,
-and which."""
+    "plain": lambda scene, hinted: (0, 0, 0),
+    "outlines": lambda scene, hinted: (0, 1, 0),
+    "lines of a sketch": lambda scene, hinted: (0, _boxes(scene), 1),
+    "sketch": lambda scene, hinted: (HINTED * (_boxes(scene) * hinted), _boxes(scene), 1),
+    "hole": lambda scene, hinted: (1 - _boxes(scene, only=0), 0, 0),
+    "hole and sketch": lambda scene, hinted: (
+        1 - _boxes(scene, only=0) * (1 - HINTED * hinted), _boxes(scene, only=0), 1
+    ),
+}  # fmt: skip
+"""What is shown when it is scored, by name: where the picture is kept (or sketched), where outlines
+are known, and which."""
 
 
 def _boxes(scene: Scene, only: int | None = None) -> np.ndarray:
@@ -260,20 +302,18 @@ def scores(
     few = data.Dataset(held_out.pictures[:n], held_out.captions[:n], held_out.scenes[:n])
     scenes = [scene_of(spec) for spec in few.scenes]
     samples = prepare(pipeline.vae, pipeline.tokenizer, few, args.device)
-    lines = Lines(pipeline.vae, few, scenes, args.device)
+    parts = Shown(pipeline.vae, few, scenes, args.device)
     prompts = [captions.composed(scene) for scene in scenes]
     states = states_of(pipeline.text_encoder, pipeline.tokenizer, prompts)
     nothing = states_of(pipeline.text_encoder, pipeline.tokenizer, [""] * n)
     result: dict[str, Any] = {"n": n}
     for name, told in SHOWN.items():
-        maps = [[np.broadcast_to(np.float32(m), (CELLS, CELLS)) for m in told(scene)[:2]]
-                for scene in scenes]  # fmt: skip
+        each = [told(*one) for one in zip(scenes, parts.hinted, strict=True)]
+        maps = [[np.broadcast_to(np.float32(m), (CELLS, CELLS)) for m in one[:2]] for one in each]
         kept, lined = torch.from_numpy(np.stack(maps, 1)).to(args.device)
-        which = [told(scene)[2] for scene in scenes]
         latents = samples.latents.float()
-        seen = shown(latents, kept, lines.latents[which, range(n)].float(), lined)
-        counts = AROUND + (1 - AROUND) * (1 - kept)
-        counts = counts / counts.mean((1, 2), keepdim=True)
+        seen = _seen(latents, kept, parts, list(range(n)), [one[2] for one in each], lined)
+        counts = _counts(kept, samples.maps)
         errors = []
         generator = torch.Generator().manual_seed(0)
         for start in range(0, n, 32):
@@ -309,7 +349,7 @@ def scores(
             x = torch.randn(latents[part].shape, generator=seeds).to(args.device)
             z = denoised(velocity, x, states[part], nothing[part])
             rows.append(pictures_of(pipeline.vae, z))
-        sheet(np.concatenate(rows)).save(args.work / f"{name}.png")
+        sheet(np.concatenate(rows)).save(args.work / f"{name.replace(' ', '-')}.png")
     return result
 
 

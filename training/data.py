@@ -3,7 +3,7 @@
 A data set is a folder: ``pictures.npy`` (uint8, shape (n, size, size, 3)), ``scenes.jsonl`` (the
 spec of each picture) and ``captions.jsonl`` (for each picture, lists of sentences by kind). The
 scene seeds run up from ``first``; seeds from `HELD_OUT` on are kept for scoring and no recipe
-trains on them. A set is of the whole world, or of its `plain` scenes only.
+trains on them. A set is of the whole world, or `simple`: plain scenes and crowds.
 """
 
 from __future__ import annotations
@@ -61,11 +61,10 @@ class Dataset:
         return Dataset(pictures, [captions[i] for i in order], [scenes[i] for i in order])
 
 
-def sentences(seed: int) -> dict[str, list[str]]:
-    """Sentences for the scene of ``seed``: the canonical one, the same with spots, partial ones,
-    English and Chinese ones."""
-    scene = layout.sample(seed)
-    rng = np.random.default_rng([seed, 9])
+def sentences(scene: Scene) -> dict[str, list[str]]:
+    """Sentences for a scene: the canonical one, the same with spots, partial ones, English and
+    Chinese ones."""
+    rng = np.random.default_rng([scene.seed, 9])
     return {
         "canonical": [captions.canonical(scene)],
         "composed": [captions.composed(scene)],
@@ -92,10 +91,25 @@ def plain(scene: Scene) -> bool:
     )
 
 
+CROWDED = 5
+"""For so many seeds there is one crowd in a simple set, and two plain scenes."""
+
+
+def scenes_from(first: int, *, simple: bool) -> Iterator[Scene]:
+    """The scenes of the seeds from ``first`` on; if ``simple``, what a small model can learn to
+    paint: the `plain` ones among them, and some `layout.crowd`."""
+    for k, seed in enumerate(itertools.count(first)):
+        scene = layout.sample(seed)
+        if not simple or plain(scene):
+            yield scene
+        if simple and k % CROWDED == 0:
+            yield layout.crowd(seed)
+
+
 def draw(
     folder: Path, n: int, *, size: int = 128, first: int = 0, workers: int = 0, simple: bool = False
 ) -> None:
-    """Draw ``n`` scenes into ``folder``, with ``simple`` only `plain` ones; a folder that already
+    """Draw ``n`` scenes into ``folder``, with ``simple`` as of `scenes_from`; a folder that already
     holds so many, with all kinds of sentences, is left as it is."""
     if _holds(folder, n):
         return
@@ -126,7 +140,8 @@ def _holds(folder: Path, n: int) -> bool:
     if not (folder / "captions.jsonl").exists():
         return False
     drawn = len(np.load(folder / "pictures.npy", mmap_mode="r"))
-    return drawn >= n and set(next(_lines(folder / "captions.jsonl"))) == set(sentences(0))
+    kinds = set(next(_lines(folder / "captions.jsonl")))
+    return drawn >= n and kinds == set(sentences(layout.sample(0)))
 
 
 def _chunk(
@@ -136,10 +151,9 @@ def _chunk(
 
     cv2.setNumThreads(1)
     first, n, size, simple = job
-    every = (layout.sample(seed) for seed in itertools.count(first))
-    scenes = list(itertools.islice((s for s in every if not simple or plain(s)), n))
+    scenes = list(itertools.islice(scenes_from(first, simple=simple), n))
     rgb = np.stack([render(scene, size).rgb for scene in scenes])
-    return rgb, [asdict(s) for s in scenes], [sentences(s.seed) for s in scenes]
+    return rgb, [asdict(s) for s in scenes], [sentences(s) for s in scenes]
 
 
 def ids(folder: Path) -> np.ndarray:
@@ -190,7 +204,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--simple", action="store_true", help="plain scenes only")
+    parser.add_argument("--simple", action="store_true", help="plain scenes and crowds only")
     args = parser.parse_args()
     draw(
         args.folder, args.n, size=args.size, first=args.first, workers=args.workers,

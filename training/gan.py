@@ -32,7 +32,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "full": {"n": 120_000, "simple": False, "batch": 256, "rate": 2e-3},
 }
 WIDTHS = (96, 160, 224)
-R1, EVERY = 2.0, 16  # weight of the gradients, and how often they are looked at
+GRADIENTS, EVERY = 0.5, 4  # weight of the gradients, and how often they are looked at
+SLOWER = 0.3  # factor on the rate of the discriminator
 TOLD = 0.5  # weight of what the features tell
 HELD_OUT = 256
 SHEET = 48
@@ -105,7 +106,7 @@ def main() -> None:
         generator.parameters(), lr=s["rate"], betas=(0.0, 0.99), weight_decay=0.0
     )
     critics = torch.optim.AdamW(
-        [*critic.parameters(), *heads.parameters()], lr=s["rate"], betas=(0.0, 0.99),
+        [*critic.parameters(), *heads.parameters()], lr=SLOWER * s["rate"], betas=(0.0, 0.99),
         weight_decay=0.0,
     )  # fmt: skip
     run = Run({"generator": generator, "critic": critic, "heads": heads}, optimizer, args.work,
@@ -123,9 +124,12 @@ def main() -> None:
         critic.requires_grad_(False)
         with half(args.device):
             verdict, features = critic(made, said)
-        run.learn(F.softplus(-verdict.float()).mean() + TOLD * heads(features.float(), maps, told))
+            with torch.no_grad():
+                real, _ = critic(z, said)
+        worse = F.softplus((real - verdict).float()).mean()
+        run.learn(worse + TOLD * heads(features.float(), maps, told))
         critic.requires_grad_(True)
-        critics.param_groups[0]["lr"] = optimizer.param_groups[0]["lr"]
+        critics.param_groups[0]["lr"] = SLOWER * optimizer.param_groups[0]["lr"]
     best: Any = run.averages["generator"]
     measured = scores(best, run.averages["critic"], run.averages["heads"], pipeline, held_out, args)
     print(json.dumps(measured, indent=1), flush=True)
@@ -142,13 +146,14 @@ def _teach(
         real, features = critic(z, said)
         wrong, _ = critic(z, said.roll(1, 0))
         fake, _ = critic(made, said)
-    loss = F.softplus(-real.float()).mean() + heads(features.float(), maps, told)
-    loss = loss + 0.5 * (F.softplus(fake.float()).mean() + F.softplus(wrong.float()).mean())
+    loss = heads(features.float(), maps, told)
+    loss = loss + sum(F.softplus((false - real).float()).mean() for false in (fake, wrong)) / 2
     if step % EVERY == 0:
-        some = z[: len(z) // 2].requires_grad_()
-        verdict, _ = critic(some, said[: len(some)])
-        [slope] = torch.autograd.grad(verdict.sum(), some, create_graph=True)
-        loss = loss + 0.5 * R1 * EVERY * slope.pow(2).sum((1, 2, 3)).mean() / slope[0].numel()
+        for pictures in (z, made):
+            some = pictures[: len(z) // 2].clone().requires_grad_()
+            verdict, _ = critic(some, said[: len(some)])
+            [slope] = torch.autograd.grad(verdict.sum(), some, create_graph=True)
+            loss = loss + 0.5 * GRADIENTS * EVERY * slope.pow(2).sum((1, 2, 3)).mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_([*critic.parameters(), *heads.parameters()], 1.0)

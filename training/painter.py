@@ -10,8 +10,8 @@ long before the pictures show it. Features are asked where in the picture they a
 (`semantics.Whereabouts`), since a UNet knows that only from its padding, and cannot otherwise tell
 which words are meant for a place. Errors count more where the things are. Most sentences say where
 each thing stands and how large it is (`Spot`), as the studio does that composes a picture before it
-is painted: what the words fix need not be guessed. The small setting learns plain scenes only
-(`data.plain`): two CPU cores cannot learn the whole world.
+is painted: what the words fix need not be guessed. The small setting learns plain scenes and crowds
+only (`data.scenes_from`): two CPU cores cannot learn the whole world.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Inside:
 def times(n: int, device: str) -> torch.Tensor:
     """Random steps, int64 (n,) in [0, 1000): most where the noise is about to hide the things, for
     there the composition is decided (a logit-normal density, Esser et al. 2024)."""
-    return (1000 * torch.sigmoid(0.7 + 1.3 * torch.randn(n, device=device))).long().clamp(0, 999)
+    return (1000 * torch.sigmoid(0.4 + 1.3 * torch.randn(n, device=device))).long().clamp(0, 999)
 
 
 # -- the data, ready for training

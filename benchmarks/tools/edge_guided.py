@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import pairwise
 
-import numpy as np
 from PIL import Image
 
 from danqing.agent.composition import AT_HOME
+from danqing.tools.controls import DARK, of_sketch
 from danqing.tools.world import world
 from training import data
 from training.scenes import captions, facts, layout
@@ -44,8 +44,10 @@ def layouts(n: int) -> list[Scene]:
 
 
 def sketched(studio: Studio, scene: Scene) -> Image.Image | None:
-    """The outlines of a scene's things, by the sketch tool."""
-    things = [{"kind": t.kind, "box": [*t.box], "flip": t.flip} for t in scene.things]
+    """A scene's things by the sketch tool."""
+    things = [
+        {"kind": t.kind, "box": [*t.box], "color": t.color, "flip": t.flip} for t in scene.things
+    ]
     result = studio.call("sketch", {"things": things, "size": [SIZE, SIZE]})
     return result.images[0] if result else None
 
@@ -89,23 +91,24 @@ def _counted(studio: Studio) -> list[Row]:
             made = Image.new("RGB", (SIZE, SIZE), "gray")
         else:
             made = studio.paint("edge_guided", {**spots, "outlines": "drawn"}, image=sketch)
-            lines.append(edge_recall(edges(made), np.asarray(sketch.convert("L")) > 127))
+            lines.append(edge_recall(edges(made), of_sketch(sketch)[2].max(2) > DARK))
         pictures["edge_guided, from a sketch"].append(made)
         pictures["text_to_image, no spots"].append(studio.paint("text_to_image", plain))
         pictures["text_to_image, spots in the prompt"].append(studio.paint("text_to_image", spots))
-        pictures["grader, true renders"].append(picture(scene))
+        pictures["the truth, true renders"].append(picture(scene))
     rows = [mean("edge_guided", "sketched lines that are followed", lines)]
     for name, made_ in pictures.items():
         tool, _, way = name.partition(", ")
-        looks = studio.look(made_)
-        counts = [
-            sum(t.kind == scene.things[0].kind for t in look.things) == len(scene.things)
-            for look, scene in zip(looks, scenes, strict=True)
-        ]
-        places = [
-            look.placed([(t.kind, facts.center(t.box)) for t in scene.things])
-            for look, scene in zip(looks, scenes, strict=True)
-        ]
-        rows.append(share(tool, f"count right, 2 to 6 of a kind, {way}", counts))
-        rows.append(mean(tool, f"things near their places, {way}", places))
+        for judge, looks in studio.judged(made_).items():
+            both = list(zip(looks, scenes, strict=True))
+            counts = [
+                sum(t.kind == scene.things[0].kind for t in look.things) == len(scene.things)
+                for look, scene in both
+            ]
+            places = [
+                look.placed([(t.kind, facts.center(t.box)) for t in scene.things])
+                for look, scene in both
+            ]
+            rows.append(share(tool, f"count right, 2 to 6 of a kind, {way}{judge}", counts))
+            rows.append(mean(tool, f"things near their places, {way}{judge}", places))
     return rows

@@ -21,6 +21,7 @@ from danqing.tools.world import world
 from training import data, grader
 from training.autoencoder import to_tensor
 from training.scenes import layout
+from training.scenes.facts import center
 from training.scenes.render import render
 from training.scenes.spec import Scene
 from training.semantics import GRID, pools
@@ -145,6 +146,22 @@ class Studio:
             ]
             looks.append(Look(facts, things))
         return looks
+
+    def judged(self, pictures: Sequence[Image.Image]) -> dict[str, list[Look]]:
+        """What each judge sees in the pictures: the grader, and the tool look where it is there."""
+        judges = {"": self.look(pictures)}
+        if self.can("look"):
+            judges[", by look"] = [*map(self._own_look, pictures)]
+        return judges
+
+    def _own_look(self, picture: Image.Image) -> Look:
+        result = self.call("look", {}, image=picture)
+        if result is None or result.value is None:
+            return Look({}, [])
+        things = [
+            Seen(t["kind"], t["color"], *center(t["box"])) for t in result.value["things"]
+        ]  # fmt: skip
+        return Look({fact: told[0] for fact, told in result.value["facts"].items()}, things)
 
     @torch.inference_mode()
     def style(self, picture: Image.Image) -> np.ndarray:

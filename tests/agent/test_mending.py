@@ -68,6 +68,7 @@ def test_the_sketch_has_everything_where_the_prompt_says_it_is() -> None:
     assert sketch.aid
     assert draw.images == {"image": "#1"}
     assert sorted(t["kind"] for t in things) == ["house", *["tree"] * 4]
+    assert {(t["kind"], t["color"]) for t in things} == {("house", "red"), ("tree", None)}
     house = next(t["box"] for t in things if t["kind"] == "house")
     assert all(t["box"][2] <= house[2] for t in things if t["kind"] == "tree")
     for left, top, right, bottom in (t["box"] for t in things):
@@ -104,7 +105,7 @@ def test_a_wrong_color_is_mended_where_the_thing_is_and_where_it_was_meant_to_be
     assert (segment.arguments["text"], segment.images) == ("house", {"image": "img-1"})
     assert (blend.arguments, blend.images) == ({"mode": "lighten"}, {"image": "#1", "over": "#2"})
     assert inpaint.images == {"image": "img-1", "mask": "#3", "sketch": "#4"}
-    assert [t["kind"] for t in sketch.arguments["things"]] == ["house"]
+    assert [(t["kind"], t["color"]) for t in sketch.arguments["things"]] == [("house", "red")]
     first = PLANNER.plan(understand("a red house and a tree"), 1, ALL)[0]
     assert inpaint.arguments["prompt"] == first.arguments["prompt"]
     assert set(inpaint.arguments["seeds"]).isdisjoint(first.arguments["seeds"])

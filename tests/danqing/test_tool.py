@@ -295,14 +295,17 @@ def test_lists_of_lists_and_of_objects_are_given_one_by_one(folder: Path) -> Non
     boxes = ["--boxes", "0,0,0.5,0.5", "--boxes", "-.1,0.5,1,1"]
     made = document("region", *boxes, "--size", "64,64")
     assert made["arguments"]["boxes"] == [[0, 0, 0.5, 0.5], [-0.1, 0.5, 1, 1]]
-    thing = {"kind": "house", "box": [0.1, 0.2, 0.6, 0.9], "flip": True, "variant": 0}
+    box = [0.1, 0.2, 0.6, 0.9]
+    thing = {"kind": "house", "box": box, "color": "red", "flip": True, "variant": 0}
     made = document("sketch", "--things", json.dumps(thing), "--things", json.dumps(thing))
     assert made["arguments"]["things"] == [thing, thing]
     assert opened(made["pictures"][0]).size == (128, 128)
     told = words(call("tool", "region", "--help").stdout)
     assert "--boxes X,X,X,X Boxes, each as left" in told
     told = words(call("tool", "sketch", "--help").stdout)
-    assert "an object with kind, box, flip, variant; the option is repeated for each." in told
+    assert (
+        "an object with kind, box, color, flip, variant; the option is repeated" in told
+    )
 
 
 def test_flags_optional_values_and_words_arrive(folder: Path) -> None:

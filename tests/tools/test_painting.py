@@ -12,6 +12,7 @@ from skimage import data
 
 from danqing.tools import catalogue
 from danqing.tools.catalogue import Profile
+from danqing.tools.controls import of_sketch
 from danqing.tools.edge_guided import edge_guided
 from danqing.tools.errors import Cancelled, ToolError
 from danqing.tools.gan_image import gan_image
@@ -196,12 +197,29 @@ def test_outlines_steer_the_painter_as_far_as_they_are_heeded(
     assert len({free.tobytes(), heeded.tobytes(), other.tobytes()}) == 3
 
 
-def test_a_sketch_may_be_drawn_either_way_round(context: Context) -> None:
-    white = sketch(things=[{"kind": "house", "box": [0.2, 0.2, 0.8, 0.8]}], size=[64, 64])  # type: ignore[list-item]
-    black = Image.eval(white, lambda v: 255 - v)
+def test_a_line_drawing_may_be_drawn_either_way_round(context: Context) -> None:
+    white = Image.new("L", (64, 64))
+    ImageDraw.Draw(white).rectangle((12, 12, 50, 50), outline=255)
+    clear = Image.new("RGBA", (64, 64))
+    ImageDraw.Draw(clear).rectangle((12, 12, 50, 50), outline="black")
     call: dict[str, Any] = {"prompt": "a house", "seeds": [4], "outlines": "drawn"}
-    results = [edge_guided(context, image, **call)[0].tobytes() for image in (white, black)]
-    assert results[0] == results[1]
+    black = Image.eval(white, lambda v: 255 - v)
+    for drawn in (white, black, clear):
+        _, there, lines = of_sketch(drawn)
+        assert (lines == pixels(white)[..., None]).all() and not there.any()
+    assert len({edge_guided(context, image, **call)[0].tobytes() for image in (white, black)}) == 1
+
+
+def test_a_sketch_in_color_says_more_than_its_outlines(context: Context) -> None:
+    box = [0.2, 0.2, 0.8, 0.8]
+    call: dict[str, Any] = {"prompt": "a house", "seeds": [4], "outlines": "drawn"}
+    red, blue = (
+        sketch(things=[{"kind": "house", "box": box, "color": color}], size=[64, 64])  # type: ignore[list-item]
+        for color in ("red", "blue")
+    )
+    lines = Image.fromarray(of_sketch(red)[2])
+    made = [edge_guided(context, image, **call)[0].tobytes() for image in (red, blue, lines)]
+    assert len(set(made)) == 3
 
 
 def test_no_outlines_and_crossed_thresholds_are_refused(context: Context) -> None:
@@ -214,21 +232,35 @@ def test_no_outlines_and_crossed_thresholds_are_refused(context: Context) -> Non
         edge_guided(context, empty, prompt="a", seeds=[1], low=200, high=100)
 
 
-def test_a_sketch_has_lines_where_its_things_are_and_nowhere_else() -> None:
-    lines = sketch(
+def test_a_sketch_has_its_things_in_color_where_they_are_and_nothing_elsewhere() -> None:
+    made = sketch(
         things=[  # type: ignore[list-item]
             {"kind": "tree", "box": [0.1, 0.3, 0.4, 0.9]},
-            {"kind": "car", "box": [0.6, 0.7, 0.95, 0.9], "flip": True, "variant": 1},
+            {"kind": "car", "box": [0.6, 0.7, 1.1, 0.9], "color": "blue", "flip": True},
         ],
         size=[200, 100],
     )
-    white = pixels(lines)[..., 0] > 0
-    assert lines.size == (200, 100)
-    for x0, y0, x1, y1 in ((20, 30, 80, 90), (120, 70, 190, 90)):
-        part = white[y0 : y1 + 1, x0 : x1 + 1]
-        assert part.any(0).mean() > 0.8
-        white[y0 - 2 : y1 + 3, x0 - 2 : x1 + 3] = False
-    assert not white.any()
+    assert (made.mode, made.size) == ("RGBA", (200, 100))
+    there = pixels(made)[..., 3] > 0
+    for x0, y0, x1, y1 in ((20, 30, 80, 90), (120, 70, 200, 90)):
+        part = there[y0:y1, x0:x1]
+        assert part.any(0).all() and part.any(1).all()
+        there[y0:y1, x0:x1] = False
+    assert not there.any()
+    red, _, blue, there = pixels(made)[75:85, 140:190].reshape(-1, 4).T
+    assert np.median((blue - red)[there > 0]) > 50
+
+
+def test_a_thing_that_is_nearer_hides_what_is_behind_it() -> None:
+    far, near = (
+        {"kind": "ball", "box": [x, 0.2, x + 0.5, 0.7], "color": color}
+        for x, color in ((0.2, "red"), (0.3, "blue"))
+    )
+    one, other = (
+        pixels(sketch(things=things, size=[64, 64]))[28, 28]  # type: ignore[arg-type]
+        for things in ([far, near], [near, far])
+    )
+    assert one[2] > one[0] and other[0] > other[2]
 
 
 def test_what_has_no_pattern_or_no_inside_is_not_sketched() -> None:
@@ -236,6 +268,10 @@ def test_what_has_no_pattern_or_no_inside_is_not_sketched() -> None:
         sketch(things=[{"kind": "dragon", "box": [0, 0, 1, 1]}])  # type: ignore[list-item]
     with pytest.raises(ToolError, match=r"things\[0\].box = \[0.5, 0.0, 0.5, 1.0\] is refused"):
         sketch(things=[{"kind": "cat", "box": [0.5, 0.0, 0.5, 1.0]}])  # type: ignore[list-item]
+    for kind, color, allowed in (("cat", "beige", "one of red"), ("pine", "red", "none")):
+        thing = {"kind": kind, "box": [0, 0, 1, 1], "color": color}
+        with pytest.raises(ToolError, match=f"is refused for a {kind}; allowed is {allowed}"):
+            sketch(things=[thing])  # type: ignore[list-item]
 
 
 def test_a_region_is_white_in_its_boxes() -> None:

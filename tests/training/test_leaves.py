@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from danqing.tools.sketch import CELL, VARIANTS
+from danqing.tools.sketch import CELL, COLORS, VARIANTS
 from danqing.tools.world import world
 from training import leaves, sketches
 
@@ -42,11 +43,17 @@ def test_a_pool_is_drawn_once(tmp_path: Path) -> None:
     assert file.stat().st_mtime_ns == time
 
 
-def test_the_patterns_that_are_shipped_are_those_of_the_drawings() -> None:
-    shipped = Image.open(ROOT / "tools" / "sketches.png").convert("LA")
-    assert shipped.size == (CELL * VARIANTS, CELL * len(world().objects))
-    for row, kind in ((0, "person"), (6, "house"), (27, "umbrella")):
-        assert list(world().objects)[row] == kind
-        cell = shipped.crop((0, CELL * row, CELL, CELL * (row + 1)))
-        drawn = sketches.pattern(kind, 0.5 / VARIANTS)
-        assert np.abs(np.asarray(cell, int) - np.asarray(drawn, int)).mean() < 1
+@pytest.mark.parametrize(
+    ("kind", "color", "variant"),
+    [("person", None, 0), ("house", "red", 1), ("umbrella", "gray", 0)],
+)
+def test_the_patterns_that_are_shipped_are_those_of_the_drawings(
+    kind: str, color: str | None, variant: int
+) -> None:
+    shipped = Image.open(ROOT / "tools" / "sketches.png").convert("RGBA")
+    kinds = list(world().objects)
+    assert shipped.size == (CELL * VARIANTS * len(COLORS), CELL * len(kinds))
+    x, y = CELL * (variant * len(COLORS) + COLORS.index(color)), CELL * kinds.index(kind)
+    drawn = sketches.pattern(kind, color, (variant + 0.5) / VARIANTS)
+    cell = np.asarray(shipped.crop((x, y, x + CELL, y + CELL)), int)
+    assert np.abs(cell - np.asarray(drawn, int)).mean() < 1

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from danqing.tools import models
 from danqing.tools.caption import read_words
 from danqing.tools.catalogue import Entry
-from danqing.tools.controls import LINES, outlines, shown
+from danqing.tools.controls import HINTED, LINES, in_cells, of_sketch, outlines, shown
 from danqing.tools.generator import Generator
 from danqing.tools.painter_words import SPOT_WORDS
 from danqing.tools.panoptic import see
@@ -200,44 +200,57 @@ def test_a_new_controlnet_has_something_to_learn_from():
     assert network.controlnet_cond_embedding.conv_in.weight.grad.abs().max() > 0
 
 
-def test_what_is_kept_and_what_is_lined_is_drawn_by_chance_and_both_happen():
+def test_what_is_kept_and_what_is_lined_is_drawn_by_chance_and_all_ways_happen():
     rng, fates = np.random.default_rng(0), Counter()
     scene = layout.sample(3)
-    for _ in range(200):
-        kept, lined, which = controlnet.masks(scene, rng)
+    hinted = in_cells(of_sketch(controlnet.sketch_of(scene))[1], (16, 16))
+    for _ in range(300):
+        kept, lined, which = controlnet.masks(scene, hinted, rng)
         assert {kept.shape, lined.shape} == {(16, 16)}
-        assert set(np.unique(kept)) | set(np.unique(lined)) <= {0.0, 1.0}
-        assert not kept.all(), "then there is nothing to paint"
-        assert which in (0, 1)
-        fates[bool(kept.any()), bool(lined.any())] += 1
-    assert fates[True, False] > 20
-    assert fates[False, True] > 20
-    assert fates[True, True] > 5
+        assert set(np.unique(kept)) <= {0.0, HINTED, 1.0}
+        assert set(np.unique(lined)) <= {0.0, 1.0}
+        assert not (kept == 1).all(), "then there is nothing to paint"
+        sketched = kept == HINTED
+        assert not (sketched & ~(hinted & (lined > 0))).any()
+        assert which or not sketched.any(), "the outlines in a picture are not those of a sketch"
+        fates[bool((kept == 1).any()), bool(lined.any()), bool(sketched.any())] += 1
+    for fate in ((1, 0, 0), (0, 1, 0), (0, 1, 1), (1, 1, 0), (1, 1, 1)):
+        assert fates[tuple(map(bool, fate))] > 5, fate
 
 
-def test_errors_count_most_in_a_hole():
+def test_errors_count_most_in_a_hole_and_where_things_are():
     scenes = [layout.sample(seed) for seed in range(8)]
-    samples = SimpleNamespace(latents=torch.randn(8, 32, 16, 16))
-    lines = SimpleNamespace(latents=torch.randn(2, 8, 32, 16, 16))
+    maps, _ = semantics.labels(scenes)
+    samples = SimpleNamespace(latents=torch.randn(8, 32, 16, 16), maps=maps)
+    parts = SimpleNamespace(
+        lines=torch.randn(2, 8, 32, 16, 16), sketches=torch.randn(8, 32, 16, 16),
+        hinted=np.random.default_rng(0).random((8, 16, 16)) < 0.3,
+    )  # fmt: skip
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        seen, counts = controlnet.controls(samples, lines, scenes, range(8), rng)
-        kept = seen[:, 64] == 1
+        seen, counts = controlnet.controls(samples, parts, scenes, range(8), rng)
+        kept = seen[:, 64]
         assert counts.mean((1, 2)).numpy() == pytest.approx(1.0, abs=1e-4)
-        assert torch.equal(seen[:, :32] != 0, kept[:, None].expand(-1, 32, -1, -1))
-        for k, c in zip(kept, counts, strict=True):
-            if k.any():
-                assert c[~k].min() == pytest.approx(5 * float(c[k].max()))
+        assert torch.equal(seen[:, :32] != 0, (kept > 0)[:, None].expand(-1, 32, -1, -1))
+        picture, sketch = (x.permute(0, 2, 3, 1) for x in (samples.latents, parts.sketches))
+        shown_ = seen[:, :32].permute(0, 2, 3, 1)
+        assert torch.equal(shown_[kept == 1], picture[kept == 1])
+        assert torch.equal(shown_[kept == HINTED], sketch[kept == HINTED])
+        focus = painter.focus_of(maps)
+        for k, c, f in zip(kept, counts / focus, focus, strict=True):
+            assert len(f.unique()) == 2
+            if (k == 1).any():
+                assert c[k < 1].min() == pytest.approx(5 * float(c[k == 1].max()), rel=1e-4)
 
 
-def test_the_outlines_of_things_alone_are_where_things_are_and_nowhere_else():
+def test_a_sketch_of_a_scene_has_its_things_where_they_are():
     scene = next(s for s in map(layout.sample, range(99)) if len(s.things) == 1)
-    lines = controlnet.of_things(scene)[..., 0] > 0
+    _, there, lines = of_sketch(controlnet.sketch_of(scene))
     [x0, y0, x1, y1] = (round(v * 128) for v in scene.things[0].box)
-    near = np.zeros_like(lines)
-    near[max(y0 - 3, 0) : y1 + 3, max(x0 - 3, 0) : x1 + 3] = True
-    assert lines.sum() > 20
-    assert not lines[~near].any()
+    near = np.zeros_like(there)
+    near[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1] = True
+    assert there.sum() > 20 and (lines > 0).sum() > 20
+    assert not (there | (lines.max(2) > 0))[~near].any()
 
 
 def test_outlines_are_where_colors_meet():

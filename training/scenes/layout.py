@@ -13,7 +13,17 @@ from dataclasses import replace
 import numpy as np
 
 from danqing.agent import composition
-from danqing.agent.composition import HORIZON, PLACE, TRIES, Stage, fits, in_sky, on_surface, on_top
+from danqing.agent.composition import (
+    AT_HOME,
+    HORIZON,
+    PLACE,
+    TRIES,
+    Stage,
+    fits,
+    in_sky,
+    on_surface,
+    on_top,
+)
 from danqing.tools.world import world
 
 from . import backdrop, things
@@ -56,6 +66,20 @@ def sample(seed: int, **fixed: str) -> Scene:
         seed=seed, horizon=float(rng.uniform(low, high)), things=(), **words,
     )  # fmt: skip
     return arrange(scene, _groups(scene, rng), rng)
+
+
+def crowd(seed: int) -> Scene:
+    """A random scene with 2 to 6 of one kind that is at home there, each number as often, and at
+    times a second group. The same seed gives the same scene."""
+    scene, rng = sample(seed), np.random.default_rng([seed, 1])
+    many = int(rng.integers(2, 7))
+    home = [kind for kind in sorted(AT_HOME[scene.setting]) if allowed(scene, kind)]
+    kind = str(rng.choice([kind for kind in home if MOST.get(kind, many) >= many]))
+    groups: list[Group] = [(kind, _color(kind, rng), many)]
+    other = str(rng.choice(home))
+    if other != kind and rng.random() < 0.4:
+        groups.append((other, _color(other, rng), int(rng.integers(1, 3))))
+    return arrange(scene, groups, rng)
 
 
 def arrange(scene: Scene, groups: list[Group], rng: np.random.Generator) -> Scene:
