@@ -325,18 +325,19 @@ class Loop:
     def _to_size(self, handle: str, *, model: bool) -> str:
         """The picture at ``size``: enlarged by the ``model`` until it covers it, then fitted."""
         width, height = self.size
+        arguments: dict[str, Any]
         while model and "upscale" in self.hands.offered:
             p = self.ledger.picture(handle)
             factor = max(width / p.width, height / p.height)
             if factor <= 1:
                 break
-            scale = {"scale": 4 if factor > 2 else 2}
-            call = Call(tool="upscale", arguments=scale, images={"image": handle})
+            arguments = {"scale": 4 if factor > 2 else 2, "faithful": False}
+            call = Call(tool="upscale", arguments=arguments, images={"image": handle})
             handle = self.hands.run(call, closing=True).pictures[0].handle
         p = self.ledger.picture(handle)
         if (p.width, p.height) == self.size:
             return handle
-        arguments: dict[str, Any] = {"resize": [width, height]}
+        arguments = {"resize": [width, height]}
         ratio = width / height
         if abs(p.width / p.height - ratio) > 0.01:  # cut to the shape, around the middle
             w, h = min(p.width, p.height * ratio), min(p.height, p.width / ratio)

@@ -26,17 +26,18 @@ from . import (
     grader,
     painter,
     panoptic,
+    stylizer,
 )
 
 SHARES = {
     "autoencoder": 0.12, "painter": 0.36, "controlnet": 0.16, "decoder": 0.04, "captioner": 0.14,
-    "panoptic": 0.06, "upscaler": 0.04, "gan": 0.06, "grader": 0.02,
+    "panoptic": 0.06, "upscaler": 0.04, "stylizer": 0.03, "gan": 0.06, "grader": 0.02,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "autoencoder": autoencoder.SETTINGS, "painter": painter.SETTINGS,
     "controlnet": controlnet.SETTINGS, "decoder": decoder.SETTINGS,
-    "captioner": captioner.SETTINGS, "panoptic": panoptic.SETTINGS, "gan": gan.SETTINGS,
-    "grader": grader.SETTINGS,
+    "captioner": captioner.SETTINGS, "panoptic": panoptic.SETTINGS,
+    "stylizer": stylizer.SETTINGS, "gan": gan.SETTINGS, "grader": grader.SETTINGS,
 }  # fmt: skip
 """Of the recipes that learn from the scenes drawn here; the upscaler draws its own."""
 PLAIN = "data-plain"
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), help="data and checkpoints")
     parser.add_argument("--autoencoder", type=Path, help="a finished one; else the one made here")
     parser.add_argument("--painter", type=Path, help="a finished one; else the one made here")
+    parser.add_argument("--panoptic", type=Path, help="a finished one; else the one made here")
     parser.add_argument("--out", type=Path, default=Path("build/weights"))
     args = parser.parse_args()
     end = time.monotonic() + 60 * args.minutes
@@ -99,6 +101,10 @@ def train(name: str, minutes: float, args: argparse.Namespace, latents: Path) ->
         command += ["--autoencoder", str(latents)]
     if name in PAINTERS:
         command += ["--painter", str(args.painter or args.out / WEIGHTS["painter"])]
+    if name == "stylizer":
+        painter_ = args.painter or args.out / WEIGHTS["painter"]
+        command += ["--autoencoder", str(painter_ / "vae")]
+        command += ["--panoptic", str(args.panoptic or args.out / "panoptic")]
     command += ["--install"] if name == "decoder" else []
     subprocess.run(command, check=True)
 

@@ -303,9 +303,7 @@ def test_lists_of_lists_and_of_objects_are_given_one_by_one(folder: Path) -> Non
     told = words(call("tool", "region", "--help").stdout)
     assert "--boxes X,X,X,X Boxes, each as left" in told
     told = words(call("tool", "sketch", "--help").stdout)
-    assert (
-        "an object with kind, box, color, flip, variant; the option is repeated" in told
-    )
+    assert "an object with kind, box, color, flip, variant; the option is repeated" in told
 
 
 def test_flags_optional_values_and_words_arrive(folder: Path) -> None:
@@ -345,7 +343,7 @@ def test_upscale_runs_its_model_and_the_file_says_so(folder: Path) -> None:
     }  # fmt: skip
     assert made["version"] == 1
     assert made["tool"] == "upscale"
-    assert made["arguments"] == {"scale": 2}
+    assert made["arguments"] == {"scale": 2, "faithful": True}
     assert made["value"] is None
     assert made["seconds"] > 0
     assert made["device"] == "cpu"
@@ -355,7 +353,7 @@ def test_upscale_runs_its_model_and_the_file_says_so(folder: Path) -> None:
     told = provenance.read(path)
     assert told is not None
     (step,) = told["steps"]
-    assert (step["tool"], step["args"]) == ("upscale", {"scale": 2})
+    assert (step["tool"], step["args"]) == ("upscale", {"scale": 2, "faithful": True})
     assert list(step["inputs"]) == ["image"]
     assert told["models"]["upscaler"]["name"] == "sketchbook/upscaler"
     assert len(told["models"]["upscaler"]["sha256"]) == 12

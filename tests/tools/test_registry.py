@@ -115,7 +115,7 @@ def test_valid_arguments_come_back_in_full() -> None:
 def test_a_planner_gives_images_as_handles() -> None:
     handles, values = SPECS["upscale"].parse({"image": "img-3", "scale": 2})
     assert handles == {"image": "img-3"}
-    assert values == {"scale": 2}
+    assert values == {"scale": 2, "faithful": True}
 
 
 @pytest.mark.parametrize("handle", ["img-0", "img-03", "../img-1", "img-1\n", 1, None, ["img-1"]])

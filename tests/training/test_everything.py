@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     recorder.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/commands\n')
     recorder.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(recorder))
-    for name, n in zip(everything.SETTINGS, (2, 3, 1, 1, 5, 1, 2, 4), strict=True):
+    for name, n in zip(everything.SETTINGS, (2, 3, 1, 1, 5, 1, 2, 1, 4), strict=True):
         small = {**everything.SETTINGS[name]["small"], "n": n}
         monkeypatch.setitem(everything.SETTINGS[name], "small", small)
     monkeypatch.setattr(everything, "HELD_OUT", 2)
@@ -64,9 +64,10 @@ def test_what_learns_from_painted_pictures_gets_the_decoder_that_they_go_through
     assert given == {
         "painter": f"{out}/autoencoder", "decoder": f"{out}/autoencoder",
         "captioner": f"{out}/decoder", "panoptic": f"{out}/decoder",
-        "upscaler": f"{out}/decoder",
+        "upscaler": f"{out}/decoder", "stylizer": f"{out}/text-to-image/vae",
     }  # fmt: skip
     assert commands["decoder"][-3:] == ["--painter", f"{out}/text-to-image", "--install"]
+    assert commands["stylizer"][-2:] == ["--panoptic", f"{out}/panoptic"]
     assert commands["gan"][-2:] == ["--painter", f"{out}/text-to-image"]
 
 
