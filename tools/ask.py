@@ -27,11 +27,11 @@ Kind = Literal["count", "color", "place", "yes or no", "fact", "things"]
 class Answer(BaseModel):
     """The answer to a question, and how sure it is (0 to 1).
 
-    ``value`` is a whole number for a count, a color's name ("natural" for a thing without one, a
-    list where such things differ), a place ("far left" to "far right", or "across"), true or false,
-    a word for a fact of the scene, or a list of things; None where what was asked about is not
-    there. ``heard`` is how the question was understood. What is said of a picture that is not
-    ``familiar``, as photographs are not, is a guess.
+    ``value`` is a whole number for a count, a color's name (a list where such things differ), a
+    place ("far left" to "far right", or "across"), true or false, a word for a fact of the scene,
+    or a list of things; None where what was asked about is not there. ``heard`` is how the question
+    was understood. What is said of a picture that is not ``familiar``, as photographs are not, is a
+    guess.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -286,7 +286,7 @@ def _color(sight: Sight, phrase: Phrase) -> Answer:
 
 def _color_of(thing: Thing) -> str:
     natural = NATURAL[thing.kind]
-    return thing.color or (next(iter(natural)) if len(natural) == 1 else "natural")
+    return thing.color or (next(iter(natural)) if len(natural) == 1 else thing.looks)
 
 
 def _place(sight: Sight, phrase: Phrase) -> Answer:

@@ -89,9 +89,9 @@ class Channels:
 class Thing:
     """One thing that was seen.
 
-    ``color`` is None where it is as such things are by nature. ``center`` is (x, y) in fractions of
-    the picture. ``confidence`` is the probability of its center, ``color_confidence`` that of its
-    color.
+    ``color`` is None where it is as such things are by nature; ``looks`` is the color that it then
+    most resembles. ``center`` is (x, y) in fractions of the picture. ``confidence`` is the
+    probability of its center, ``color_confidence`` that of its color.
     """
 
     kind: str
@@ -100,6 +100,7 @@ class Thing:
     box: Box
     confidence: float
     color_confidence: float
+    looks: str
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,8 @@ def read(logits: np.ndarray, channels: Channels, *, fine: int = 4) -> Sight:
     masks: list[np.ndarray] = []
     for name, (x, y, p), mask in _settled(candidates, likely):
         votes = colors[:, mask].mean(1)
-        color = channels.colors[int(votes.argmax())]
+        by_votes = [channels.colors[k] for k in np.argsort(-votes)]
+        color = by_votes[0]
         ys, xs = np.nonzero(mask)
         box = (
             float(xs.min() / (w * fine)), float(ys.min() / (h * fine)),
@@ -205,6 +207,7 @@ def read(logits: np.ndarray, channels: Channels, *, fine: int = 4) -> Sight:
         things.append(Thing(
             name, None if color == NATURAL else color, (x, y), box,
             _honest(p, THINGS_DOUBTED), _honest(float(votes.max()), COLORS_DOUBTED),
+            next(c for c in by_votes if c != NATURAL),
         ))  # fmt: skip
         masks.append(mask)
     order = sorted(range(len(things)), key=lambda i: things[i].center)

@@ -18,10 +18,12 @@ def measure(studio: Studio) -> list[Row]:
     right: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for k, scene in enumerate(studio.each("ask", scenes[: studio.n])):
         for pair in pairs(scene, scenes[k + 1 : k + 5], chances(scene, 31)):
-            right[pair.kind, pair.language].append(both_right(studio, pair))
+            both = both_right(studio, pair)
+            right[pair.kind, pair.language].append(both)
+            right["all", pair.language].append(both)
     return [
         share("ask", f"pairs right, {kind}, {SAID[language]}", right[kind, language])
-        for kind in KINDS
+        for kind in (*KINDS, "all")
         for language in LANGUAGES
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ from PIL import Image
 from sights import FACTS, Box, looking_at, sight_of
 
 from danqing.tools import ask
-from danqing.tools.ask import Answer, understood
+from danqing.tools.ask import Answer, _color_of, understood
 from danqing.tools.engine import Engine
 from danqing.tools.errors import ToolError
-from danqing.tools.panoptic import Sight
+from danqing.tools.panoptic import Sight, Thing
 from danqing.tools.registry import Context
 from danqing.tools.world import world
 
@@ -200,7 +201,13 @@ def test_a_thing_without_a_painted_color_has_its_natural_one_where_there_is_just
     assert answer("what color is the dog?", DOG).value == "brown"
     assert answer("is the dog brown?", DOG).value is True
     assert answer("what color is the bird?", BIRD_HIGH).value == "blue"
-    assert answer("what color is the house?", RED._replace(color=None)).value == "natural"
+
+
+def test_a_thing_that_has_several_colors_by_nature_has_the_one_that_it_resembles() -> None:
+    box = (0.1, 0.1, 0.5, 0.5)
+    car = Thing("car", None, (0.3, 0.3), box, 0.9, 0.9, "blue")
+    assert _color_of(car) == "blue"
+    assert _color_of(replace(car, color="gray")) == "gray"
 
 
 def test_things_that_differ_have_several_colors() -> None:
