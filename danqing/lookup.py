@@ -135,7 +135,8 @@ def tools(as_json: bool) -> None:
     if as_json:
         listed = [
             {"name": name, "summary": spec.summary, "models": list(spec.roles),
-             "ready": name in ready, "arguments": spec.schema()}
+             "optional_models": list(spec.optional_roles), "ready": name in ready,
+             "arguments": spec.schema()}
             for name, spec in engine.tools.items()
         ]  # fmt: skip
         print_json({"version": 1, "models": engine.profile.name, "tools": listed})
@@ -144,7 +145,7 @@ def tools(as_json: bool) -> None:
         [
             (
                 "✓" if name in ready else "✗", name,
-                spec.summary + _lacking(spec.roles, here),
+                spec.summary + _lacking(spec.roles, spec.optional_roles, here),
             )
             for name, spec in engine.tools.items()
         ],
@@ -152,13 +153,15 @@ def tools(as_json: bool) -> None:
     )  # fmt: skip
 
 
-def _lacking(roles: Iterable[str], here: Collection[str]) -> str:
+def _lacking(roles: Iterable[str], optional: Iterable[str], here: Collection[str]) -> str:
     """Which of a tool's models are not there, in words; "" if they all are."""
-    missing = [role for role in roles if role not in here]
-    if not missing:
-        return ""
-    models = "model is" if len(missing) == 1 else "models are"
-    return f" (its {' and '.join(missing)} {models} missing)"
+    said = ""
+    for group, means in ((roles, ""), (optional, ", so it can do less")):
+        missing = [role for role in group if role not in here]
+        if missing:
+            models = "model is" if len(missing) == 1 else "models are"
+            said += f" (its {' and '.join(missing)} {models} missing{means})"
+    return said
 
 
 @click.command()

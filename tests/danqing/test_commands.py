@@ -134,7 +134,11 @@ def test_history_begins_with_a_suggestion(home: Path) -> None:
 def test_tools_say_whether_they_can_run(toys: None) -> None:
     listed = json.loads(call("tools", "--json").stdout)["tools"]
     assert {tool["name"]: tool["ready"] for tool in listed}["text_to_image"] is True
-    assert "✓\ttext_to_image" in call("tools").stdout
+    edge_guided = next(tool for tool in listed if tool["name"] == "edge_guided")
+    assert edge_guided["optional_models"] == ["detector", "upscaler"]
+    told = call("tools").stdout
+    assert "✓\ttext_to_image" in told
+    assert "(its detector model is missing, so it can do less)" in told
 
 
 def test_a_missing_model_is_said_by_tools_models_and_doctor(
