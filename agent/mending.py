@@ -13,8 +13,6 @@ from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
 from .wording import Placed
 
-CROWD = 2
-"""More things than this of a kind are drawn along a sketch."""
 WRONG = 2
 """So many claims about things can be mended in their regions; where more are wrong, the picture is
 drawn anew."""
@@ -24,15 +22,6 @@ SIDE = 128
 """Pixels a side of sketches and masks: the size that drafts are judged at."""
 GROW = 0.035
 """Margin around what is painted anew, as a share of the picture."""
-
-
-def places_matter(brief: Brief) -> bool:
-    """Whether a sketch is worth its while: for numbers above two, and for relations."""
-    return any(
-        claim.kind == "relation"
-        or (claim.kind == "count" and (claim.value == "several" or int(str(claim.value)) > CROWD))
-        for claim in brief.claims
-    )
 
 
 def sketch(layout: Sequence[Placed]) -> Call:

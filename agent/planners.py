@@ -53,8 +53,8 @@ class Planner(Protocol):
 
 
 class BuiltinPlanner:
-    """Plans by rule: compose and draw a batch, from a sketch where places or numbers matter; mend
-    what is wrong in its region; else compose anew, and guide more closely at last."""
+    """Plans by rule: compose, sketch, and draw a batch along the sketch; mend what is wrong in its
+    region; else compose anew, and guide more closely at last."""
 
     name = "builtin"
 
@@ -75,8 +75,7 @@ class BuiltinPlanner:
         words = self.wording(brief, seed=seed)
         if not words.paintable or "text_to_image" not in offered:
             return []
-        sketched = set(offered) >= SKETCHING and mending.places_matter(brief)
-        return self._draw(words, seed, wording.negative(brief), sketched=sketched)
+        return self._draw(words, seed, wording.negative(brief), offered)
 
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
@@ -94,12 +93,11 @@ class BuiltinPlanner:
             return []
         start = seed + BATCH * attempts[-1].round
         words = self.wording(brief, seed=start)
-        sketched = set(offered) >= SKETCHING
         if len(draws) == 1:
-            return self._draw(words, start, wording.negative(brief), sketched=sketched)
+            return self._draw(words, start, wording.negative(brief), offered)
         extras = [g.noun for s in seen.values() for g in s.groups]  # `negative` keeps known nouns
         return self._draw(
-            words, start, wording.negative(brief, extras), sketched=sketched,
+            words, start, wording.negative(brief, extras), offered,
             guidance_scale=round(self._guidance * GUIDANCE_UP, 2),
         )  # fmt: skip
 
@@ -118,16 +116,17 @@ class BuiltinPlanner:
 
     @staticmethod
     def _draw(
-        words: Wording, seed: int, negative: str, *, sketched: bool, **more: float
+        words: Wording, seed: int, negative: str, offered: Collection[str], **more: float
     ) -> list[Call]:
-        """A batch from the words alone, or along a sketch of their layout if there is one."""
+        """A batch along a sketch of the words' layout, or from the words alone where they have none
+        or the tools for it are missing."""
         arguments: dict[str, Any] = {
             "prompt": words.prompt or "a picture",
             "negative_prompt": negative,
             "seeds": [(seed + k) % 2**32 for k in range(BATCH)],
             **more,
         }
-        if not (sketched and words.layout):
+        if not (words.layout and set(offered) >= SKETCHING):
             return [Call(tool="text_to_image", arguments=arguments)]
         along = Call(
             tool="edge_guided", arguments={**arguments, "outlines": "drawn"}, images={"image": "#1"}

@@ -190,7 +190,8 @@ class Studio:
 
     def warm_up(self) -> None:
         """Start the worker, so that it loads its models while something else is done."""
-        self.engine.start(("text-to-image", "captioner", "upscaler"))
+        roles: tuple[Role, ...] = ("controlnet", "captioner", "panoptic", "upscaler")
+        self.engine.start(("text-to-image", *roles))
 
     def ask(
         self, request: str, options: Options, *, session: str | None = None,

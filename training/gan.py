@@ -1,9 +1,11 @@
 """The generator: a sentence's semantic vector to latents in one pass (see ``tools/generator.py``).
 
-The discriminator sees latents too. It is shown sentences with the wrong picture as well as made
-pictures (Reed et al. 2016), its gradients at true pictures are kept small (R1, Mescheder et al.
-2018), and its features are asked what is where (`semantics.Heads`; after AC-GAN, Odena et al.
-2017), of true pictures to learn it and of made ones to teach the generator.
+The discriminator sees latents too. It says which of two pictures is truer (Jolicoeur-Martineau
+2019), and its gradients are kept small at true and at made pictures (R1 and R2; both after Huang et
+al. 2024). It is shown sentences with the wrong picture as well (Reed et al. 2016), and its features
+are asked what is where (`semantics.Heads`; after AC-GAN, Odena et al. 2017), of true pictures to
+learn it and of made ones to teach the generator. Since a composed sentence leaves little open, the
+generator also learns to come close to its true picture (Isola et al. 2017).
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ WIDTHS = (96, 160, 224)
 GRADIENTS, EVERY = 0.5, 4  # weight of the gradients, and how often they are looked at
 SLOWER = 0.3  # factor on the rate of the discriminator
 TOLD = 0.5  # weight of what the features tell
+PAIRED = 4.0  # weight of the distance to the true picture
 HELD_OUT = 256
 SHEET = 48
 
@@ -127,7 +130,8 @@ def main() -> None:
             with torch.no_grad():
                 real, _ = critic(z, said)
         worse = F.softplus((real - verdict).float()).mean()
-        run.learn(worse + TOLD * heads(features.float(), maps, told))
+        paired = (made - z).abs().mean()
+        run.learn(worse + PAIRED * paired + TOLD * heads(features.float(), maps, told))
         critic.requires_grad_(True)
         critics.param_groups[0]["lr"] = SLOWER * optimizer.param_groups[0]["lr"]
     best: Any = run.averages["generator"]
