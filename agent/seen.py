@@ -38,7 +38,8 @@ class Group:
     ``count`` is None for a bare plural; ``x`` is the horizontal position in [0, 1], or None where
     none is known or the things are spread over the picture. ``confidence`` (0 to 1) is the judge's
     in the noun; ``doubts`` hold those in other parts that are below 1, each given all the words
-    before it. ``boxes`` are where each of them is, if the judge tells.
+    before it. ``boxes`` are where each of them is, if the judge tells. ``looks`` is the
+    color that all of them resemble, where they have none but their natural one.
     """
 
     noun: str
@@ -52,6 +53,7 @@ class Group:
     confidence: float = 1.0
     doubts: Mapping[Part, float] = field(default_factory=dict)
     boxes: tuple[Box, ...] = ()
+    looks: str | None = None
 
     def sure(self, *parts: Part) -> float:
         """The judge's confidence that the things are there and that ``parts`` are as it says: the
@@ -310,9 +312,10 @@ def _looked(key: tuple[Any, ...], items: list[Mapping[str, Any]], boxes: tuple[B
     spread = max(xs) - min(xs) > 0.4
     sure = min(float(item["confidence"]) for item in items)
     doubts: dict[Part, float] = {"color": min(float(i["color_confidence"]) for i in items)}
+    looks = {item.get("looks") for item in items} if color is None else set()
     return Group(
         kind, len(items), color, None if spread else sum(xs) / len(xs), spread, sky, inside, on,
-        sure, doubts, boxes,
+        sure, doubts, boxes, looks.pop() if len(looks) == 1 else None,
     )  # fmt: skip
 
 

@@ -143,10 +143,10 @@ def _color(claim: Claim, seen: Seen, others: frozenset[str]) -> Answer:
         return "unseen", Evidence(
             "the judge does not tell the color of a {noun}", noun=claim.subject
         )
-    right = [g for g in groups if g.color == value]
+    right = [g for g in groups if _is_of_color(g, value)]
     if not right and value not in world().colors:
         return "unseen", _no_word(value)
-    wrong = [g for g in groups if g.color != value and g.color not in others]
+    wrong = [g for g in groups if not _is_of_color(g, value) and g.color not in others]
     if any(g.color is None and _may_be(g, value, seen) for g in wrong):
         return "unsure", Evidence("there is {groups}; the judge names no color", groups=groups)
     if wrong or not right:
@@ -165,6 +165,12 @@ def _other_colors(claim: Claim, brief: Brief) -> frozenset[str]:
 def _shows_color(group: Group) -> bool:
     known = world().objects.get(group.noun)
     return known is None or known.coloured or group.color is not None
+
+
+def _is_of_color(group: Group, color: str) -> bool:
+    """Whether a group has a color, be it by nature."""
+    natural = group.color is None and color in NATURAL.get(group.noun, ())
+    return group.color == color or (natural and group.looks == color)
 
 
 def _may_be(group: Group, color: str, seen: Seen) -> bool:
@@ -407,7 +413,7 @@ def _which(seen: Seen, noun: str, color: str | None) -> tuple[list[Group], Answe
     exact, wider = _of_kind(seen, noun)
     groups = exact or wider
     if color is not None:
-        found = [g for g in groups if g.color == color]
+        found = [g for g in groups if _is_of_color(g, color)]
         if groups and not found:
             unclear = any(g.color is None and _may_be(g, color, seen) for g in groups)
             unclear = unclear or not seen.exact or not all(_shows_color(g) for g in groups)

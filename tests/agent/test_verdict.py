@@ -179,6 +179,25 @@ def boxed(*things: tuple[str, tuple[float, float, float, float]]) -> Seen:
     return read_look({"things": items, "facts": {}, "horizon": 0.5})
 
 
+def test_a_thing_as_it_is_by_nature_has_the_color_that_it_looks_like() -> None:
+    def car(looks: str) -> dict[str, object]:
+        box = [0.1, 0.6, 0.4, 0.8]
+        return {"kind": "car", "color": None, "looks": looks, "box": box, "confidence": 1.0,
+                "color_confidence": 0.9}  # fmt: skip
+
+    def status(request: str, *cars: dict[str, object]) -> set[str]:
+        brief = understand(request)
+        verdict = judge(brief, read_look({"things": [*cars], "facts": {}, "horizon": 0.5}))
+        about = {c.id for c in brief.claims if c.kind == "color"}
+        return {verdict.findings[id_].status for id_ in about}
+
+    assert status("a red car", car("red")) == {"met"}
+    assert status("two red cars", car("red"), car("red")) == {"met"}
+    assert status("two red cars", car("red"), car("blue")) == {"unsure"}
+    assert status("a blue car", car("red")) == {"unsure"}, "the judge names no color"
+    assert "met" not in status("a green car", car("green")), "no car is green by nature"
+
+
 CAT, DOG = ("cat", (0.1, 0.6, 0.3, 0.8)), ("dog", (0.4, 0.6, 0.6, 0.8))
 BIRD, TREE = ("bird", (0.42, 0.1, 0.52, 0.2)), ("tree", (0.7, 0.5, 0.9, 0.8))
 
