@@ -653,7 +653,7 @@ def test_the_command_prints_one_table_or_one_document(eyes, monkeypatch, capsys)
     monkeypatch.setattr(__main__, "models", SimpleNamespace(configure_torch=lambda: None))
     assert __main__.main(["--n", "1", "--only", "ask", "inpaint"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 2 + len(ask.KINDS) * 2 + 1
+    assert len(printed) == 2 + (len(ask.KINDS) + 1) * 2 + 1
     assert __main__.main(["--n", "1", "--only", "inpaint", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["note"] == "not here"
     for wrong in (["--n", "0"], ["--only", "paint"], ["--role", "painter=."]):

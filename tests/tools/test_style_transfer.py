@@ -332,7 +332,10 @@ def test_what_is_painted_is_enlarged_by_the_upscaler_where_that_is_there(
 ) -> None:
     enlarged: list[tuple[int, int]] = []
 
-    def upscale(_: Context, image: Image.Image, *, scale: Literal[2, 4]) -> Image.Image:
+    def upscale(
+        _: Context, image: Image.Image, *, scale: Literal[2, 4], faithful: bool
+    ) -> Image.Image:
+        assert not faithful, "what was painted roughly is smoothed"
         enlarged.append(image.size)
         return Image.new("RGB", (image.width * scale, image.height * scale), "lime")
 
