@@ -138,14 +138,15 @@ def steering(
 ) -> Steering | None:
     """What the profile's ControlNet is shown, all at the painter's size: a picture with a hole;
     ``lines``, all outlines of a picture, RGB, white on black; or a sketch, in color or a line
-    drawing, which leaves free where it has nothing. And how closely it is to be heeded (1 is all).
+    drawing, which leaves free where it has nothing. And how closely it is to be heeded, where 1 is
+    as closely as the profile has found best.
 
     None where there is no ControlNet, or one that sees outlines only and there are none.
     """
     if not context.models.has("controlnet"):
         return None
-    painter = context.models.get("text-to-image")
-    network = context.models.get("controlnet").model
+    painter, guide = context.models.get("text-to-image"), context.models.get("controlnet")
+    network, heed = guide.model, heed * float(guide.entry.defaults.get("heed", 1.0))
     drawn, flat, there = None if lines is None else np.asarray(lines), None, None
     if sketch is not None:
         flat, there, drawn = of_sketch(sketch)

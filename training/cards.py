@@ -63,9 +63,9 @@ PAINTER = Card(
         "Its world is the one above; any other word is ignored or misread.",
         "Of scenes that are not plain, with more than five things or with things far from home, it"
         " has seen hardly anything in the small setting.",
-        "Under three hours on two cores give light, ground, colors, places and styles, and most"
-        " things as long as they are large (trees, houses, castles, tents, people, balloons); small"
-        " things, animals and crowds are rough.",
+        "Three and a half hours on two cores give light, ground, colors, places and styles, and"
+        " most things as long as they are large (trees, houses, castles, tents, people, balloons);"
+        " small things, animals and crowds are rough.",
         "It draws 128×128 pixels. Small or many things come out soft or melt together.",
         "Check what it counts: in 200 pictures of held-out plain scenes the captioner, of the kinds"
         " it names, counts one as asked in 97 of 100, two in 78, three in 67, four in 61.",
@@ -196,7 +196,11 @@ GAN = Card(
     use="import torch\n\nfrom danqing.tools.generator import Generator\n\n"
     'generator = Generator.from_pretrained("FOLDER")\n'
     "latents = generator(torch.randn(1, 64), torch.randn(1, 128), truncation=0.7)",
-    limits=("It has learned plain scenes only.",),
+    limits=(
+        "It has learned plain scenes only.",
+        "After an hour on one core light, season, setting, style and the colors of things are"
+        " there, but the things themselves are smudges that nobody can name.",
+    ),
     command="python -m training.gan --painter PAINTER",
 )
 STYLIZER = Card(
