@@ -214,10 +214,11 @@ STYLIZER = Card(
     learned_from=_RENDERS + " Pairs of them, in part with the answer that the renderer gives when"
     " it draws one scene in the style and the light of another; in part with colors exchanged at"
     " random, judged by the features of the panoptic network.",
-    use="from diffusers import AutoencoderTiny\n\n"
+    use="import torch\nfrom diffusers import AutoencoderTiny\n\n"
     "from danqing.tools.style_network import moments, moved\n\n"
     'model = AutoencoderTiny.from_pretrained("FOLDER")\n'
-    "z, wanted = (model.encode(x).latents for x in (picture, reference))  # RGB in [-1, 1]\n"
+    "x, reference = 2 * torch.rand(2, 1, 3, 128, 128) - 1  # pictures, RGB in [-1, 1]\n"
+    "z, wanted = (model.encode(part).latents for part in (x, reference))\n"
     "result = model.decode(moved(z, moments(z), moments(wanted))).sample",
     limits=(
         "It has learned from illustrations of 128×128 pixels in six styles; of any other manner it"

@@ -183,7 +183,6 @@ def main() -> None:
     }
     print(json.dumps(measured, indent=1), flush=True)
     out: Path = args.out or args.work / "finished"
-    best.register_to_config(_name_or_path="")  # not the folder of the one who trained it
     save_half(best, out)
     if args.install:
         save_half(best, args.painter / "vae")

@@ -463,7 +463,6 @@ def main() -> None:
             feature_extractor=None, requires_safety_checker=False,
         )  # fmt: skip
         out: Path = args.out or args.work / "finished"
-        vae.register_to_config(_name_or_path="")  # not the folder of the one who trained it
         save_half(pipeline, out, max_shard_size="15MB")
         run.write_card(out, cards.PAINTER, scores, batch=s["batch"], setting=args.setting)
         print(out)

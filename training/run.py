@@ -52,12 +52,14 @@ def half(device: torch.device | str) -> torch.autocast:
 
 def save_half(model: Any, folder: Path, **options: Any) -> None:
     """``model.save_pretrained`` in float16. What is loaded again without a word about its type is
-    float32, as transformers reads it in the config: on a CPU other types hardly work."""
+    float32, as transformers reads it in the config: on a CPU other types hardly work. The folder
+    that training began with is not told."""
     model.to(dtype=torch.float16).save_pretrained(folder, **options)
     for config in folder.rglob("config.json"):
         told = json.loads(config.read_text("utf-8"))
-        if told.get("dtype") == "float16":
-            config.write_text(json.dumps(told | {"dtype": "float32"}, indent=2) + "\n", "utf-8")
+        right = {"_name_or_path": "", "dtype": "float32"}
+        right = {key: value for key, value in right.items() if key in told}
+        config.write_text(json.dumps(told | right, indent=2) + "\n", "utf-8")
 
 
 class MuonAdamW:
