@@ -286,7 +286,7 @@ def _color(sight: Sight, phrase: Phrase) -> Answer:
 
 def _color_of(thing: Thing) -> str:
     natural = NATURAL[thing.kind]
-    return thing.color or (next(iter(natural)) if len(natural) == 1 else thing.looks)
+    return next(iter(natural)) if thing.color is None and len(natural) == 1 else thing.looks
 
 
 def _place(sight: Sight, phrase: Phrase) -> Answer:

@@ -8,7 +8,7 @@ is shown the outlines themselves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -37,9 +37,17 @@ def outlines(rgb: np.ndarray, low: float = LOW, high: float = HIGH) -> np.ndarra
     return np.repeat(cv2.Canny(gray, low, high)[..., None], 3, 2)
 
 
-def of_sketch(sketch: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What a sketch shows: its things on `PAPER`, where they are, and its outlines, white on black.
-    uint8 (h, w, 3), bool (h, w), uint8 (h, w, 3).
+class Sketch(NamedTuple):
+    """What a sketch shows: its things ``flat`` on `PAPER`, uint8 (h, w, 3); where they are
+    ``there``, bool (h, w); and its outlines, the ``lines``, white on black, uint8 (h, w, 3)."""
+
+    flat: np.ndarray
+    there: np.ndarray
+    lines: np.ndarray
+
+
+def of_sketch(sketch: Image.Image) -> Sketch:
+    """What an image of a sketch shows.
 
     Transparent paper makes it a sketch in color; else, and where it is in black alone, it is a line
     drawing, either way round, and has no things.
@@ -51,11 +59,11 @@ def of_sketch(sketch: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rgb = np.asarray(_on(sketch, PAPER))
     if not there.all() and rgb[there].max(initial=0) > DARK:
         near = cv2.dilate(there.astype(np.uint8), np.ones((3, 3), np.uint8))
-        return rgb, there, outlines(rgb) * near[..., None]
+        return Sketch(rgb, there, outlines(rgb) * near[..., None])
     gray = _on(sketch, 255).convert("L")
     if ImageStat.Stat(gray).mean[0] > 127:
         gray = ImageOps.invert(gray)
-    return rgb, np.zeros_like(there), np.asarray(gray.convert("RGB"))
+    return Sketch(rgb, np.zeros_like(there), np.asarray(gray.convert("RGB")))
 
 
 def _on(sketch: Image.Image, gray: int) -> Image.Image:

@@ -60,8 +60,8 @@ def edge_guided(
     painter = context.models.get("text-to-image")
     side = painter.entry.native_size
     if outlines == "drawn":
-        sketch = image.resize((side, side), Image.Resampling.LANCZOS)
-        if not of_sketch(sketch)[2].max() > DARK:
+        sketch = of_sketch(image.resize((side, side), Image.Resampling.LANCZOS))
+        if not sketch.lines.max() > DARK:
             raise ToolError("edge_guided: the sketch has no lines.")
         steered = steering(context, sketch=sketch, heed=heed)
     else:

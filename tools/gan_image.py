@@ -25,7 +25,7 @@ def gan_image(
         Field(ge=0, le=1, description="1 is the whole variety; less is better and more alike"),
     ] = 0.7,
 ) -> list[Image.Image]:
-    """Draw one draft per seed from a prompt, many times faster than text_to_image and more roughly.
+    """Draw one draft per seed from a prompt, faster than text_to_image and much more roughly.
 
     The sentence's semantic vector s drives a generator in the manner of StyleGAN2 (Karras et al.
     2020): I = G(z, s), with the noise z from the seed. Seeds give variations of one sentence.

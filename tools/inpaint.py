@@ -93,15 +93,17 @@ def repainted(
 ) -> list[Image.Image]:
     """The RGB image with its hole, bool (h, w), painted; around it the result is only nearly as it
     was. ``options`` are those of `painting.paint`."""
+    from .controls import of_sketch
     from .painting import Kept, paint, steering
 
     painter = context.models.get("text-to-image")
     side = painter.entry.native_size
     small = image.resize((side, side), Image.Resampling.LANCZOS)
     kept = Kept(small, _reduced(hole, side))
+    drawn = None
     if sketch is not None:
-        sketch = sketch.resize((side, side), Image.Resampling.LANCZOS)
-    steered = steering(context, kept=kept, sketch=sketch)
+        drawn = of_sketch(sketch.resize((side, side), Image.Resampling.LANCZOS))
+    steered = steering(context, kept=kept, sketch=drawn)
     painted = paint(context, tool, kept=kept, steering=steered, **options)
     return [brought_to(context, picture, image.size) for picture in painted]
 

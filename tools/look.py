@@ -11,9 +11,9 @@ from .registry import Context, tool
 
 
 class Item(BaseModel):
-    """One thing: its ``kind``, its ``color`` (None where it is as such things are by nature) and
-    the color that it then ``looks`` like, how sure kind and color are (0 to 1), and its ``box`` as
-    left, top, right, bottom in fractions of the image."""
+    """One thing: its ``kind``, its ``color`` (None where it is as such things are by nature), the
+    color that it ``looks`` like in either case, how sure kind and color are (0 to 1), and its
+    ``box`` as left, top, right, bottom in fractions of the image."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,7 +52,7 @@ def looked(sight: Sight) -> Look:
     """What was seen, as plain values."""
     things = [
         Item(
-            kind=t.kind, color=t.color, looks=t.color or t.looks, box=rounded(t.box),
+            kind=t.kind, color=t.color, looks=t.looks, box=rounded(t.box),
             confidence=round(t.confidence, 4), color_confidence=round(t.color_confidence, 4),
         )
         for t in sight.things

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from .controls import HINTED, in_cells, lined_cells, of_sketch, shown
+from .controls import HINTED, Sketch, in_cells, lined_cells, shown
 from .errors import ToolError
 from .models import Loaded
 from .registry import Context
@@ -133,7 +133,7 @@ def steering(
     *,
     kept: Kept | None = None,
     lines: Image.Image | None = None,
-    sketch: Image.Image | None = None,
+    sketch: Sketch | None = None,
     heed: float = 1.0,
 ) -> Steering | None:
     """What the profile's ControlNet is shown, all at the painter's size: a picture with a hole;
@@ -147,9 +147,9 @@ def steering(
         return None
     painter, guide = context.models.get("text-to-image"), context.models.get("controlnet")
     network, heed = guide.model, heed * float(guide.entry.defaults.get("heed", 1.0))
-    drawn, flat, there = None if lines is None else np.asarray(lines), None, None
+    drawn = None if lines is None else np.asarray(lines)
     if sketch is not None:
-        flat, there, drawn = of_sketch(sketch)
+        drawn = sketch.lines
     if network.config.conditioning_channels == 3:
         return None if drawn is None else Steering(network, to_tensor(drawn), heed)
     side = painter.entry.native_size
@@ -162,11 +162,11 @@ def steering(
     if drawn is not None:
         edges = latents_of(painter, Image.fromarray(drawn))
         knows[free & (lines is not None or lined_cells(drawn, cells))] = 1
-    if flat is not None and there is not None:
-        hinted = free & in_cells(there, cells)
+    if sketch is not None and sketch.there.any():
+        hinted = free & in_cells(sketch.there, cells)
         keeps[hinted] = HINTED
         told = torch.from_numpy(hinted).to(picture.device)
-        picture = torch.where(told, latents_of(painter, Image.fromarray(flat)), picture)
+        picture = torch.where(told, latents_of(painter, Image.fromarray(sketch.flat)), picture)
     seen = shown(picture, torch.from_numpy(keeps)[None], edges, torch.from_numpy(knows)[None])
     return Steering(network, seen, heed)
 

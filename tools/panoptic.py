@@ -89,9 +89,9 @@ class Channels:
 class Thing:
     """One thing that was seen.
 
-    ``color`` is None where it is as such things are by nature; ``looks`` is the color that it then
-    most resembles. ``center`` is (x, y) in fractions of the picture. ``confidence`` is the
-    probability of its center, ``color_confidence`` that of its color.
+    ``color`` is None where it is as such things are by nature; ``looks`` is the color that it has
+    or, then, most resembles. ``center`` is (x, y) in fractions of the picture. ``confidence`` is
+    the probability of its center, ``color_confidence`` that of its color.
     """
 
     kind: str

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from PIL import Image
 
-from danqing.agent.composition import AT_HOME
 from danqing.tools.controls import DARK, of_sketch
 from danqing.tools.world import world
 from training import data
@@ -31,11 +30,7 @@ def layouts(n: int) -> list[Scene]:
         scene, rng = scene_of(seed), chances(scene_of(seed), 41)
         seed += 1
         many = COUNTS[len(made) % len(COUNTS)]
-        kinds = [
-            kind for kind in sorted(AT_HOME[scene.setting])
-            if layout.allowed(scene, kind) and layout.MOST.get(kind, many) >= many
-        ]  # fmt: skip
-        kind = str(rng.choice(kinds))
+        kind = str(rng.choice(layout.at_home(scene, many)))
         color = str(rng.choice([*world().colors])) if world().objects[kind].coloured else None
         arranged = layout.arrange(scene, [(kind, color, many)], rng)
         if len(arranged.things) == many:
@@ -91,7 +86,7 @@ def _counted(studio: Studio) -> list[Row]:
             made = Image.new("RGB", (SIZE, SIZE), "gray")
         else:
             made = studio.paint("edge_guided", {**spots, "outlines": "drawn"}, image=sketch)
-            lines.append(edge_recall(edges(made), of_sketch(sketch)[2].max(2) > DARK))
+            lines.append(edge_recall(edges(made), of_sketch(sketch).lines.max(2) > DARK))
         pictures["edge_guided, from a sketch"].append(made)
         pictures["text_to_image, no spots"].append(studio.paint("text_to_image", plain))
         pictures["text_to_image, spots in the prompt"].append(studio.paint("text_to_image", spots))

@@ -158,10 +158,7 @@ class Studio:
         result = self.call("look", {}, image=picture)
         if result is None or result.value is None:
             return Look({}, [])
-        things = [
-            Seen(t["kind"], t["color"] or t.get("looks"), *center(t["box"]))
-            for t in result.value["things"]
-        ]
+        things = [Seen(t["kind"], t["looks"], *center(t["box"])) for t in result.value["things"]]
         return Look({fact: told[0] for fact, told in result.value["facts"].items()}, things)
 
     @torch.inference_mode()

@@ -384,7 +384,7 @@ def looking_as(scenes: Mapping[bytes, Scene]) -> Tool:
     def look(arguments, images):
         scene = scenes.get(images["image"].tobytes())
         things = [] if scene is None else [
-            {"kind": t.kind, "color": t.color, "box": list(t.box)} for t in scene.things
+            {"kind": t.kind, "looks": t.color, "box": list(t.box)} for t in scene.things
         ]  # fmt: skip
         return {"things": things, "facts": {"season": ("winter", 0.9)}}
 

@@ -207,7 +207,7 @@ def test_a_thing_that_has_several_colors_by_nature_has_the_one_that_it_resembles
     box = (0.1, 0.1, 0.5, 0.5)
     car = Thing("car", None, (0.3, 0.3), box, 0.9, 0.9, "blue")
     assert _color_of(car) == "blue"
-    assert _color_of(replace(car, color="gray")) == "gray"
+    assert _color_of(replace(car, color="gray", looks="gray")) == "gray"
 
 
 def test_things_that_differ_have_several_colors() -> None:

@@ -73,10 +73,9 @@ def crowd(seed: int) -> Scene:
     times a second group. The same seed gives the same scene."""
     scene, rng = sample(seed), np.random.default_rng([seed, 1])
     many = int(rng.integers(2, 7))
-    home = [kind for kind in sorted(AT_HOME[scene.setting]) if allowed(scene, kind)]
-    kind = str(rng.choice([kind for kind in home if MOST.get(kind, many) >= many]))
+    kind = str(rng.choice(at_home(scene, many)))
     groups: list[Group] = [(kind, _color(kind, rng), many)]
-    other = str(rng.choice(home))
+    other = str(rng.choice(at_home(scene, 1)))
     if other != kind and rng.random() < 0.4:
         groups.append((other, _color(other, rng), int(rng.integers(1, 3))))
     return arrange(scene, groups, rng)
@@ -114,6 +113,14 @@ def allowed(scene: Scene, kind: str, *, rare: bool = False) -> bool:
     if kind == "cactus":
         return scene.setting == "desert" or rare
     return True
+
+
+def at_home(scene: Scene, many: int) -> list[str]:
+    """The kinds that one expects in the scene and of which there may be so ``many``."""
+    return [
+        kind for kind in sorted(AT_HOME[scene.setting])
+        if allowed(scene, kind) and MOST.get(kind, many) >= many
+    ]  # fmt: skip
 
 
 # -- what is in the picture
