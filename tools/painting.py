@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 
 from .controls import HINTED, Sketch, in_cells, lined_cells, shown
 from .errors import ToolError
@@ -37,11 +38,16 @@ class Kept:
 
 @dataclass(frozen=True)
 class Steering:
-    """A ControlNet, what it is shown, (1, channels, h, w), and how much it is heeded (1 is all)."""
+    """A ControlNet, what it is shown, (1, channels, h, w), and how much it is heeded (1 is all).
+
+    Guidance leads away from what the negative prompt alone gives, so it leads to what is shown as
+    well as to the prompt; with ``always`` the ControlNet is heeded in both, as pipelines do.
+    """
 
     network: Any
     shown: torch.Tensor
-    scale: float = 1.0
+    scale: float
+    always: bool = False
 
 
 def paint(
@@ -108,7 +114,7 @@ def paint(
 
     context.check_cancelled()
     context.progress(0, steps, "drawing")
-    with torch.inference_mode(), _steered(pipeline, steering):
+    with torch.inference_mode(), _steered(pipeline, steering, len(seeds)):
         batch = pipeline(
             prompt=[prompt] * len(seeds),
             negative_prompt=[negative_prompt] * len(seeds),
@@ -151,7 +157,7 @@ def steering(
     if sketch is not None:
         drawn = sketch.lines
     if network.config.conditioning_channels == 3:
-        return None if drawn is None else Steering(network, to_tensor(drawn), heed)
+        return None if drawn is None else Steering(network, to_tensor(drawn), heed, always=True)
     side = painter.entry.native_size
     picture = latents_of(painter, Image.new("RGB", (side, side)) if kept is None else kept.image)
     cells = (picture.shape[2], picture.shape[3])
@@ -244,11 +250,11 @@ class _Guide:
 
 
 class _Steered(nn.Module):
-    """A UNet that heeds a ControlNet; in all else it is the UNet."""
+    """A UNet that heeds a ControlNet while it paints ``n`` pictures; in all else it is the UNet."""
 
-    def __init__(self, unet: Any, steering: Steering) -> None:
+    def __init__(self, unet: Any, steering: Steering, n: int) -> None:
         super().__init__()
-        self.unet, self._steering = unet, steering
+        self.unet, self._steering, self._n = unet, steering, n
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -259,11 +265,17 @@ class _Steered(nn.Module):
     def forward(
         self, sample: torch.Tensor, timestep: Any, encoder_hidden_states: Any, **more: Any
     ) -> Any:
-        shown = self._steering.shown.to(sample).expand(len(sample), -1, -1, -1)
-        down, middle = self._steering.network(
-            sample, timestep, encoder_hidden_states, shown, self._steering.scale,
+        told = self._steering
+        # when guided, the first n are those of the negative prompt
+        alone = 0 if told.always else len(sample) - self._n
+        shown = told.shown.to(sample).expand(len(sample) - alone, -1, -1, -1)
+        down, middle = told.network(
+            sample[alone:], timestep, encoder_hidden_states[alone:], shown, told.scale,
             added_cond_kwargs=more.get("added_cond_kwargs"), return_dict=False,
         )  # fmt: skip
+        if alone:
+            before = (0, 0, 0, 0, 0, 0, alone, 0)
+            down, middle = [F.pad(part, before) for part in down], F.pad(middle, before)
         return self.unet(
             sample, timestep, encoder_hidden_states, down_block_additional_residuals=down,
             mid_block_additional_residual=middle, **more,
@@ -271,14 +283,14 @@ class _Steered(nn.Module):
 
 
 @contextlib.contextmanager
-def _steered(pipeline: Any, steering: Steering | None) -> Iterator[None]:
-    """The pipeline with its UNet steered, for the time being."""
+def _steered(pipeline: Any, steering: Steering | None, n: int) -> Iterator[None]:
+    """The pipeline with its UNet steered, for the time being, for ``n`` pictures."""
     if steering is None:
         yield
         return
     unet = pipeline.unet
     try:
-        pipeline.unet = _Steered(unet, steering)
+        pipeline.unet = _Steered(unet, steering, n)
         yield
     finally:
         pipeline.unet = unet

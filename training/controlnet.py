@@ -5,12 +5,17 @@ outlines, a sketch in color, or several of them (`danqing.tools.controls`), and 
 which itself is frozen. What it is shown are latents, so it begins with the layer that reads latents
 laid into its first ones: from the start it sees the noisy picture as if it were partly clean.
 
+With ``--unlock`` the painter's second half learns along with it, as the paper has it where time is
+short and pictures are few. Some samples are shown nothing then, so that the painter still paints
+from words alone.
+
 The outlines are those that `cv2.Canny` finds in the picture, or in a sketch of its things. Sketches
 are those of the tool `sketch`: flat, in plain light, and in details unlike the picture.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +30,7 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from danqing.tools.controls import HINTED, in_cells, of_sketch, outlines, shown
@@ -32,6 +38,7 @@ from danqing.tools.sketch import VARIANTS, sketch
 
 from . import cards, data
 from .autoencoder import CHANNELS, encode, pictures_of, to_tensor
+from .autoencoder import scores as autoencoder_scores
 from .painter import (
     ATTENTION,
     NOISING,
@@ -39,13 +46,14 @@ from .painter import (
     Samples,
     denoised,
     focus_of,
+    held_out_loss,
     prepare,
     sheet,
     states_of,
     times,
     velocity_loss,
 )
-from .run import MuonAdamW, Run, arguments, half
+from .run import MuonAdamW, Run, arguments, half, save_half
 from .scenes import captions
 from .scenes.spec import Scene
 from .semantics import scene_of
@@ -58,6 +66,7 @@ FACING = ("conv_in", "conv_out", "controlnet_down_blocks", "controlnet_mid_block
 """Layers that meet data, and those that begin at zero; see `MuonAdamW`."""
 EMBEDDING = (4 * CHANNELS + 4,)
 """Channels of what it makes of what it is shown: each latent and its opposite, and a few more."""
+ALONE = 0.25  # share of samples that an unlocked painter paints from words alone
 AROUND = 0.2  # how much an error counts outside a hole
 HELD_OUT = 256
 CELLS = 16
@@ -211,20 +220,54 @@ def begun(unet: Any) -> ControlNetModel:
     return network
 
 
+def second_half(unet: Any) -> nn.ModuleDict:
+    """The layers of a UNet that the ControlNet speaks to; they are shared, not copied."""
+    names = ("up_blocks", "conv_norm_out", "conv_out")
+    return nn.ModuleDict({name: getattr(unet, name) for name in names})
+
+
+def write_painter(
+    pipeline: StableDiffusionPipeline, args: argparse.Namespace, run: Run, held_out: data.Dataset,
+    batch: int,
+) -> None:  # fmt: skip
+    """Write the painter that has learned along, with its card."""
+    unet, text, vae = pipeline.unet, pipeline.text_encoder, pipeline.vae
+    samples = prepare(vae, pipeline.tokenizer, held_out, args.device)
+    scores = {
+        "n": HELD_OUT,
+        "velocity loss": held_out_loss(unet, text, samples, HELD_OUT),
+        "autoencoder": autoencoder_scores(vae, held_out.pictures, args.device),
+    }
+    print(json.dumps(scores, indent=1), flush=True)
+    minutes, seen = cards.trained(args.painter)
+    save_half(pipeline, args.unlock, max_shard_size="15MB")
+    cards.write(
+        args.unlock, cards.PAINTER, scores=scores, setting=args.setting,
+        minutes=minutes + run.seconds / 60 + run.minutes, samples=seen + run.step * batch,
+    )  # fmt: skip
+
+
 def steered(
     unet: nn.Module, network: nn.Module, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor,
     seen: torch.Tensor,
 ) -> torch.Tensor:  # fmt: skip
-    """The velocity that the painter predicts when the ControlNet is shown ``seen``."""
-    down, middle = network(x, t, text, seen, return_dict=False)
+    """The velocity that the painter predicts when the ControlNet is shown ``seen``, (m, c, h, w),
+    for the last m of the noisy latents ``x``, (n, 32, h, w); the others it paints alone."""
+    alone = len(x) - len(seen)
+    told, middle = network(x[alone:], t[alone:], text[alone:], seen, return_dict=False)
+    if alone:
+        before = (0, 0, 0, 0, 0, 0, alone, 0)
+        told, middle = [F.pad(part, before) for part in told], F.pad(middle, before)
     return unet(  # type: ignore[no-any-return]
-        x, t, text, down_block_additional_residuals=down, mid_block_additional_residual=middle
+        x, t, text, down_block_additional_residuals=told, mid_block_additional_residual=middle
     ).sample
 
 
 def main() -> None:
     parser = arguments("controlnet", __doc__)
     parser.add_argument("--painter", type=Path, required=True, help="its finished folder")
+    parser.add_argument("--unlock", type=Path, metavar="FOLDER", help="train the painter's second"
+                        " half as well, and write the painter there")  # fmt: skip
     args = parser.parse_args()
     s = SETTINGS[args.setting]
     torch.manual_seed(0)
@@ -243,15 +286,22 @@ def main() -> None:
     scenes = [scene_of(spec) for spec in dataset.scenes]
     samples = prepare(vae, pipeline.tokenizer, dataset, args.device)
     parts = Shown(vae, dataset, scenes, args.device)
-    optimizer = MuonAdamW((network,), s["rate"], outer=FACING)
-    run = Run({"controlnet": network}, optimizer, args.work, args.minutes, fall=0.25, decay=0.998,
+    learning: dict[str, nn.Module] = {"controlnet": network}
+    alone = 0
+    if args.unlock:
+        learning["painter"] = second_half(unet).requires_grad_(True)
+        alone = int(ALONE * s["batch"])
+    optimizer = MuonAdamW(learning.values(), s["rate"], outer=FACING)
+    run = Run(learning, optimizer, args.work, args.minutes, fall=0.25, decay=0.998,
               start=args.start, fresh=args.fresh)  # fmt: skip
     generator, rng = torch.Generator().manual_seed(run.step), np.random.default_rng(run.step)
     attention = [SDPBackend.MATH] if args.device == "cpu" else [*ATTENTION]
     for _ in run.steps():
         rows, ids = samples.choose(s["batch"], generator)
         z = samples.latents[rows].float()
-        seen, counts = controls(samples, parts, scenes, rows.tolist(), rng)
+        seen, counts = controls(samples, parts, scenes, rows.tolist()[alone:], rng)
+        if alone:
+            counts = torch.cat([focus_of(samples.maps[rows[:alone]].long()), counts])
         noise, t = torch.randn_like(z), times(len(z), args.device)
         with half(args.device), sdpa_kernel(attention):
             with torch.no_grad():
@@ -259,9 +309,13 @@ def main() -> None:
             v = steered(unet, network, NOISING.add_noise(z, noise, t), t, states, seen)
         run.learn(velocity_loss(v, z, noise, t, counts))
     best: Any = run.averages["controlnet"]
+    if args.unlock:
+        second_half(unet).load_state_dict(run.averages["painter"].state_dict())
     measured = scores(pipeline, best, held_out, args)
     print(json.dumps(measured, indent=1), flush=True)
     run.finish(args, best, cards.CONTROLNET, measured, batch=s["batch"])
+    if args.unlock:
+        write_painter(pipeline, args, run, held_out, s["batch"])
 
 
 SHOWN = {

@@ -106,13 +106,15 @@ def write_painter(folder: Path) -> None:
     pipeline.save_pretrained(folder, safe_serialization=True)
 
 
-def write_controlnet(folder: Path, painter: Path) -> None:
-    """A ControlNetModel for the toy painter, that is shown latents and masks and is heeded."""
+def write_controlnet(folder: Path, painter: Path, channels: int = 2 * 4 + 2) -> None:
+    """A ControlNetModel for the toy painter that is heeded: it is shown latents and masks, or with
+    3 channels outlines as they are."""
     from diffusers import ControlNetModel, UNet2DConditionModel
 
     unet = UNet2DConditionModel.from_pretrained(painter, subfolder="unet").float()
+    halved = (8, 8) if channels == 3 else (8,)
     network = ControlNetModel.from_unet(
-        unet, conditioning_embedding_out_channels=(8,), conditioning_channels=2 * 4 + 2
+        unet, conditioning_embedding_out_channels=halved, conditioning_channels=channels
     )
     for weight in network.parameters():
         if not weight.any():  # what begins at zero

@@ -165,6 +165,26 @@ def test_a_controlnet_that_a_recipe_saves_steers_the_painter_it_learned_with(
     assert sheets == {name.replace(" ", "-") for name in controlnet.SHOWN}
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
+def test_an_unlocked_painter_learns_in_its_second_half_beside_the_controlnet(
+    tiny, monkeypatch, tmp_path, first
+):
+    monkeypatch.setattr(controlnet, "SHEET", 1)
+    together = tmp_path / "together"
+    tiny(controlnet, "--painter", str(first), "--unlock", str(together), n=3, batch=4)
+    old, new = (models.load(entry(one, "diffusers"), "cpu").model for one in (first, together))
+    after = dict(new.unet.named_parameters())
+    changed = {
+        name.split(".")[0]
+        for name, weight in old.unet.named_parameters()
+        if not torch.equal(weight, after[name])
+    }
+    assert changed == {"up_blocks", "conv_norm_out", "conv_out"}
+    words = old.text_encoder.state_dict()
+    assert all(torch.equal(words[k], v) for k, v in new.text_encoder.state_dict().items())
+    assert cards.trained(together)[1] > cards.trained(first)[1]
+
+
 def test_a_new_controlnet_changes_nothing_and_is_shown_what_tools_show():
     unet = painter.unet((96, 160), 128)
     network = controlnet.begun(unet)
