@@ -28,27 +28,29 @@ def gan_image(
     """Draw one draft per seed from a prompt, faster than text_to_image and much more roughly.
 
     The sentence's semantic vector s drives a generator in the manner of StyleGAN2 (Karras et al.
-    2020): I = G(z, s), with the noise z from the seed. Seeds give variations of one sentence.
+    2020) that also looks at its words: I = G(z, s), with the noise z from the seed. Seeds give
+    variations of one sentence.
 
     Raises `ToolError` when the prompt is longer than the model reads.
     """
     import torch
 
-    from .generator import semantic_vector
+    from .generator import read
     from .painting import check_length, picture_of
 
     generator, painter = (context.models.get(role) for role in ("generator", "text-to-image"))
     check_length(painter.model.tokenizer, "gan_image", "prompt", prompt)
     context.check_cancelled()
-    s = semantic_vector(painter.model.text_encoder, painter.model.tokenizer, [prompt])
+    words, inside = read(painter.model.text_encoder, painter.model.tokenizer, [prompt])
     noise = [
         torch.randn(1, generator.model.noise, generator=torch.Generator("cpu").manual_seed(seed))
         for seed in seeds
     ]
     with torch.inference_mode():
         dtype = next(generator.model.parameters()).dtype
-        z, s = torch.cat(noise).to(generator.device, dtype), s.to(dtype)
-        latents = generator.model(z, s.expand(len(seeds), -1), truncation=truncation)
+        z, words = torch.cat(noise).to(generator.device, dtype), words.to(dtype)
+        said = (part.expand(len(seeds), *part.shape[1:]) for part in (words, inside))
+        latents = generator.model(z, *said, truncation=truncation)
     made = []
     for number, one in enumerate(latents):
         context.progress(number, len(seeds), "drawing")

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .painting import Kept
+
 
 FILL = 0.12
 """Largest share of an image that its surroundings alone can fill."""
 RADIUS = 4
 """Pixels around a hole that are looked at to fill it."""
+ALIKE = 32
+"""Up to such a difference, of 255, two pixels are of the same thing in another tint."""
+FADING = 1 / 16
+"""How far into a hole such a tint reaches, as a share of the picture."""
 
 
 @tool("text-to-image", optional=("controlnet", "panoptic", "upscaler"))
@@ -105,7 +111,30 @@ def repainted(
         drawn = of_sketch(sketch.resize((side, side), Image.Resampling.LANCZOS))
     steered = steering(context, kept=kept, sketch=drawn)
     painted = paint(context, tool, kept=kept, steering=steered, **options)
-    return [brought_to(context, picture, image.size) for picture in painted]
+    return [brought_to(context, joined(kept, picture), image.size) for picture in painted]
+
+
+def joined(kept: Kept, painted: Image.Image) -> Image.Image:
+    """What was painted, with the tints of the picture along the border of its hole.
+
+    Where the two are nearly alike just outside the hole, what they differ by is added inside, the
+    less the farther in. Where they are not, another thing begins there, and is left as it is.
+    """
+    import cv2
+    import numpy as np
+
+    if kept.hole.all():
+        return painted
+    apart = np.asarray(kept.image, float) - np.asarray(painted)
+    apart[np.abs(apart).max(2) > ALIKE] = 0
+    inside, nearest = cv2.distanceTransformWithLabels(
+        kept.hole.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    tints = np.zeros((nearest.max() + 1, 3))
+    tints[nearest[~kept.hole]] = apart[~kept.hole]
+    share = np.exp((1 - np.maximum(inside, 1)) / (FADING * painted.width))
+    mended = np.asarray(painted) + share[..., None] * tints[nearest]
+    return Image.fromarray(np.clip(mended.round(), 0, 255).astype(np.uint8))
 
 
 def check_familiar(context: Context, tool: str, image: Image.Image, instead: str) -> None:

@@ -193,11 +193,13 @@ GAN = Card(
     task="text-to-image",
     tags=("danqing", "illustration", "stylegan2"),
     about="A StyleGAN2-style generator (`tools/generator.py`) that makes the latents of a picture"
-    " in one pass from the semantic vector of a sentence.",
+    " in one pass from the semantic vector of a sentence and from its words.",
     learned_from=_RENDERS + " Latents of plain scenes.",
     use="import torch\n\nfrom danqing.tools.generator import Generator\n\n"
     'generator = Generator.from_pretrained("FOLDER")\n'
-    "latents = generator(torch.randn(1, 64), torch.randn(1, 128), truncation=0.7)",
+    "# what `read` makes of a sentence with the painter's text encoder\n"
+    "words, inside = torch.randn(1, 7, 128), torch.ones(1, 7, dtype=torch.bool)\n"
+    "latents = generator(torch.randn(1, 64), words, inside, truncation=0.7)",
     limits=(
         "It has learned plain scenes only.",
         "After an hour on one core light and setting can be made out, and the season was right in"

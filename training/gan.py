@@ -5,7 +5,9 @@ The discriminator sees latents too. It says which of two pictures is truer (Joli
 al. 2024). It is shown sentences with the wrong picture as well (Reed et al. 2016), and its features
 are asked what is where (`semantics.Heads`; after AC-GAN, Odena et al. 2017), of true pictures to
 learn it and of made ones to teach the generator. Since a composed sentence leaves little open, the
-generator also learns to come close to its true picture (Isola et al. 2017).
+generator also learns to come close to its true picture (Isola et al. 2017), with the one of a few
+seeds that is closest, so that seeds share what is left open among them (conditional IMLE, Li et al.
+2020).
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from torch import nn
 from torch.nn import functional as F
-from transformers import CLIPTextModel
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from danqing.tools.generator import Generator, mean_of_states
+from danqing.tools.generator import Generator, read, semantic_vector, words_in
 
 from . import cards, data
 from .autoencoder import CHANNELS, pictures_of
-from .painter import encode, prepare, sheet
+from .painter import ATTENTION, prepare, sheet
 from .run import Run, arguments, half
 from .semantics import Heads
 
@@ -38,6 +40,7 @@ GRADIENTS, EVERY = 0.5, 4  # weight of the gradients, and how often they are loo
 SLOWER = 0.3  # factor on the rate of the discriminator
 TOLD = 0.5  # weight of what the features tell
 PAIRED = 4.0  # weight of the distance to the true picture
+SEEDS = 3  # of so many the closest to the true picture learns
 HELD_OUT = 256
 SHEET = 48
 
@@ -82,10 +85,18 @@ class _Halving(nn.Module):
         return (F.avg_pool2d(y, 2) + self.skip(F.avg_pool2d(x, 2))) / 2**0.5
 
 
-def meaning(text: CLIPTextModel, ids: torch.Tensor) -> torch.Tensor:
-    """The semantic vectors of sentences, float (n, width): the mean of the last hidden states of
-    all tokens up to the end."""
-    return mean_of_states(text(ids)[0].float(), ids, text.config.eos_token_id)
+def closest(
+    generator: Generator, words: tuple[torch.Tensor, torch.Tensor], z: torch.Tensor,
+    random: torch.Generator,
+) -> torch.Tensor:  # fmt: skip
+    """The noise (n, ``generator.noise``), of `SEEDS` for each sentence as of `generator.read`,
+    whose picture comes closest to the latents ``z``."""
+    n = len(z)
+    noise = torch.randn(SEEDS, n, generator.noise, generator=random).to(z)
+    with torch.no_grad(), half(z.device):
+        made = generator(noise.flatten(0, 1), *(torch.cat([part] * SEEDS) for part in words))
+    apart = (made.float().view(SEEDS, *z.shape) - z).abs().mean((2, 3, 4))
+    return noise[apart.argmin(0), torch.arange(n)]
 
 
 def main() -> None:
@@ -115,13 +126,14 @@ def main() -> None:
     run = Run({"generator": generator, "critic": critic, "heads": heads}, optimizer, args.work,
               args.minutes, decay=0.998, start=args.start, fresh=args.fresh)  # fmt: skip
     random = torch.Generator().manual_seed(run.step)
+    attention = [SDPBackend.MATH] if args.device == "cpu" else [*ATTENTION]
     for _ in run.steps():
         z, ids, maps, told = samples.batch(s["batch"], random)
         with torch.no_grad():
-            said = meaning(text, ids)
-        noise = torch.randn(len(z), generator.noise, generator=random).to(z)
-        with half(args.device):
-            made = generator(noise, said)
+            words = text(ids)[0].float(), words_in(ids, text.config.eos_token_id)
+        said = semantic_vector(*words)
+        with half(args.device), sdpa_kernel(attention):
+            made = generator(closest(generator, words, z, random), *words)
         made = made.float()
         _teach(critic, heads, critics, (z, said, maps, told), made.detach(), run.step)
         critic.requires_grad_(False)
@@ -178,9 +190,10 @@ def scores(
     for start in range(0, len(held_out.scenes), 16):
         part = slice(start, start + 16)
         prompts = [c["composed"][0] for c in held_out.captions[part]]
-        said = meaning(pipeline.text_encoder, encode(pipeline.tokenizer, prompts).to(args.device))
+        words = read(pipeline.text_encoder, pipeline.tokenizer, prompts)
+        said = semantic_vector(*words)
         noise = torch.randn(len(said), generator.noise, generator=random).to(said)
-        made = generator(noise, said, truncation=0.7)
+        made = generator(noise, *words, truncation=0.7)
         for k, z in enumerate((samples.latents[part].float(), made)):
             told = critic(z, said)[1], samples.maps[part].long(), samples.told[part]
             lost[k].append(float(heads(*told)))

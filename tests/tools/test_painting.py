@@ -17,9 +17,10 @@ from danqing.tools.controls import of_sketch
 from danqing.tools.edge_guided import edge_guided
 from danqing.tools.errors import Cancelled, ToolError
 from danqing.tools.gan_image import gan_image
-from danqing.tools.inpaint import inpaint
+from danqing.tools.inpaint import inpaint, joined
 from danqing.tools.models import Models
 from danqing.tools.outpaint import outpaint, windows_over
+from danqing.tools.painting import Kept
 from danqing.tools.region import region
 from danqing.tools.registry import Context
 from danqing.tools.sketch import sketch
@@ -92,6 +93,21 @@ def test_a_sketch_tells_what_is_to_be_in_the_hole(
     assert along.tobytes() != without.tobytes()
     with pytest.raises(ToolError, match="sketch measures 20x20 pixels; allowed is the size of the"):
         inpaint(context, photo, mask, Image.new("L", (20, 20)), prompt="a", seeds=[1])
+
+
+def test_a_tint_is_taken_from_around_the_hole_and_another_thing_is_not() -> None:
+    hole = np.zeros((64, 64), bool)
+    hole[16:48, 16:48] = True
+    sky = Image.new("RGB", (64, 64), (100, 150, 200))
+    bluer = Image.new("RGB", (64, 64), (100, 150, 220))
+    mended = pixels(joined(Kept(sky, hole), bluer))
+    assert (mended[16, 16:48] == (100, 150, 200)).all(), "no seam"
+    assert mended[32, 32, 2] > 210, "nor does it reach far in"
+    steps = np.abs(np.diff(mended[15:33, 32, 2]))
+    assert steps.max() <= 6
+    green = Image.new("RGB", (64, 64), (40, 200, 40))
+    assert joined(Kept(sky, hole), green).tobytes() == green.tobytes()
+    assert joined(Kept(sky, np.ones((64, 64), bool)), bluer).tobytes() == bluer.tobytes()
 
 
 def test_a_full_mask_paints_everything_anew(context: Context, photo: Image.Image) -> None:

@@ -126,9 +126,7 @@ def write_generator(folder: Path) -> None:
     """A generator of 4×16×16 latents from semantic vectors of 32 numbers."""
     from danqing.tools.generator import Generator
 
-    Generator(meaning=32, noise=8, style=16, channels=(16, 16, 8), latents=4).save_pretrained(
-        folder
-    )
+    Generator(meaning=32, noise=8, style=16, channels=(16, 8), latents=4).save_pretrained(folder)
 
 
 def write_captioner(folder: Path) -> None:

@@ -23,7 +23,7 @@ from danqing.tools import models
 from danqing.tools.caption import read_words
 from danqing.tools.catalogue import Entry
 from danqing.tools.controls import HINTED, LINES, in_cells, of_sketch, outlines, shown
-from danqing.tools.generator import Generator
+from danqing.tools.generator import Generator, words_in
 from danqing.tools.painter_words import SPOT_WORDS
 from danqing.tools.panoptic import see
 from danqing.tools.registry import Context
@@ -305,19 +305,31 @@ def test_the_generator_that_a_recipe_saves_is_what_it_was(tiny, first):
         "model.safetensors",
     }
     generator = Generator.from_pretrained(out)
-    z, s = torch.randn(2, 64), torch.randn(2, 128)
-    assert generator(z, s).shape == (2, 32, 16, 16)
-    assert torch.equal(generator(z, s), Generator.from_pretrained(out)(z, s))
+    said = torch.randn(2, 64), torch.randn(2, 7, 128), torch.ones(2, 7, dtype=torch.bool)
+    assert generator(*said).shape == (2, 32, 16, 16)
+    assert torch.equal(generator(*said), Generator.from_pretrained(out)(*said))
+
+
+def test_of_a_few_seeds_the_one_closest_to_the_true_picture_learns():
+    torch.manual_seed(0)
+    generator, random = Generator(), torch.Generator()
+    words = torch.randn(4, 7, 128), torch.ones(4, 7, dtype=torch.bool)
+    drawn = torch.randn(gan.SEEDS, 4, 64, generator=random.manual_seed(1))
+    right = drawn[torch.tensor([2, 0, 1, 2]), torch.arange(4)]
+    with torch.inference_mode():
+        true = generator(right, *words)
+    assert torch.equal(gan.closest(generator, words, true, random.manual_seed(1)), right)
 
 
 def test_truncation_draws_pictures_of_one_sentence_together_and_keeps_sentences_apart():
     torch.manual_seed(0)
-    generator, s = Generator(), torch.randn(2, 128)
-    z, both = torch.randn(8, 64), s.repeat_interleave(4, 0)
+    generator, words = Generator(), torch.randn(2, 7, 128)
+    z, both = torch.randn(8, 64), words.repeat_interleave(4, 0)
+    inside = torch.ones(8, 7, dtype=torch.bool)
 
     def spread(truncation: float) -> tuple[float, float]:
         with torch.inference_mode():
-            w = generator(z, both, truncation=truncation).view(2, 4, -1)
+            w = generator(z, both, inside, truncation=truncation).view(2, 4, -1)
         return float(w.std(1).mean()), float((w[0].mean(0) - w[1].mean(0)).norm())
 
     (wide, _), (narrow, apart), (none, _) = spread(1.0), spread(0.4), spread(0.0)
@@ -326,11 +338,17 @@ def test_truncation_draws_pictures_of_one_sentence_together_and_keeps_sentences_
     assert apart > 1.0
 
 
-def test_the_meaning_of_a_sentence_does_not_depend_on_what_pads_it():
+def test_what_pads_a_sentence_is_not_listened_to():
     text = painter.text_encoder((32, 1), 50, 9)
     short, long = torch.tensor([[0, 3, 4, 9]]), torch.tensor([[0, 3, 4, 9, 9, 9, 9]])
-    assert torch.allclose(gan.meaning(text, short), gan.meaning(text, long), atol=1e-5)
-    assert not torch.allclose(gan.meaning(text, short), gan.meaning(text, short.flip(1)))
+    generator, z = Generator(meaning=32), torch.randn(1, 64)
+
+    def made(ids: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return generator(z, text(ids)[0], words_in(ids, end=9))
+
+    assert torch.allclose(made(short), made(long), atol=1e-4)
+    assert not torch.allclose(made(short), made(short.flip(1)), atol=1e-2)
 
 
 def test_sky_and_ground_are_where_no_thing_is_and_meet_near_the_horizon(tmp_path):
