@@ -98,10 +98,10 @@ def _put_cursor_back(descriptor: int) -> None:
 
 
 def _plain_phases(language: Language) -> events.Listener:
-    repairs = 0
+    repairs, last = 0, ""
 
     def listen(event: events.Event) -> None:
-        nonlocal repairs, language
+        nonlocal repairs, language, last
         match event:
             case events.Understood(brief):
                 language = brief.language
@@ -109,7 +109,10 @@ def _plain_phases(language: Language) -> events.Listener:
                 repairs += 1
             case events.Phase(name) if name not in HIDDEN_PHASES:
                 word = "repairing" if name == "drawing" and repairs else name
-                print(f"{say(word, language, n=repairs)} …", file=sys.stderr, flush=True)
+                title = say(word, language, n=repairs)
+                if title != last:  # a phase may take several steps
+                    print(f"{title} …", file=sys.stderr, flush=True)
+                last = title
 
     return listen
 
@@ -171,10 +174,12 @@ class LiveArea:
                 self._lines[-1].note = self._best
 
     def _begin(self, name: str) -> None:
-        if self._lines:
-            self._lines[-1].end()
         word = "repairing" if name == "drawing" and self._repairs else name
         line = Line(say(word, self._language, n=self._repairs))
+        if self._lines and self._lines[-1].title == line.title:
+            return  # another step of it
+        if self._lines:
+            self._lines[-1].end()
         if name == "drawing" and not self._first_progress:
             line.note = say("loading", self._language)
         self._lines.append(line)
