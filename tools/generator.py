@@ -69,7 +69,7 @@ class Attending(nn.Module):
         )
         y = y + heard
         y = y + self.thought(self.after(y))
-        return y.transpose(1, 2).reshape(x.shape)
+        return y.transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
 
 
 class Layer(nn.Module):
@@ -109,9 +109,7 @@ class Generator(nn.Module, PyTorchModelHubMixin):
         self.coarse = nn.ModuleList(
             Layer(coarse, coarse, style, meaning, side=8) for _ in range(layers)
         )
-        self.fine = nn.ModuleList(
-            Layer(wide, fine, style, meaning, side=None) for wide in channels
-        )
+        self.fine = nn.ModuleList(Layer(wide, fine, style, meaning, side=None) for wide in channels)
         self.out = nn.ModuleList(
             Modulated(wide, latents, style, size=1, demodulate=False) for wide in channels
         )

@@ -246,7 +246,9 @@ def test_guidance_leads_to_what_a_sketch_shows_unless_the_network_is_a_common_on
 ) -> None:
     import toy_models
 
-    toy_models.write_controlnet(tmp_path, Path(toy_profile.models["text-to-image"].source), channels)
+    toy_models.write_controlnet(
+        tmp_path, Path(toy_profile.models["text-to-image"].source), channels
+    )
     entries = dict(toy_profile.models)
     entries["controlnet"] = entries["controlnet"].model_copy(update={"source": str(tmp_path)})
     context = Context(Models(entries, device="cpu"))
