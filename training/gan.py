@@ -35,19 +35,19 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"n": 30_000, "simple": True, "batch": 32, "rate": 1.5e-3},
     "full": {"n": 120_000, "simple": False, "batch": 256, "rate": 2e-3},
 }
-WIDTHS = (96, 160, 224)
+WIDTHS = (64, 128, 192)
 GRADIENTS, EVERY = 0.5, 4  # weight of the gradients, and how often they are looked at
 SLOWER = 0.3  # factor on the rate of the discriminator
 TOLD = 0.5  # weight of what the features tell
 PAIRED = 4.0  # weight of the distance to the true picture
-SEEDS = 3  # of so many the closest to the true picture learns
+SEEDS = 2  # of so many the closest to the true picture learns
 HELD_OUT = 256
 SHEET = 48
 
 
 class Discriminator(nn.Module):
-    """Latents (n, 32, 16, 16) and semantic vectors (n, width) to verdicts (n,), and the features
-    of 8×8 places, (n, 64, 160)."""
+    """Latents (n, 32, 16, 16) to what is seen in them, (n, 192), and the features of 8×8 places,
+    (n, 64, 128); `verdict` says of what is seen how true it is."""
 
     def __init__(self, meaning: int) -> None:
         super().__init__()
@@ -59,18 +59,23 @@ class Discriminator(nn.Module):
             nn.Conv2d(c + 1, c, 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten(),
             nn.Linear(16 * c, c), nn.LeakyReLU(0.2),
         )  # fmt: skip
-        self.verdict = nn.Linear(c, 1)
+        self.true = nn.Linear(c, 1)
         self.said = nn.Linear(meaning, c)
 
-    def forward(self, z: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x = features = self.halved(F.leaky_relu(self.seen(z), 0.2))
         x = self.quartered(x)
         spread = (
             (x.var(0, correction=0) + 1e-8).sqrt().mean().expand(len(x), 1, *x.shape[2:])
         )  # how unlike the pictures are
         x = self.last(torch.cat([x, spread.to(x)], 1))
+        return x, features.flatten(2).transpose(1, 2)
+
+    def verdict(self, x: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        """How true a picture is of which ``x`` is seen, as one of a sentence of the semantic vector
+        ``s``, (n, width): (n,), more is truer."""
         fits = (self.said(F.layer_norm(s, s.shape[1:])) * x).sum(1) / x.shape[1] ** 0.5
-        return self.verdict(x)[:, 0] + fits, features.flatten(2).transpose(1, 2)
+        return self.true(x)[:, 0] + fits  # type: ignore[no-any-return]
 
 
 class _Halving(nn.Module):
@@ -113,7 +118,7 @@ def main() -> None:
     samples = prepare(pipeline.vae, pipeline.tokenizer, dataset, args.device)
     width = text.config.hidden_size
     generator = Generator.from_pretrained(args.start) if args.start else Generator(meaning=width)
-    generator.float().to(args.device)
+    generator.float().to(args.device, memory_format=torch.channels_last)
     critic, heads = Discriminator(width).to(args.device), Heads(WIDTHS[1]).to(args.device)
     print(f"{sum(p.numel() for p in generator.parameters()) / 1e6:.2f} M", flush=True)
     optimizer = torch.optim.AdamW(
@@ -135,13 +140,11 @@ def main() -> None:
         with half(args.device), sdpa_kernel(attention):
             made = generator(closest(generator, words, z, random), *words)
         made = made.float()
-        _teach(critic, heads, critics, (z, said, maps, told), made.detach(), run.step)
+        real = _teach(critic, heads, critics, (z, said, maps, told), made.detach(), run.step)
         critic.requires_grad_(False)
         with half(args.device):
-            verdict, features = critic(made, said)
-            with torch.no_grad():
-                real, _ = critic(z, said)
-        worse = F.softplus((real - verdict).float()).mean()
+            seen, features = critic(made)
+            worse = F.softplus((real - critic.verdict(seen, said)).float()).mean()
         paired = (made - z).abs().mean()
         run.learn(worse + PAIRED * paired + TOLD * heads(features.float(), maps, told))
         critic.requires_grad_(True)
@@ -153,27 +156,28 @@ def main() -> None:
 
 
 def _teach(
-    critic: nn.Module, heads: nn.Module, optimizer: torch.optim.Optimizer,
+    critic: Discriminator, heads: nn.Module, optimizer: torch.optim.Optimizer,
     true: tuple[torch.Tensor, ...], made: torch.Tensor, step: int,
-) -> None:  # fmt: skip
-    """One step of the discriminator."""
+) -> torch.Tensor:  # fmt: skip
+    """One step of the discriminator; its verdicts (n,) about the true pictures before it."""
     z, said, maps, told = true
     with half(z.device):
-        real, features = critic(z, said)
-        wrong, _ = critic(z, said.roll(1, 0))
-        fake, _ = critic(made, said)
+        seen, features = critic(z)
+        real, wrong = critic.verdict(seen, said), critic.verdict(seen, said.roll(1, 0))
+        fake = critic.verdict(critic(made)[0], said)
     loss = heads(features.float(), maps, told)
     loss = loss + sum(F.softplus((false - real).float()).mean() for false in (fake, wrong)) / 2
     if step % EVERY == 0:
         for pictures in (z, made):
             some = pictures[: len(z) // 2].clone().requires_grad_()
-            verdict, _ = critic(some, said[: len(some)])
+            verdict = critic.verdict(critic(some)[0], said[: len(some)])
             [slope] = torch.autograd.grad(verdict.sum(), some, create_graph=True)
             loss = loss + 0.5 * GRADIENTS * EVERY * slope.pow(2).sum((1, 2, 3)).mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_([*critic.parameters(), *heads.parameters()], 1.0)
     optimizer.step()
+    return real.detach()
 
 
 @torch.inference_mode()
@@ -191,11 +195,10 @@ def scores(
         part = slice(start, start + 16)
         prompts = [c["composed"][0] for c in held_out.captions[part]]
         words = read(pipeline.text_encoder, pipeline.tokenizer, prompts)
-        said = semantic_vector(*words)
-        noise = torch.randn(len(said), generator.noise, generator=random).to(said)
+        noise = torch.randn(len(words[0]), generator.noise, generator=random).to(words[0])
         made = generator(noise, *words, truncation=0.7)
         for k, z in enumerate((samples.latents[part].float(), made)):
-            told = critic(z, said)[1], samples.maps[part].long(), samples.told[part]
+            told = critic(z)[1], samples.maps[part].long(), samples.told[part]
             lost[k].append(float(heads(*told)))
         if start < SHEET:
             pages.append(pictures_of(pipeline.vae, made))

@@ -30,7 +30,7 @@ from .scenes.spec import Scene
 from .semantics import FACTS, GRID, pools, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 12_000, "batch": 32, "rate": 2e-3},
+    "small": {"n": 30_000, "batch": 32, "rate": 2e-3},
     "full": {"n": 120_000, "batch": 256, "rate": 2e-3},
 }
 WEIGHTS = Path("benchmarks/judge/weights")
@@ -208,8 +208,9 @@ def main() -> None:
     s = SETTINGS[args.setting]
     torch.manual_seed(0)
     data.draw(args.data / "train", s["n"])
+    data.draw(args.data / "plain", s["n"] // 2, simple=True)  # as painters paint them, and crowds
     data.draw(args.data / "held-out", HELD_OUT, first=data.HELD_OUT)
-    dataset = data.Dataset.open(args.data / "train")
+    dataset = data.Dataset.open(args.data / "plain") + data.Dataset.open(args.data / "train")
     scenes = [scene_of(spec) for spec in dataset.scenes]
     sides = [scenes, [facts.mirror(scene) for scene in scenes]]
     things = [[centers_of(scene) for scene in side] for side in sides]
