@@ -30,7 +30,7 @@ from . import (
 )
 
 SHARES = {
-    "autoencoder": 0.12, "painter": 0.36, "controlnet": 0.16, "decoder": 0.04, "captioner": 0.14,
+    "autoencoder": 0.12, "painter": 0.28, "controlnet": 0.24, "decoder": 0.04, "captioner": 0.14,
     "panoptic": 0.06, "upscaler": 0.04, "stylizer": 0.03, "gan": 0.06, "grader": 0.02,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -101,6 +101,8 @@ def train(name: str, minutes: float, args: argparse.Namespace, latents: Path) ->
         command += ["--autoencoder", str(latents)]
     if name in PAINTERS:
         command += ["--painter", str(args.painter or args.out / WEIGHTS["painter"])]
+    if name == "controlnet":
+        command += ["--unlock", str(args.out / WEIGHTS["painter"])]
     if name == "stylizer":
         painter_ = args.painter or args.out / WEIGHTS["painter"]
         command += ["--autoencoder", str(painter_ / "vae")]

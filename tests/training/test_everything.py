@@ -71,10 +71,12 @@ def test_what_learns_from_painted_pictures_gets_the_decoder_that_they_go_through
     assert commands["gan"][-2:] == ["--painter", f"{out}/text-to-image"]
 
 
-def test_a_painter_that_is_there_already_is_used(run) -> None:
-    controlnet, gan = run("--minutes", "5", "--recipes", "controlnet", "gan", "--painter", "old")
+def test_a_painter_that_is_there_already_is_used(run, tmp_path: Path) -> None:
+    options = ("--painter", "old", "--out", str(tmp_path / "weights"))
+    controlnet, gan = run("--minutes", "5", "--recipes", "controlnet", "gan", *options)
     for command in (controlnet, gan):
         assert command[command.index("--painter") + 1] == "old"
+    assert controlnet[-2:] == ["--unlock", str(tmp_path / "weights" / "text-to-image")]
 
 
 def test_a_single_recipe_gets_all_the_time(run) -> None:
