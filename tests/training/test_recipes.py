@@ -310,15 +310,14 @@ def test_the_generator_that_a_recipe_saves_is_what_it_was(tiny, first):
     assert torch.equal(generator(*said), Generator.from_pretrained(out)(*said))
 
 
-def test_of_a_few_seeds_the_one_closest_to_the_true_picture_learns():
-    torch.manual_seed(0)
-    generator, random = Generator(), torch.Generator()
-    words = torch.randn(4, 7, 128), torch.ones(4, 7, dtype=torch.bool)
-    drawn = torch.randn(gan.SEEDS, 4, 64, generator=random.manual_seed(1))
-    right = drawn[torch.tensor([1, 0, 1, 0]), torch.arange(4)]
-    with torch.inference_mode():
-        true = generator(right, *words)
-    assert torch.equal(gan.closest(generator, words, true, random.manual_seed(1)), right)
+def test_the_closer_of_two_seeds_learns_and_two_alike_lack_variety():
+    true = torch.randn(4, 32, 16, 16)
+    near, far = true + 0.1, true - 0.3
+    one = gan.of_two(torch.stack([near, far]), true)
+    assert torch.allclose(one, torch.tensor(0.1 * gan.PAIRED), atol=1e-4)
+    assert torch.allclose(gan.of_two(torch.stack([far, near]), true), one)
+    alike = gan.of_two(torch.stack([near, near]), true)
+    assert torch.allclose(alike - one, torch.tensor(gan.VARIETY * gan.UNLIKE), atol=1e-4)
 
 
 def test_truncation_draws_pictures_of_one_sentence_together_and_keeps_sentences_apart():
