@@ -249,6 +249,24 @@ class _Guide:
         return self._both if pipe.do_classifier_free_guidance else self._told
 
 
+def residuals(
+    network: Any, sample: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor,
+    shown: torch.Tensor, *, scale: float = 1.0, **more: Any,
+) -> tuple[list[torch.Tensor], torch.Tensor]:  # fmt: skip
+    """What a ControlNet adds to a UNet, for its blocks and for its middle: for the last of the
+    samples what it makes of ``shown``, one for each of them; nothing for those before."""
+    alone = len(sample) - len(shown)
+    if timestep.ndim:
+        timestep = timestep[alone:]
+    down, middle = network(
+        sample[alone:], timestep, text[alone:], shown, scale, return_dict=False, **more
+    )
+    if not alone:
+        return down, middle
+    before = (0, 0, 0, 0, 0, 0, alone, 0)
+    return [F.pad(part, before) for part in down], F.pad(middle, before)
+
+
 class _Steered(nn.Module):
     """A UNet that heeds a ControlNet while it paints ``n`` pictures; in all else it is the UNet."""
 
@@ -266,16 +284,13 @@ class _Steered(nn.Module):
         self, sample: torch.Tensor, timestep: Any, encoder_hidden_states: Any, **more: Any
     ) -> Any:
         told = self._steering
-        # when guided, the first n are those of the negative prompt
-        alone = 0 if told.always else len(sample) - self._n
-        shown = told.shown.to(sample).expand(len(sample) - alone, -1, -1, -1)
-        down, middle = told.network(
-            sample[alone:], timestep, encoder_hidden_states[alone:], shown, told.scale,
-            added_cond_kwargs=more.get("added_cond_kwargs"), return_dict=False,
+        # when guided, the first are those of the negative prompt
+        steered = len(sample) if told.always else self._n
+        down, middle = residuals(
+            told.network, sample, timestep, encoder_hidden_states,
+            told.shown.to(sample).expand(steered, -1, -1, -1), scale=told.scale,
+            added_cond_kwargs=more.get("added_cond_kwargs"),
         )  # fmt: skip
-        if alone:
-            before = (0, 0, 0, 0, 0, 0, alone, 0)
-            down, middle = [F.pad(part, before) for part in down], F.pad(middle, before)
         return self.unet(
             sample, timestep, encoder_hidden_states, down_block_additional_residuals=down,
             mid_block_additional_residual=middle, **more,

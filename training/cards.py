@@ -197,7 +197,7 @@ GAN = Card(
     tags=("danqing", "illustration", "stylegan2"),
     about="A StyleGAN2-style generator (`tools/generator.py`) that makes the latents of a picture"
     " in one pass from the semantic vector of a sentence and from its words.",
-    learned_from=_RENDERS + " Latents of plain scenes.",
+    learned_from=_RENDERS + " Latents of plain scenes and crowds.",
     use="import torch\n\nfrom danqing.tools.generator import Generator\n\n"
     'generator = Generator.from_pretrained("FOLDER")\n'
     "# what `read` makes of a sentence with the painter's text encoder\n"
@@ -319,11 +319,13 @@ def write(
     samples: int,
     scores: Mapping[str, Any],
     setting: str = "small",
+    machine: str = "",
 ) -> Path:
     """Write ``folder``'s README.md; the weight files must be there already. It shows every JPEG
     that lies beside it.
 
-    ``minutes`` of training and ``samples`` (pictures or crops seen) are over all runs.
+    ``minutes`` of training and ``samples`` (pictures or crops seen) are over all runs. ``machine``
+    is what they ran on, where that is not the usual one of the setting.
 
     Raises FileNotFoundError where the folder holds no weights.
     """
@@ -334,7 +336,7 @@ def write(
             title=card.title, library=card.library, task=card.task,
             tags="\n".join(f"- {tag}" for tag in card.tags),
             about=card.about, learned_from=card.learned_from, use=card.use,
-            samples=f"{samples:,}", minutes=f"{minutes:.0f}", machine=MACHINES[setting],
+            samples=f"{samples:,}", minutes=f"{minutes:.0f}", machine=machine or MACHINES[setting],
             scores="\n".join(["| score | value |", "|---|---|", *_rows(scores)]),
             pictures="".join(
                 f"\n![{picture.stem.replace('-', ' ')}]({picture.name})\n"

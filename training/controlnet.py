@@ -30,15 +30,14 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from PIL import Image
 from torch import nn
-from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from danqing.tools.controls import HINTED, in_cells, of_sketch, outlines, shown
+from danqing.tools.painting import residuals
 from danqing.tools.sketch import VARIANTS, sketch
 
 from . import cards, data
 from .autoencoder import CHANNELS, encode, pictures_of, to_tensor
-from .autoencoder import scores as autoencoder_scores
 from .painter import (
     ATTENTION,
     NOISING,
@@ -46,13 +45,13 @@ from .painter import (
     Samples,
     denoised,
     focus_of,
-    held_out_loss,
     prepare,
     sheet,
     states_of,
     times,
     velocity_loss,
 )
+from .painter import scores as painter_scores
 from .run import MuonAdamW, Run, arguments, half, save_half
 from .scenes import captions
 from .scenes.spec import Scene
@@ -227,24 +226,20 @@ def second_half(unet: Any) -> nn.ModuleDict:
 
 
 def write_painter(
-    pipeline: StableDiffusionPipeline, args: argparse.Namespace, run: Run, held_out: data.Dataset,
-    batch: int,
+    pipeline: StableDiffusionPipeline, args: argparse.Namespace, held_out: data.Dataset, *,
+    minutes: float, samples: int,
 ) -> None:  # fmt: skip
-    """Write the painter that has learned along, with its card."""
-    unet, text, vae = pipeline.unet, pipeline.text_encoder, pipeline.vae
-    samples = prepare(vae, pipeline.tokenizer, held_out, args.device)
-    scores = {
-        "n": HELD_OUT,
-        "velocity loss": held_out_loss(unet, text, samples, HELD_OUT),
-        "autoencoder": autoencoder_scores(vae, held_out.pictures, args.device),
-    }
-    print(json.dumps(scores, indent=1), flush=True)
-    minutes, seen = cards.trained(args.painter)
-    save_half(pipeline, args.unlock, max_shard_size="15MB")
-    cards.write(
-        args.unlock, cards.PAINTER, scores=scores, setting=args.setting,
-        minutes=minutes + run.seconds / 60 + run.minutes, samples=seen + run.step * batch,
+    """Write the painter that has learned along, for so many ``minutes`` from so many ``samples``,
+    with its card."""
+    measured = painter_scores(
+        pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.tokenizer, held_out,
+        args.device,
     )  # fmt: skip
+    print(json.dumps(measured, indent=1), flush=True)
+    before, seen = cards.trained(args.painter)
+    save_half(pipeline, args.unlock, max_shard_size="15MB")
+    cards.write(args.unlock, cards.PAINTER, scores=measured, setting=args.setting,
+                minutes=before + minutes, samples=seen + samples)  # fmt: skip
 
 
 def steered(
@@ -253,13 +248,9 @@ def steered(
 ) -> torch.Tensor:  # fmt: skip
     """The velocity that the painter predicts when the ControlNet is shown ``seen``, (m, c, h, w),
     for the last m of the noisy latents ``x``, (n, 32, h, w); the others it paints alone."""
-    alone = len(x) - len(seen)
-    told, middle = network(x[alone:], t[alone:], text[alone:], seen, return_dict=False)
-    if alone:
-        before = (0, 0, 0, 0, 0, 0, alone, 0)
-        told, middle = [F.pad(part, before) for part in told], F.pad(middle, before)
+    down, middle = residuals(network, x, t, text, seen)
     return unet(  # type: ignore[no-any-return]
-        x, t, text, down_block_additional_residuals=told, mid_block_additional_residual=middle
+        x, t, text, down_block_additional_residuals=down, mid_block_additional_residual=middle
     ).sample
 
 
@@ -294,7 +285,8 @@ def main() -> None:
     optimizer = MuonAdamW(learning.values(), s["rate"], outer=FACING)
     run = Run(learning, optimizer, args.work, args.minutes, fall=0.25, decay=0.998,
               start=args.start, fresh=args.fresh)  # fmt: skip
-    generator, rng = torch.Generator().manual_seed(run.step), np.random.default_rng(run.step)
+    begun_at = run.step
+    generator, rng = torch.Generator().manual_seed(begun_at), np.random.default_rng(begun_at)
     attention = [SDPBackend.MATH] if args.device == "cpu" else [*ATTENTION]
     for _ in run.steps():
         rows, ids = samples.choose(s["batch"], generator)
@@ -315,7 +307,8 @@ def main() -> None:
     print(json.dumps(measured, indent=1), flush=True)
     run.finish(args, best, cards.CONTROLNET, measured, batch=s["batch"])
     if args.unlock:
-        write_painter(pipeline, args, run, held_out, s["batch"])
+        learned = (run.step - begun_at) * s["batch"]
+        write_painter(pipeline, args, held_out, minutes=args.minutes, samples=learned)
 
 
 SHOWN = {

@@ -323,6 +323,19 @@ def held_out_loss(
     return float(np.mean(errors))
 
 
+def scores(
+    denoiser: nn.Module, text: CLIPTextModel, vae: AutoencoderTiny, tokenizer: CLIPTokenizer,
+    held_out: data.Dataset, device: str,
+) -> dict[str, Any]:  # fmt: skip
+    """What a painter's card tells."""
+    samples = prepare(vae, tokenizer, held_out, device)
+    return {
+        "n": HELD_OUT,
+        "velocity loss": held_out_loss(denoiser, text, samples, HELD_OUT),
+        "autoencoder": autoencoder_scores(vae, held_out.pictures, device),
+    }
+
+
 @torch.inference_mode()
 def denoised(
     velocity: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
@@ -440,15 +453,9 @@ def main() -> None:
     denoiser, text = run.averages["denoiser"], run.averages["text"]
     vae = AutoencoderTiny.from_pretrained(args.autoencoder).float().to(args.device).eval()
     held_out = data.Dataset.open(args.data / "held-out")
-    scores = {
-        "n": HELD_OUT,
-        "velocity loss": held_out_loss(
-            denoiser, text, prepare(vae, tokenizer, held_out, args.device), HELD_OUT
-        ),
-        "autoencoder": autoencoder_scores(vae, held_out.pictures, args.device),
-    }
-    print(scores)
-    (args.work / "scores.json").write_text(json.dumps(scores, indent=1), "utf-8")
+    measured = scores(denoiser, text, vae, tokenizer, held_out, args.device)
+    print(measured)
+    (args.work / "scores.json").write_text(json.dumps(measured, indent=1), "utf-8")
     prompts = [captions.composed(scene_of(spec)) for spec in held_out.scenes[:SHEET]]
     page = sheet(np.concatenate([
         sample(denoiser, text, vae, tokenizer, prompts[i : i + 16], seed=i)
@@ -464,7 +471,7 @@ def main() -> None:
         )  # fmt: skip
         out: Path = args.out or args.work / "finished"
         save_half(pipeline, out, max_shard_size="15MB")
-        run.write_card(out, cards.PAINTER, scores, batch=s["batch"], setting=args.setting)
+        run.write_card(out, cards.PAINTER, measured, batch=s["batch"], setting=args.setting)
         print(out)
 
 
