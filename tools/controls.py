@@ -8,7 +8,7 @@ is shown the outlines themselves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,11 @@ DARK = 64
 """Up to this nothing is a line."""
 HINTED = 0.5
 """What stands for a sketch in the mask of what is kept, where 1 stands for a picture."""
+
+
+def takes_pictures(network: Any) -> bool:
+    """Whether a ControlNet is shown a picture itself, and not latents."""
+    return bool(network.config.conditioning_channels == 3)
 
 
 def outlines(rgb: np.ndarray, low: float = LOW, high: float = HIGH) -> np.ndarray:

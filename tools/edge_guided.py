@@ -22,11 +22,12 @@ def edge_guided(
     negative_prompt: NegativePrompt = "",
     seeds: Seeds,
     outlines: Annotated[
-        Literal["canny", "drawn", "hed", "lineart"],
+        Literal["canny", "drawn", "hed", "lineart", "depth", "pose"],
         Field(
             description="find the outlines in the image, or take it as a sketch: things in color on"
             " transparent paper, white lines on black, or dark ones on white; hed and lineart are"
-            " learned detectors"
+            " learned detectors; depth and pose are found instead of outlines, for a ControlNet"
+            " that has learned them"
         ),
     ] = "canny",
     low: Annotated[
@@ -49,8 +50,8 @@ def edge_guided(
     painter is free. Of a sketch in color a ControlNet that knows outlines only is shown those.
 
     Raises `ToolError` where there are no outlines, for thresholds of which the lower is above the
-    upper, for a detector that is not there, for a prompt longer than the model reads, and for
-    pictures that come out blank.
+    upper, for a detector that is not there, for depth or pose where the ControlNet knows outlines
+    only, for a prompt longer than the model reads, and for pictures that come out blank.
     """  # fmt: skip
     from .controls import DARK, of_sketch
     from .painting import paint, steering
@@ -77,8 +78,15 @@ def edge_guided(
 def _lines(context: Context, image: Image.Image, outlines: str, low: int, high: int) -> Image.Image:
     """White lines on black, RGB of the image's size."""
     if outlines != "canny":
-        from .detectors import detected
+        from .controls import takes_pictures
+        from .detectors import OUTLINES, detected
 
+        network = context.models.get("controlnet").model
+        if outlines not in OUTLINES and not takes_pictures(network):
+            raise ToolError(
+                f"edge_guided: outlines = {outlines!r} is for a ControlNet that has learned it; the"
+                " one of this profile follows outlines only."
+            )
         return detected(context, "edge_guided", outlines, image)
     import numpy as np
 

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from .controls import HINTED, Sketch, in_cells, lined_cells, shown
+from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictures
 from .errors import ToolError
 from .models import Loaded
 from .registry import Context
@@ -156,7 +156,7 @@ def steering(
     drawn = None if lines is None else np.asarray(lines)
     if sketch is not None:
         drawn = sketch.lines
-    if network.config.conditioning_channels == 3:
+    if takes_pictures(network):
         return None if drawn is None else Steering(network, to_tensor(drawn), heed, always=True)
     side = painter.entry.native_size
     picture = latents_of(painter, Image.new("RGB", (side, side)) if kept is None else kept.image)

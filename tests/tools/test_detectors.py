@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import toy_models
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -56,6 +57,45 @@ def test_the_other_detector_runs_as_well(tmp_path: Path, photo: Image.Image) -> 
     context = Context(Models({"detector": entry(tmp_path)}, device="cpu"))
     lines = detectors.detected(context, "edge_guided", "hed", photo)
     assert (lines.mode, lines.size) == ("RGB", photo.size)
+
+
+@OF_OTHERS
+def test_depth_and_pose_are_found_for_the_controlnets_that_read_them(
+    tmp_path: Path, toy_profile: Profile, photo: Image.Image
+) -> None:
+    torch.manual_seed(0)
+    depth, pose = detectors._depth(), detectors._pose()
+    written = {name.split(".", 1)[1]: value.half() for name, value in pose.state_dict().items()}
+    files = [tmp_path / "depth.safetensors", tmp_path / "pose.safetensors"]
+    save_file({name: value.half() for name, value in depth.state_dict().items()}, files[0])
+    save_file(written, files[1])
+    toys, controlnet = toy_profile.models, tmp_path / "controlnet"
+    toy_models.write_controlnet(controlnet, Path(toys["text-to-image"].source), channels=3)
+    by_pictures = toys["controlnet"].model_copy(update={"source": str(controlnet)})
+    models = {**toys, "controlnet": by_pictures, "detector": entry(tmp_path)}
+    context = Context(Models(models, device="cpu"))
+    there = context.models.get("detector").model
+    for file in files:
+        file.unlink()  # a third of a gigabyte
+    bias = there["pose"].state_dict()["model0.conv1_1.bias"]
+    assert torch.equal(bias, written["conv1_1.bias"].float())
+
+    far_and_near = detectors.detected(context, "edge_guided", "depth", photo)
+    bones = detectors.detected(context, "edge_guided", "pose", photo)
+    assert far_and_near.size == bones.size == photo.size
+    assert np.asarray(far_and_near).std() > 0
+    assert not np.asarray(bones).any(), "noise has no body"
+    by_depth, by_canny = (
+        edge_guided(context, photo, prompt="a", seeds=[1], outlines=how, low=5, high=10)[0]
+        for how in ("depth", "canny")
+    )
+    assert by_depth.tobytes() != by_canny.tobytes()
+
+
+@OF_OTHERS
+def test_a_controlnet_of_outlines_is_not_shown_depth(context: Context, photo: Image.Image) -> None:
+    with pytest.raises(ToolError, match=r"'depth' is for a ControlNet that has learned it"):
+        edge_guided(context, photo, prompt="a", seeds=[1], outlines="depth")
 
 
 @OF_OTHERS
