@@ -87,11 +87,86 @@ class Claim(BaseModel):
         )  # fmt: skip
 
 
+Op = Literal[
+    "add", "remove", "recolor", "move", "replace", "resize",
+    "season", "time", "weather", "setting", "style",
+    "extend", "crop", "scale", "tune", "flip", "rotate", "cut out",
+]  # fmt: skip
+SCENE_OPS: frozenset[Op] = frozenset({"season", "time", "weather", "setting", "style"})
+"""Changes of the whole scene: they have a value and no subject."""
+THING_OPS: frozenset[Op] = frozenset({"add", "remove", "recolor", "move", "replace", "resize"})
+"""Changes of things, each in its region."""
+Tune = Literal[
+    "brighter", "darker", "more contrast", "less contrast", "more colorful", "less colorful",
+    "gray", "sharper", "blurrier", "redder", "bluer", "greener", "warmer", "cooler",
+]  # fmt: skip
+TUNES: tuple[Tune, ...] = get_args(Tune)
+
+
+class Change(BaseModel):
+    """One thing that an edit does to its picture.
+
+    =========  ==============================================================================
+    add        ``count`` more of ``subject`` (None: one), of ``new_color``, at the place ``value``
+    remove     ``count`` of ``subject`` (None: all that are meant)
+    recolor    ``subject`` gets the color ``value``
+    move       ``subject`` goes to the place ``value``
+    replace    ``subject`` gives way to as many of ``value``, of ``new_color``
+    resize     ``subject`` becomes ``value``: "bigger" or "smaller"
+    season …   the scene gets the ``value``; a style may come from a picture instead, the
+      style    ``reference``
+    extend     canvas is added at the side ``value``: left, right, top, bottom, sides, all
+    crop       the part ``value`` stays: "square", or a place as in a place claim
+    scale      the picture gets ``count`` times as large, 2 or 4
+    tune       the picture, or only ``subject``, becomes ``value``, one of `TUNES`
+    flip       mirrored, ``value`` "horizontal" or "vertical"
+    rotate     by ``count`` degrees clockwise
+    cut out    ``subject`` alone stays, on transparent ground (None: the main thing)
+    =========  ==============================================================================
+
+    ``color`` and ``place`` say which of several things is meant ("the left tree", "the red one").
+    Words and places are canonical, as those of claims. ``reference`` is a picture, written as
+    ``Brief.target`` is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    op: Op
+    subject: str | None = None
+    color: str | None = None
+    place: str | None = None
+    count: int | None = None
+    value: str | None = None
+    new_color: str | None = None
+    reference: str | None = None
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.op in THING_OPS) and not self.subject:
+            raise ValueError(f"{self.op} needs a subject: {self!r}")
+        if self.op in ("recolor", "move", "replace", "resize", "extend", "crop", "flip"):
+            if not self.value:
+                raise ValueError(f"{self.op} needs a value: {self!r}")
+        if self.op in SCENE_OPS and (self.value is None) == (self.reference is None):
+            raise ValueError(f"{self.op} needs a value, or a reference: {self!r}")
+        if self.op == "tune" and self.value not in TUNES:
+            raise ValueError(f"{self.value!r} is none of {TUNES}")
+        return self
+
+
 class Brief(BaseModel):
     """What the user asked, fixed before the first step of a turn.
 
-    ``target`` is the handle of the picture that an edit or a question is about. ``remarks`` are
-    words that nobody can check ("beautiful"); the painter hears them, no verdict is given on them.
+    ``target`` is the picture that an edit or a question is about: a handle, or words for one that
+    the session resolves, "last", "previous", "original", "#2" (the second one), "before hat" (the
+    one before there was a hat) or "with hat". ``changes`` are what an edit does, in order; its
+    claims say what is to be so afterwards. ``again`` asks for so many other pictures of what was
+    asked for last. ``standing`` are the ids of claims that hold for all later pictures, too;
+    ``lifted`` the subjects whose standing claims hold no longer, or "everything".
+
+    ``remarks`` are words that nobody can check ("beautiful"); the painter hears them, no verdict is
+    given on them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,6 +176,10 @@ class Brief(BaseModel):
     intent: Intent
     target: str | None = None
     claims: tuple[Claim, ...] = Field(default=(), max_length=MAX_CLAIMS)
+    changes: tuple[Change, ...] = ()
+    again: int | None = Field(default=None, ge=1, le=16)
+    standing: tuple[str, ...] = ()
+    lifted: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @model_validator(mode="after")

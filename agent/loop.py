@@ -7,6 +7,7 @@ ledger, so a turn that was cut short is resumed by running it again from the sta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -23,8 +24,11 @@ from .verdict import Verdict, blind, judge
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
+    from PIL import Image
 
 
+Judge = Callable[[Brief, "Image.Image"], Verdict]
+"""Whoever looks at a picture and gives the verdict on a Brief's claims."""
 DAMAGE = 0.002
 """Share of the pixels outside its mask that an edit may change."""
 
@@ -56,6 +60,8 @@ class Loop:
     size: tuple[int, int]
     pictures: tuple[str, ...] = ()
     emit: events.Listener = events.nobody
+    judge: Judge | None = None
+    """Looks in the place of the built-in judges."""
     seen: dict[str, Seen] = field(default_factory=dict)
     spent: str | None = None
     """Which budget was spent when a picture was to be looked at."""
@@ -251,7 +257,12 @@ class Loop:
     def _look(self, brief: Brief, handle: str, *, closing: bool = False) -> Verdict:
         """A judge's verdict on a picture; one that fails sees nothing and condemns nothing."""
         try:
-            verdict = judge(brief, self._read(handle, closing=closing))
+            if self.judge is not None:
+                verdict = self.judge(
+                    brief, self.ledger.store.get(self.ledger.picture(handle).digest)
+                )
+            else:
+                verdict = judge(brief, self._read(handle, closing=closing))
         except Cancelled:
             raise
         except (ToolError, Stopped) as error:  # also a captioner whose files are damaged

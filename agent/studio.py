@@ -23,7 +23,7 @@ from .brief import Brief
 from .budget import Budget, Spent
 from .home import Home
 from .ledger import Ledger
-from .loop import Loop, State
+from .loop import Judge, Loop, State
 from .planners import BuiltinPlanner, Planner
 from .records import Json, Step, Turn, TurnRecord
 from .store import digest_of
@@ -164,10 +164,16 @@ def new_seed() -> int:
 
 
 class Studio:
-    """A ledger and an engine at work. Close it, or use it as a context manager."""
+    """A ledger and an engine at work. Close it, or use it as a context manager.
 
-    def __init__(self, home: Home, *, models: str = catalogue.DEFAULT_PROFILE) -> None:
+    A ``judge`` looks at the pictures in the place of the built-in ones, as benchmarks want it.
+    """
+
+    def __init__(
+        self, home: Home, *, models: str = catalogue.DEFAULT_PROFILE, judge: Judge | None = None
+    ) -> None:
         self.home = home
+        self._judge = judge
         self.ledger = Ledger(home)
         self.engine = Engine(models)
         self.cancel = threading.Event()
@@ -253,6 +259,7 @@ class Studio:
             options.size,
             self._pictures(record),
             listener,
+            self._judge,
         )
         outcome = self._outcome(turn, loop.run(), planner, options, spent)
         self.ledger.end_turn(turn, outcome)

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 from scripted_engine import SCENE, ScriptedEngine
 
+from danqing.agent.brief import Brief
 from danqing.agent.budget import Budget
 from danqing.agent.home import Home
 from danqing.agent.studio import Options, Studio, TurnDocument
+from danqing.agent.verdict import Finding, Verdict
 from danqing.tools.errors import BadInput
 
 OPTIONS = Options(seed=1, size=(64, 64))
@@ -85,3 +87,19 @@ def test_a_later_turn_is_not_what_an_earlier_one_was_about(studio: Studio) -> No
     first = studio.ask("a red house", OPTIONS, session=session)
     studio.ask("a red house, winter", OPTIONS, session=session)
     assert studio._pictures(studio.ledger.turn(first.turn)) == ()
+
+
+def test_a_judge_of_ones_own_looks_in_the_place_of_the_built_in_ones(tmp_path: Path) -> None:
+    looked: list[tuple[int, int]] = []
+
+    def strict(brief: Brief, image: Image.Image) -> Verdict:
+        looked.append(image.size)
+        finding = Finding(status="unmet", evidence="never good enough", judge="strict")
+        return Verdict(findings={claim.id: finding for claim in brief.claims})
+
+    with Studio(Home.open(tmp_path / "home"), judge=strict) as studio:
+        studio.engine = ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a red house.")
+        turn = studio.ask("a red house", OPTIONS)
+    assert looked
+    assert {finding.judge for finding in turn.verdict.values()} == {"strict"}
+    assert not turn.satisfied
