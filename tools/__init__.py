@@ -18,6 +18,7 @@ from .gan_image import gan_image
 from .inpaint import inpaint
 from .look import look
 from .outpaint import outpaint
+from .recolor import recolor
 from .region import region
 from .remove_background import remove_background
 from .segment import segment
@@ -42,6 +43,7 @@ TOOLS: tuple[Callable[..., Any], ...] = (
     segment,
     remove_background,
     adjust,
+    recolor,
     blend,
     compare,
     sketch,
@@ -61,6 +63,7 @@ __all__ = [
     "inpaint",
     "look",
     "outpaint",
+    "recolor",
     "region",
     "remove_background",
     "segment",

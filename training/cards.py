@@ -53,8 +53,8 @@ PAINTER = Card(
     " in the fixed form of `tools/painter_words.py`, most of those with the spot of every thing;"
     " the others freely worded. The small setting learns plain scenes (`training.data.plain`): five"
     " things at most, of three kinds, large, each where it is at home; and after 163 minutes"
-    " crowds of two to six of a kind. For the last 104 minutes its second half learned beside the"
-    " ControlNet; three in four samples then showed it a part of the picture, too.",
+    " crowds of two to six of a kind. For the last 104 minutes, and on the GPU, its second half"
+    " learned beside the ControlNet; three in four samples then showed it a part of the picture.",
     use="from diffusers import DiffusionPipeline\n\n"
     'painter = DiffusionPipeline.from_pretrained("FOLDER")\n'
     'picture = painter("watercolor. meadow, autumn, sunset, clear, <horizon16>."\n'
@@ -64,12 +64,12 @@ PAINTER = Card(
         "Its world is the one above; any other word is ignored or misread.",
         "Of scenes that are not plain, with more than five things or with things far from home, it"
         " has seen hardly anything in the small setting.",
-        "Five hours on two cores give light, ground, colors, places and styles, and most things as"
-        " long as they are large (trees, houses, castles, tents, people, balloons); things of less"
-        " than a seventh of the picture, and animals, are rough.",
+        "It has light, ground, colors, places and styles, and most things as long as they are large"
+        " (trees, houses, castles, tents, people, balloons); things of less than a seventh of the"
+        " picture, and animals, are rough.",
         "It draws 128×128 pixels. Small or many things come out soft or melt together.",
         "Check what it counts: of 60 pictures of two to six things of a kind the panoptic network"
-        " counts 32 in 100 as asked from the words alone, 60 where they have their spots, and 92"
+        " counts 33 in 100 as asked from the words alone, 67 where they have their spots, and 92"
         " along a sketch (of true pictures 98).",
     ),
     command="python -m training.painter --autoencoder build/autoencoder/finished",
@@ -155,8 +155,8 @@ CONTROLNET = Card(
     " (`tools/controls.py`).",
     learned_from=_RENDERS + " Plain scenes and crowds in the small setting: outlines as `cv2.Canny`"
     " finds them, some of them lost, or those of a sketch of the things; that sketch, flat and in"
-    " plain light; holes around things, rectangles and sides. In the last 104 minutes the painter's"
-    " second half learned with it.",
+    " plain light; holes around things, rectangles and sides. In the last 104 minutes, and on the"
+    " GPU, the painter's second half learned with it.",
     use="import torch\nfrom diffusers import ControlNetModel\n\n"
     "from danqing.tools.controls import shown\n\n"
     'network = ControlNetModel.from_pretrained("FOLDER")\n'
@@ -205,10 +205,9 @@ GAN = Card(
     "latents = generator(torch.randn(1, 64), words, inside, truncation=0.7)",
     limits=(
         "It has learned plain scenes only.",
-        "After 84 minutes on one core light, setting and season are right (the season in 28 of 32"
-        " drafts), and things have their places and colors where the sentence tells their spots; of"
-        " their shapes only the largest and simplest (trees, houses) can be made out, and another"
-        " seed changes little (MS-SSIM 0.96).",
+        "Light, setting and season are right (the season in 31 of 32 drafts), and things have their"
+        " places and colors where the sentence tells their spots; of their shapes only the largest"
+        " and simplest (trees, houses) can be made out.",
     ),
     command="python -m training.gan --painter PAINTER",
 )

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .canvas import Color, darker, lighter
+from danqing.tools.recolor import COLORS
 
-COLORS: dict[str, Color] = {
-    "red": (206, 52, 48),
-    "orange": (238, 134, 42),
-    "yellow": (246, 204, 62),
-    "green": (72, 150, 74),
-    "blue": (54, 108, 196),
-    "purple": (126, 72, 164),
-    "pink": (240, 142, 176),
-    "brown": (128, 84, 52),
-    "black": (44, 44, 50),
-    "white": (244, 243, 238),
-    "gray": (142, 146, 150),
-}
+from .canvas import Color, darker, lighter
 
 
 @dataclass(frozen=True)
