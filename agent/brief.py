@@ -145,9 +145,9 @@ class Change(BaseModel):
     def _complete(self) -> Self:
         if (self.op in THING_OPS) and not self.subject:
             raise ValueError(f"{self.op} needs a subject: {self!r}")
-        if self.op in ("recolor", "move", "replace", "resize", "extend", "crop", "flip"):
-            if not self.value:
-                raise ValueError(f"{self.op} needs a value: {self!r}")
+        to_what = ("recolor", "move", "replace", "resize", "extend", "crop", "flip")
+        if self.op in to_what and not self.value:
+            raise ValueError(f"{self.op} needs a value: {self!r}")
         if self.op in SCENE_OPS and (self.value is None) == (self.reference is None):
             raise ValueError(f"{self.op} needs a value, or a reference: {self!r}")
         if self.op == "tune" and self.value not in TUNES:

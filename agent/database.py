@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from ..tools.errors import Stopped
 from . import durable
 from .home import Home
-from .records import SCHEMA, SCHEMA_VERSION
+from .records import ADDED, SCHEMA, SCHEMA_VERSION
 
 _APPLICATION = 0x44514C31  # "DQL1" in SQLite's application_id: this file is a ledger
 _DISK_ERRORS = {
@@ -177,9 +177,14 @@ class Database:
             )
         with self._clearly():
             self.connection.execute("PRAGMA journal_mode = WAL")
-            if not tables:
-                with self._transaction():
+            if version == SCHEMA_VERSION:
+                return
+            with self._transaction():
+                if not tables:
                     for statement in SCHEMA:
                         self.connection.execute(statement)
                     self.connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                for added in range(max(version, 1) + 1, SCHEMA_VERSION + 1):
+                    for statement in ADDED[added]:
+                        self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -29,12 +29,18 @@ _ZH = {
     "there is {groups}; the judge did not count": "有 {groups}，没有数清",
     "there is {groups}; the judge names no color": "有 {groups}，没有说颜色",
     "{n} seen: {groups}": "看到 {n} 个：{groups}",
+    "{share} of the pixels outside the changed places changed": "改动之外的像素变了 {share}",
+    "it is not known how it was before": "不知道原来是什么样",
+    "the same things are seen as before": "看到的东西和原来一样",
+    "other things are seen than before: {lost}": "看到的东西和原来不同：{lost}",
+    "it is {times} times as large as before": "是原来的 {times} 倍大",
 }
 _PLACES_ZH = {
     "far left": "最左边", "left": "左边", "center": "中间", "right": "右边", "far right": "最右边",
     "top": "上方", "bottom": "下方", "top left": "左上角", "top right": "右上角",
     "bottom left": "左下角", "bottom right": "右下角", "foreground": "近处", "background": "远处",
 }  # fmt: skip
+_KEPT_ZH = {"everything else": "其他部分", "everything": "整幅画"}
 _KINDS_ZH = {
     "season": "季节", "time": "时间", "weather": "天气", "setting": "地点", "style": "风格",
 }  # fmt: skip
@@ -76,7 +82,7 @@ def in_chinese(word: object) -> str:
     pools: tuple[Mapping[str, Word], ...] = (
         w.objects, w.colors, w.seasons, w.times, w.weathers, w.settings, w.styles, w.relations,
     )  # fmt: skip
-    for table in (_KINDS_ZH, _PLACES_ZH):
+    for table in (_KINDS_ZH, _PLACES_ZH, _KEPT_ZH):
         if word in table:
             return table[word]
     return next((pool[word].zh[0] for pool in pools if word in pool), word)

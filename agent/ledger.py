@@ -16,7 +16,7 @@ import math
 import re
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -107,6 +107,15 @@ class Ledger:
             self._db.insert("INSERT INTO sessions VALUES (?, ?)", session, _now())
         return session
 
+    def check_session(self, session: str) -> None:
+        """Raise `BadInput` where there is no such session."""
+        with self._db.reading():
+            if self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session)) is None:
+                newest = ", ".join(self.sessions(3)) or "none"
+                raise BadInput(
+                    f"There is no session {session!r}.", hint=f"The newest ones are: {newest}."
+                )
+
     def begin_turn(self, session: str, request: str, options: Json) -> Turn:
         """Record ``request`` durably and hold its turn for this process until `end_turn`."""
         with contextlib.ExitStack() as undo:
@@ -146,7 +155,8 @@ class Ledger:
             self._db.execute("UPDATE turns SET plan = ? WHERE id = ?", canonical(list(plan)), id)
 
     def end_turn(self, turn: Turn | int, outcome: Json) -> None:
-        """Record how the turn ended, once, and give up its lock."""
+        """Record how the turn ended, once, and give up its lock. The conversation then stands at
+        the ``picture`` of the outcome, where there is one."""
         with self._db.writing():
             id = self._held(turn)
             self._close_steps(id, "cancelled", "the turn ended before the step did")
@@ -156,6 +166,9 @@ class Ledger:
                 _now(),
                 id,
             )
+            if outcome.get("picture") is not None:
+                session = self._db.one("SELECT session FROM turns WHERE id = ?", id)[0]
+                self._stand(session, outcome["picture"])
         with durable.clear_errors(self.home.locks):
             self._open.pop(id).release(gone=True)
 
@@ -196,6 +209,64 @@ class Ledger:
             undo.pop_all()
         self._open[id] = lock
         return Turn.of(row)
+
+    # Where a conversation stands.
+
+    def sessions(self, limit: int) -> list[str]:
+        """The ids of the newest ``limit`` sessions that have a turn, newest first."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT session FROM turns GROUP BY session ORDER BY max(id) DESC LIMIT ?", limit
+            )
+            return [row["session"] for row in rows]
+
+    def places(self, session: str) -> list[str | None]:
+        """The handles of the pictures that a session has stood at, oldest first; None where it
+        stood before its first."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT picture FROM places WHERE session = ? ORDER BY id", scrub(session)
+            )
+            return [None if row[0] is None else f"img-{row[0]}" for row in rows]
+
+    def stand_at(self, session: str, handle: str | None) -> None:
+        """Record that a session now stands at a picture, or before its first."""
+        with self._db.writing():
+            self._stand(session, handle)
+
+    def _stand(self, session: str, handle: str | None) -> None:
+        self._db.insert(
+            "INSERT INTO places (session, picture, created) VALUES (?, ?, ?)",
+            scrub(session),
+            None if handle is None else self._picture_id(handle),
+            _now(),
+        )
+
+    def forget(self, handles: Collection[str]) -> int:
+        """Give up pictures for good: their files go, unless another picture has the same pixels;
+        what the ledger says of them stays. Returns how many files went."""
+        with self._db.writing():
+            for handle in handles:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO forgotten VALUES (?, ?)",
+                    self._picture_id(handle),
+                    _now(),
+                )
+            gone = [
+                row["digest"]
+                for row in self._db.all(
+                    "SELECT digest FROM pictures GROUP BY digest"
+                    " HAVING count(*) = sum(id IN (SELECT picture FROM forgotten))"
+                )
+            ]
+        return sum(self.store.remove(name) for name in gone)
+
+    def forgotten(self) -> frozenset[str]:
+        """The handles of all pictures that were given up."""
+        with self._db.reading():
+            return frozenset(
+                f"img-{row[0]}" for row in self._db.all("SELECT picture FROM forgotten")
+            )
 
     # Steps.
 
@@ -316,6 +387,13 @@ class Ledger:
         with self._db.reading():
             id = self._picture_id(handle)
             return Picture.of(self._db.one("SELECT * FROM pictures WHERE id = ?", id))
+
+    def step_of(self, handle: str) -> Step:
+        """The step that made the picture of this handle."""
+        with self._db.reading():
+            id = self._picture_id(handle)
+            step = self._db.one("SELECT step FROM pictures WHERE id = ?", id)[0]
+            return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", step))
 
     def record_verdict(self, turn: Turn | int, handle: str, verdict: Json) -> None:
         """Keep a judge's verdict on one picture."""
@@ -473,7 +551,11 @@ class Ledger:
 
     def _digests(self) -> set[str]:
         with self._db.reading():
-            return {row["digest"] for row in self._db.all("SELECT DISTINCT digest FROM pictures")}
+            rows = self._db.all(
+                "SELECT DISTINCT digest FROM pictures"
+                " WHERE id NOT IN (SELECT picture FROM forgotten)"
+            )
+            return {row["digest"] for row in rows}
 
 
 def _now() -> str:

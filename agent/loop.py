@@ -7,20 +7,26 @@ ledger, so a turn that was cut short is resumed by running it again from the sta
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..tools.errors import Cancelled, Stopped, ToolError
-from . import events, reply
+from . import answers, events, reply
 from .act import BudgetSpent, Hands, Repeated
 from .brief import Brief
+from .editing import Canvas
+from .eyes import see
+from .groups import known_noun
 from .ledger import Ledger
+from .lineage import UPLOAD, Lineage
 from .plan import Attempt, Call, best_of, verdict_of
 from .planners import Planner
-from .records import Turn
-from .seen import Seen, merged, read_caption, read_look
-from .verdict import Verdict, blind, judge
+from .records import Step, Turn
+from .seen import Seen
+from .settling import Asker, nobody, settle
+from .verdict import DAMAGE, SURE, Before, Verdict, blind, judge
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -29,8 +35,6 @@ if TYPE_CHECKING:
 
 Judge = Callable[[Brief, "Image.Image"], Verdict]
 """Whoever looks at a picture and gives the verdict on a Brief's claims."""
-DAMAGE = 0.002
-"""Share of the pixels outside its mask that an edit may change."""
 
 
 class State(TypedDict, total=False):
@@ -49,7 +53,8 @@ class State(TypedDict, total=False):
 class Loop:
     """One turn's nodes. ``size`` is the (width, height) of the finished picture in pixels.
 
-    ``pictures`` are the finished pictures of the session's earlier turns, oldest first.
+    ``base`` is the picture that the conversation stood at when the turn began; ``ask`` asks the
+    user what is meant where two things may be.
     """
 
     turn: Turn
@@ -58,11 +63,16 @@ class Loop:
     hands: Hands
     seed: int
     size: tuple[int, int]
-    pictures: tuple[str, ...] = ()
+    base: str | None = None
+    ask: Asker = nobody
     emit: events.Listener = events.nobody
     judge: Judge | None = None
     """Looks in the place of the built-in judges."""
+    accept: threading.Event = field(default_factory=threading.Event)
+    """Once it is set, the turn ends with the best picture so far."""
     seen: dict[str, Seen] = field(default_factory=dict)
+    changed: dict[str, float] = field(default_factory=dict)
+    """Of pictures that were edited in regions, the share of pixels changed outside of those."""
     spent: str | None = None
     """Which budget was spent when a picture was to be looked at."""
 
@@ -101,7 +111,9 @@ class Loop:
         self._enter("understanding")
         known = self.ledger.turn(self.turn.id).brief
         if known is None:
-            brief = self.planner.understand(self.turn.request, self.pictures)
+            lineage = Lineage(self.ledger, self.turn.session, before=self.turn.id)
+            brief = self.planner.understand(self.turn.request, tuple(lineage.nodes))
+            brief = settle(brief, lineage, self.base, self.ask, self._count)
             self.ledger.record_brief(self.turn, brief.model_dump(mode="json"))
         else:  # frozen when the turn began
             brief = Brief.model_validate(known)
@@ -113,14 +125,19 @@ class Loop:
         brief = _brief(state)
         if brief.intent == "ask" and brief.target is not None:
             return {"words": self._answer(brief), "stopped": "answered"}
-        words = self.planner.talk(self.turn.request, brief)
-        edit = brief.intent == "edit"
-        stopped = "a picture cannot be changed by talking yet" if edit else "answered"
-        return {"words": words, "stopped": stopped}
+        if brief.intent == "edit":
+            return {"words": reply.no_picture(brief.language), "stopped": reply.NOT_THERE}
+        if brief.standing or brief.lifted:
+            return {"words": answers.rules(brief), "stopped": "answered"}
+        return {"words": self.planner.talk(self.turn.request, brief), "stopped": "answered"}
 
     def plan(self, state: State) -> State:
         self._enter("planning")
-        calls = self.planner.plan(_brief(state), self.seed, self.hands.offered)
+        brief = _brief(state)
+        try:
+            calls = self.planner.plan(brief, self.seed, self.hands.offered, self._canvas(brief))
+        except ToolError as error:
+            return {"calls": [], "stopped": str(error)}
         self.ledger.record_plan(self.turn, [c.model_dump(mode="json") for c in calls])
         if calls:
             return {"calls": [c.model_dump(mode="json") for c in calls]}
@@ -133,6 +150,8 @@ class Loop:
         number = 1 + max((a.round for a in _attempts(state)), default=0)
         made: list[str | None] = []
         for data in state["calls"]:
+            if self._accepted(attempts):
+                return {"attempts": attempts, "stopped": reply.ACCEPTED}
             self._enter("drawing", f"round {number}")
             call = self._within_budget(Call.model_validate(data))
             attempt = Attempt(call=call, round=number)
@@ -175,8 +194,9 @@ class Loop:
     def repair(self, state: State) -> State:
         self._enter("repairing")
         attempts = _attempts(state)
+        brief = _brief(state)
         calls = self.planner.repair(
-            _brief(state), self.seed, attempts, self.seen, self.hands.offered
+            brief, self.seed, attempts, self.seen, self.hands.offered, self._canvas(brief)
         )
         if calls:
             return {"calls": [c.model_dump(mode="json") for c in calls]}
@@ -196,6 +216,8 @@ class Loop:
         stopped = state.get("stopped")
         if verdict.satisfied:
             stopped = "satisfied"
+        elif stopped is None and self.accept.is_set():
+            stopped = reply.ACCEPTED
         elif stopped is None:
             hidden = verdict.with_status("unseen") and not verdict.with_status("unmet")
             stopped = "no judge can see the rest" if hidden else "the picture was cut to its shape"
@@ -206,7 +228,9 @@ class Loop:
     # -- the edges
 
     def whether_to_draw(self, state: State) -> Literal["talk", "plan"]:
-        return "plan" if _brief(state).intent == "make" else "talk"
+        brief = _brief(state)
+        drawing = brief.intent == "make" or (brief.intent == "edit" and brief.target is not None)
+        return "plan" if drawing else "talk"
 
     def whether_to_act(self, state: State) -> Literal["act", "stop"]:
         return "act" if state.get("calls") else "stop"
@@ -216,9 +240,9 @@ class Loop:
         return "inspect" if unseen else self.whether_to_repair(state)
 
     def whether_to_repair(self, state: State) -> Literal["repair", "finish"]:
-        if state.get("stopped") is not None:
-            return "finish"
         attempts = _attempts(state)
+        if state.get("stopped") is not None or self._accepted(state["attempts"]):
+            return "finish"
         best = best_of(attempts)
         if best is None:
             return "repair"
@@ -228,6 +252,10 @@ class Loop:
         return "repair" if mendable else "finish"
 
     # -- what they share
+
+    def _accepted(self, attempts: list[dict[str, Any]]) -> bool:
+        """Whether the user takes the best picture so far, and there is one."""
+        return self.accept.is_set() and any(attempt["verdicts"] for attempt in attempts)
 
     def _enter(self, phase: events.PhaseName, note: str = "") -> None:
         self.hands.check_cancelled()
@@ -243,16 +271,46 @@ class Loop:
 
     def _undamaged(self, call: Call, handles: tuple[str, ...]) -> tuple[str, ...]:
         """Of the pictures that an edit made, those that are as before outside its mask."""
-        if call.tool != "inpaint" or "compare" not in self.hands.offered:
+        within = call.within or (call.images["mask"] if call.tool == "inpaint" else None)
+        if within is None or "compare" not in self.hands.offered:
             return handles
+        before = call.images["image"] if call.within is None else self._target()
         kept = []
         for handle in handles:
-            images = {"image": call.images["image"], "other": handle, "mask": call.images["mask"]}
+            images = {"image": before, "other": handle, "mask": within}
             step = self.hands.run(Call(tool="compare", images=images, aid=True))
             changed = (step.value or {})["changed"]
             if changed is None or changed <= DAMAGE:  # None where nothing was to be kept
                 kept.append(handle)
+            self.changed[handle] = changed or 0.0
         return tuple(kept)
+
+    def _count(self, handle: str, noun: str) -> int | None:
+        """How many of a thing are seen in a picture, where that is sure."""
+        groups = [g for g in self._read(handle).groups if g.noun == known_noun(noun)[0]]
+        if any(g.count is None or g.sure() < SURE for g in groups):
+            return None
+        return sum(g.count or 0 for g in groups)
+
+    def _target(self) -> str:
+        """The picture that is edited, by the Brief that was frozen."""
+        return str((self.ledger.turn(self.turn.id).brief or {})["target"])
+
+    def _canvas(self, brief: Brief) -> Canvas | None:
+        """The picture that an edit begins with, and what is seen in it."""
+        if brief.intent != "edit" or brief.target is None:
+            return None
+        picture = self.ledger.picture(brief.target)
+        return Canvas(
+            brief.target, (picture.width, picture.height), self._read(brief.target),
+            own=not self._brought(brief.target),
+        )  # fmt: skip
+
+    def _brought(self, handle: str) -> bool:
+        """Whether a picture goes back to one of the user's own."""
+        picture = self.ledger.picture(handle)
+        step = self.ledger.step_of(handle)
+        return step.tool == UPLOAD or any(self._brought(parent) for parent in picture.parents)
 
     def _look(self, brief: Brief, handle: str, *, closing: bool = False) -> Verdict:
         """A judge's verdict on a picture; one that fails sees nothing and condemns nothing."""
@@ -262,7 +320,10 @@ class Loop:
                     brief, self.ledger.store.get(self.ledger.picture(handle).digest)
                 )
             else:
-                verdict = judge(brief, self._read(handle, closing=closing))
+                before = None
+                if brief.intent == "edit" and brief.target is not None:
+                    before = Before(self._read(brief.target), self.changed.get(handle))
+                verdict = judge(brief, self._read(handle, closing=closing), before=before)
         except Cancelled:
             raise
         except (ToolError, Stopped) as error:  # also a captioner whose files are damaged
@@ -279,27 +340,27 @@ class Loop:
             if self.ledger.picture(other).digest == digest:
                 self.seen[handle] = seen
                 return seen
-        step = self.hands.run(Call(tool="caption", images={"image": handle}), closing=closing)
-        value = step.value or {}
-        words = [(str(w), float(p)) for w, p in value.get("words", [])]
-        seen = read_caption(str(value.get("text", "")), words)
-        if "look" in self.hands.offered:
-            step = self.hands.run(Call(tool="look", images={"image": handle}), closing=closing)
-            seen = merged(seen, read_look(step.value or {}))
-        self.seen[handle] = seen
-        return seen
+
+        def run(call: Call) -> Step:
+            return self.hands.run(call, closing=closing)
+
+        self.seen[handle] = see(run, handle, look="look" in self.hands.offered)
+        return self.seen[handle]
 
     def _answer(self, brief: Brief) -> str:
         """What the captioner says of the picture that a question is about."""
         handle = brief.target
-        if handle == "last":
-            handle = self.pictures[-1] if self.pictures else None
-        try:
-            if handle is None:
-                return reply.no_picture(brief.language)
-            self.ledger.picture(handle)
-        except ToolError:
+        if handle is None:
             return reply.no_picture(brief.language)
+        if "ask" in self.hands.offered:
+            question = {"question": self.turn.request[:300]}
+            try:
+                step = self.hands.run(
+                    Call(tool="ask", arguments=question, images={"image": handle})
+                )
+                return answers.answered(brief.language, handle, step.value or {})
+            except ToolError:
+                pass  # what the captioner says has to do
         try:
             return reply.looked(brief.language, handle, self._read(handle).text)
         except ToolError as error:
@@ -310,8 +371,11 @@ class Loop:
 
         Enlarging must not break what was met: where the model does, the picture is enlarged
         plainly, and where even that does, the draft itself is handed over. Only another shape than
-        the draft's cannot be had without a cut, and is handed over with what the cut left.
+        the draft's cannot be had without a cut, and is handed over with what the cut left. What was
+        edited has its size already.
         """
+        if brief.intent == "edit":
+            return best, draft, None
         ways: list[tuple[str, Verdict]] = []
         trouble: str | None = "it would no longer meet what it meets"
         for model in (True, False):

@@ -16,6 +16,8 @@ class Call(BaseModel):
     the first picture of the first call of the same plan, and so on.
 
     What an ``aid`` makes is for later calls (a mask, a sketch): it is never judged or handed over.
+    ``within`` is a mask outside of which an edit leaves everything as it was, as a handle or a
+    reference.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +26,7 @@ class Call(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
     images: dict[str, str] = Field(default_factory=dict)
     aid: bool = False
+    within: str | None = None
 
     def over(self, made: Sequence[str | None]) -> Call:
         """The call with the handles of ``made``, the first pictures of the plan's earlier calls, in
@@ -31,19 +34,22 @@ class Call(BaseModel):
 
         Raises `ToolError` for a reference to a call that has not made a picture.
         """
-        images = dict(self.images)
-        for name, handle in images.items():
+
+        def found(name: str, handle: str) -> str:
             if not handle.startswith("#"):
-                continue
+                return handle
             number = int(handle[1:]) if handle[1:].isdecimal() else 0
-            found = made[number - 1] if 0 < number <= len(made) else None
-            if found is None:
+            picture = made[number - 1] if 0 < number <= len(made) else None
+            if picture is None:
                 raise ToolError(
                     f"{self.tool}: {name} = {handle!r} is refused; allowed is #1 to #{len(made)},"
                     " for a call that made a picture before."
                 )
-            images[name] = found
-        return self.model_copy(update={"images": images})
+            return picture
+
+        images = {name: found(name, handle) for name, handle in self.images.items()}
+        within = None if self.within is None else found("within", self.within)
+        return self.model_copy(update={"images": images, "within": within})
 
 
 class Attempt(BaseModel):

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from ..prompts import render
 from ..tools.world import Word, world
-from . import mending, wording
+from . import editing, mending, wording
 from .brief import Brief
+from .editing import Canvas
 from .plan import Attempt, Call
 from .seen import Seen
 from .wording import Placed, Wording
@@ -36,12 +37,15 @@ class Planner(Protocol):
     def understand(self, request: str, pictures: Sequence[str]) -> Brief:
         """The Brief for a request; ``pictures`` are the handles of the session, oldest first."""
 
-    def plan(self, brief: Brief, seed: int, offered: Collection[str]) -> list[Call]:
-        """The first calls; empty when nothing that is asked for can be done."""
+    def plan(
+        self, brief: Brief, seed: int, offered: Collection[str], canvas: Canvas | None = None
+    ) -> list[Call]:
+        """The first calls; empty when nothing that is asked for can be done. An edit is of the
+        ``canvas``. Raises `ToolError` that says why an edit cannot be made."""
 
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
-        offered: Collection[str],
+        offered: Collection[str], canvas: Canvas | None = None,
     ) -> list[Call]:  # fmt: skip
         """The next calls after failed attempts; empty when there is nothing left to try."""
 
@@ -71,7 +75,11 @@ class BuiltinPlanner:
     def wording(self, brief: Brief, *, seed: int | None = None) -> Wording:
         return wording.plain(brief) if self._plain else wording.word(brief, seed=seed)
 
-    def plan(self, brief: Brief, seed: int, offered: Collection[str]) -> list[Call]:
+    def plan(
+        self, brief: Brief, seed: int, offered: Collection[str], canvas: Canvas | None = None
+    ) -> list[Call]:
+        if canvas is not None:
+            return editing.edit(brief, canvas, seed, offered)
         words = self.wording(brief, seed=seed)
         if not words.paintable or "text_to_image" not in offered:
             return []
@@ -79,8 +87,10 @@ class BuiltinPlanner:
 
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
-        offered: Collection[str],
+        offered: Collection[str], canvas: Canvas | None = None,
     ) -> list[Call]:  # fmt: skip
+        if canvas is not None:
+            return editing.again(brief, canvas, seed, attempts, seen, offered)
         draws = [a for a in attempts if a.call.tool in DRAWING]
         if not draws:
             return []
@@ -106,8 +116,6 @@ class BuiltinPlanner:
         return self.wording(brief, seed=draw.call.arguments["seeds"][0]).layout
 
     def talk(self, request: str, brief: Brief) -> str:
-        if brief.intent == "edit":
-            return render(f"no-editing.{brief.language}")
         if brief.intent == "ask":
             return capabilities(brief.language)
         thanks = ("thank", "thx", "谢", "感谢")

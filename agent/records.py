@@ -11,7 +11,7 @@ Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = (
     """CREATE TABLE sessions (
         id TEXT PRIMARY KEY, created TEXT NOT NULL
@@ -49,6 +49,19 @@ SCHEMA = (
     "CREATE INDEX steps_by_key ON steps (key) WHERE outcome = 'done'",
     "CREATE INDEX verdicts_of_turn ON verdicts (turn)",
 )
+ADDED = {
+    2: (
+        """CREATE TABLE places (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL REFERENCES sessions,
+            picture INTEGER REFERENCES pictures, created TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX places_of_session ON places (session)",
+        """CREATE TABLE forgotten (
+            picture INTEGER PRIMARY KEY REFERENCES pictures, created TEXT NOT NULL
+        ) STRICT""",
+    ),
+}
+"""What each later version of the schema adds to the one before it."""
 
 
 @dataclass(frozen=True)

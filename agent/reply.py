@@ -14,6 +14,8 @@ from .verdict import Status, Verdict
 REPEATED = "the same call came up again and again"
 FAILED = "a tool failed"
 SMALL = "the picture stays small"
+ACCEPTED = "you took the best so far"
+NOT_THERE = "there is no picture to change"
 
 _STATUS: dict[Language, dict[Status, str]] = {
     "en": {"met": "Met", "unmet": "Not met", "unsure": "Not sure", "unseen": "Nobody could check"},
@@ -36,6 +38,8 @@ _WHY_ZH = {
     "no judge can see the rest": "剩下的要求没有模型能看出来",
     "the picture was cut to its shape": "画按尺寸裁过",
     "no picture was drawn": "没有画出任何画",
+    NOT_THERE: "还没有可以改的画",
+    ACCEPTED: "您选定了目前最好的一幅",
 }
 
 
@@ -123,6 +127,11 @@ def finished(
     if stopped != "satisfied":
         lines.append(render(f"ended.{language}", why=why(stopped, language)))
     return "\n".join([*lines, *(_noted(note, language) for note in notes)])
+
+
+def listed(words: Sequence[str], language: Language) -> str:
+    """Words one after another."""
+    return _JOIN[language].join(words)
 
 
 def beyond(brief: Brief, notes: Sequence[Note]) -> str:

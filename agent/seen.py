@@ -68,7 +68,7 @@ class Seen:
     ``relations`` hold what was said in words; positions say the rest. ``exact`` tells whether the
     caption followed the built-in grammar from its style to its last group, so that what it does not
     mention is not there. ``lister`` is who told the things, where that is another judge than the
-    one who told the scene.
+    one who told the scene. ``horizon`` is the y at which the ground begins, if the judge tells.
     """
 
     text: str
@@ -77,6 +77,7 @@ class Seen:
     relations: tuple[tuple[str, str, str], ...] = ()
     exact: bool = False
     lister: str | None = None
+    horizon: float | None = None
 
     @property
     def unclear(self) -> bool:
@@ -292,7 +293,7 @@ def read_look(look: Mapping[str, Any]) -> Seen:
         _looked(key, [items[n] for n in mine], tuple(boxes[n] for n in mine))
         for key, mine in groups.items()
     ]
-    return Seen(_listed(told, facts), tuple(told), facts, exact=True)
+    return Seen(_listed(told, facts), tuple(told), facts, exact=True, horizon=look["horizon"])
 
 
 def merged(caption: Seen, look: Seen) -> Seen:
@@ -302,8 +303,9 @@ def merged(caption: Seen, look: Seen) -> Seen:
         return caption
     facts = {**look.facts, **caption.facts}
     return Seen(
-        caption.text, look.groups, facts, caption.relations, exact=look.exact, lister="panoptic"
-    )
+        caption.text, look.groups, facts, caption.relations, exact=look.exact, lister="panoptic",
+        horizon=look.horizon,
+    )  # fmt: skip
 
 
 def _looked(key: tuple[Any, ...], items: list[Mapping[str, Any]], boxes: tuple[Box, ...]) -> Group:

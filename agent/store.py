@@ -112,6 +112,14 @@ class Store:
         """Whether there is a file for ``digest``."""
         return self._file(digest).is_file()
 
+    def remove(self, digest: str) -> bool:
+        """Remove a picture's file for good; returns whether it was there."""
+        path = self._file(digest)
+        with durable.clear_errors(path), durable.locked(self.home.locks / "store"):
+            there = path.exists()
+            durable.remove(path)
+        return there
+
     def take_in(self, data: bytes | Path) -> str:
         """Keep an upload and return its digest; raises `BadInput` as `upload` does."""
         return self.put(upload(data))

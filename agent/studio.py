@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,12 +25,17 @@ from .home import Home
 from .ledger import Ledger
 from .loop import Judge, Loop, State
 from .planners import BuiltinPlanner, Planner
-from .records import Json, Step, Turn, TurnRecord
+from .records import Json, Step, Turn
+from .settling import Asker, nobody
 from .store import digest_of
 from .verdict import Finding, Verdict
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SMALLEST_SIZE, LARGEST_SIZE = 64, 2048
 DEFAULT_SIZE = (512, 512)
+_KEPT = ("seed", "models", "llm", "metadata", "out", "base")
 
 
 class PictureDocument(BaseModel):
@@ -105,6 +110,8 @@ class Options:
     llm: str = "builtin"
     metadata: bool = True
     out: str | None = None
+    base: str | None = None
+    """The picture that the conversation stood at when the request was made."""
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -134,7 +141,7 @@ class Options:
 
     def as_json(self) -> Json:
         return {
-            **{k: getattr(self, k) for k in ("seed", "models", "llm", "metadata", "out")},
+            **{k: getattr(self, k) for k in _KEPT},
             "size": list(self.size), "budget": vars(self.budget).copy(),
         }  # fmt: skip
 
@@ -178,6 +185,8 @@ class Studio:
         self.engine = Engine(models)
         self.cancel = threading.Event()
         """Set it to stop the work at its next safe point; clear it before more is asked for."""
+        self.accept = threading.Event()
+        """Set it to end the turn with the best picture so far; cleared as a turn begins."""
         self._cut_short: dict[int, Turn] = {}
 
     def __enter__(self) -> Self:
@@ -201,9 +210,9 @@ class Studio:
 
     def ask(
         self, request: str, options: Options, *, session: str | None = None,
-        listener: events.Listener = events.nobody,
+        listener: events.Listener = events.nobody, asker: Asker = nobody,
     ) -> TurnDocument:  # fmt: skip
-        """Carry out one request to its end.
+        """Carry out one request to its end; ``asker`` is asked where two pictures may be meant.
 
         Raises `BadInput` for a request that cannot be read, `Cancelled` when the user stops it and
         `Stopped` when it cannot go on; what was made is kept, and `resume` goes on from there.
@@ -211,10 +220,31 @@ class Studio:
         from .language.text import check
 
         check(request)
+        self.accept.clear()
         turn = self.ledger.begin_turn(
             session or self.ledger.new_session(), request, options.as_json()
         )
-        return self._carry_out(turn, listener)
+        return self._carry_out(turn, listener, asker)
+
+    def take_in(self, file: bytes | Path, name: str, options: Options, session: str) -> str:
+        """Keep a picture of the user's own as one of a session, which then stands at it; returns
+        its handle. Raises `BadInput` for what is no picture."""
+        from .language.text import language_of
+
+        turn = self.ledger.begin_turn(session, name, options.as_json())
+        picture = None
+        try:
+            brief = Brief(language=language_of(name), intent="chat")
+            self.ledger.record_brief(turn, brief.model_dump(mode="json"))
+            picture = self.ledger.take_in(turn, file).handle
+        finally:
+            outcome = {"reply": "", "picture": picture, "satisfied": picture is not None}
+            self.ledger.end_turn(turn, {**outcome, "stopped": "answered"})
+        return picture
+
+    def image(self, handle: str) -> Image.Image:
+        """The pixels of a picture. Raises `ToolError` for one that is not there."""
+        return self.ledger.store.get(self.ledger.picture(handle).digest)
 
     def resume(self, *, listener: events.Listener = events.nobody) -> list[TurnDocument]:
         """Finish every turn that a crash or the user cut short, oldest first.
@@ -236,7 +266,9 @@ class Studio:
             raise trouble
         return finished
 
-    def _carry_out(self, turn: Turn, listener: events.Listener) -> TurnDocument:
+    def _carry_out(
+        self, turn: Turn, listener: events.Listener, asker: Asker = nobody
+    ) -> TurnDocument:
         self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
         options = Options.read(turn.options)
         if options.models != self.engine.profile.name:
@@ -257,9 +289,11 @@ class Studio:
             hands,
             options.seed,
             options.size,
-            self._pictures(record),
+            options.base,
+            asker,
             listener,
             self._judge,
+            self.accept,
         )
         outcome = self._outcome(turn, loop.run(), planner, options, spent)
         self.ledger.end_turn(turn, outcome)
@@ -270,12 +304,6 @@ class Studio:
         entry = self.engine.profile.models.get("text-to-image")
         scale = float(entry.defaults.get("guidance_scale", 4.0)) if entry else 4.0
         return BuiltinPlanner(scale, plain=entry is not None and entry.words == "plain")
-
-    def _pictures(self, record: TurnRecord) -> tuple[str, ...]:
-        """Handles of the finished pictures of the turn's session, oldest first."""
-        turns = self.ledger.turns(200, record.session)
-        finished = [t.outcome["picture"] for t in reversed(turns) if t.outcome and t.id < record.id]
-        return tuple(handle for handle in finished if handle)
 
     def _outcome(
         self, turn: Turn, state: State, planner: Planner, options: Options, spent: Spent
@@ -288,8 +316,9 @@ class Studio:
         path = None
         if handle is not None and verdict is not None:
             drafts = {p.handle for s in record.steps if "seeds" in s.args for p in s.pictures}
+            notes = planner.wording(brief).notes if brief.intent == "make" else ()
             words = reply.finished(
-                brief, handle, verdict, len(drafts), planner.wording(brief).notes,
+                brief, handle, verdict, max(1, len(drafts)), notes,
                 state.get("stopped", "satisfied"),
             )  # fmt: skip
             path = str(self.save(handle, options.out, metadata=options.metadata))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -24,6 +25,10 @@ PEOPLE = frozenset({"man", "woman", "girl", "boy", "child", "baby", "people"})
 SURE = 0.5
 """Below this confidence a judge's word counts as unsure."""
 SEVERAL = 3
+DAMAGE = 0.002
+"""Share of the pixels outside its mask that an edit may change."""
+LARGER = 1.15
+"""From so many times its area on, a thing is larger than before."""
 
 
 class Finding(BaseModel):
@@ -59,9 +64,21 @@ class Verdict(BaseModel):
         return frozenset(k for k, f in self.findings.items() if f.status == status)
 
 
-def judge(brief: Brief, seen: Seen, *, name: str = "captioner") -> Verdict:
-    """The verdict of one judge's reading on every claim of the Brief."""
-    return Verdict(findings={c.id: _find(c, seen, brief, name) for c in brief.claims})
+@dataclass(frozen=True)
+class Before:
+    """The picture that an edit began with: what was ``seen`` in it, and the share of its pixels
+    ``changed`` outside the regions that the edit was in; None where it was of the whole."""
+
+    seen: Seen
+    changed: float | None = None
+
+
+def judge(
+    brief: Brief, seen: Seen, *, before: Before | None = None, name: str = "captioner"
+) -> Verdict:
+    """The verdict of one judge's reading on every claim of the Brief; what is to be as it was, or
+    larger or smaller, only the reading of the picture ``before`` can tell."""
+    return Verdict(findings={c.id: _find(c, seen, brief, before, name) for c in brief.claims})
 
 
 def blind(brief: Brief, why: str, *, name: str = "captioner") -> Verdict:
@@ -73,9 +90,13 @@ def blind(brief: Brief, why: str, *, name: str = "captioner") -> Verdict:
 _UNSEEN_KINDS = ("text", "kept", "size")
 
 
-def _find(claim: Claim, seen: Seen, brief: Brief, name: str) -> Finding:
+def _find(claim: Claim, seen: Seen, brief: Brief, before: Before | None, name: str) -> Finding:
     if seen.unclear and claim.kind not in _UNSEEN_KINDS:
         answer: Answer = "unsure", Evidence("the judge can make out nothing")
+    elif claim.kind == "kept" and before is not None:
+        answer = _kept(claim, seen, before, brief)
+    elif claim.kind == "size" and before is not None:
+        answer = _grown(claim, seen, before.seen)
     elif claim.kind == "color":
         answer = _color(claim, seen, _other_colors(claim, brief))
     else:
@@ -331,6 +352,50 @@ def _absent(claim: Claim, seen: Seen) -> Answer:
     if not _namable(claim.subject):
         return "unseen", _no_word(claim.subject)
     return ("met" if seen.exact else "unsure"), _names_no(claim.subject)
+
+
+def _kept(claim: Claim, seen: Seen, before: Before, brief: Brief) -> Answer:
+    """Nothing outside the changed regions is another; else what was there is there again, as many
+    and of the same colors, but for what was to change."""
+    assert claim.subject
+    whole = claim.subject in ("everything else", "everything")
+    if whole and before.changed is not None:
+        share = Evidence("{share} of the pixels outside the changed places changed",
+                         share=Quote(f"{before.changed:.1%}"))  # fmt: skip
+        return ("met" if before.changed <= DAMAGE else "unmet"), share
+    touched = {noun for c in brief.changes for noun in (c.subject, c.value)} if whole else set()
+    named = before.seen.groups if whole else _of_kind(before.seen, claim.subject)[0]
+    was = [g for g in named if g.sure() >= SURE and g.noun not in touched]
+    if before.seen.unclear or (not whole and not was):
+        return "unsure", Evidence("it is not known how it was before")
+    lost = []
+    for noun in dict.fromkeys(g.noun for g in was):
+        many, now = (
+            sum(g.count or 0 for g in groups if g.noun == noun)
+            for groups in (was, seen.groups)
+        )  # fmt: skip
+        if now != many:
+            lost.append(Quote(f"{many} × {noun} → {now}"))
+    if not lost:
+        return "met", Evidence("the same things are seen as before")
+    return "unmet", Evidence(
+        "other things are seen than before: {lost}", lost=Quote(", ".join(lost))
+    )
+
+
+def _grown(claim: Claim, seen: Seen, before: Seen) -> Answer:
+    assert claim.subject
+    was, now = (_of_kind(s, claim.subject)[0] for s in (before, seen))
+    areas = [
+        max(((x1 - x0) * (y1 - y0) for g in groups for x0, y0, x1, y1 in g.boxes), default=0.0)
+        for groups in (was, now)
+    ]
+    if not all(areas):
+        return "unsure", Evidence("it is not known how it was before")
+    times = areas[1] / areas[0]
+    told = Evidence("it is {times} times as large as before", times=Quote(f"{times:.2f}"))
+    right = times > LARGER if claim.value == "big" else times < 1 / LARGER
+    return ("met" if right else "unmet"), told
 
 
 def _never(claim: Claim, seen: Seen) -> Answer:

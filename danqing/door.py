@@ -146,9 +146,12 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def brief_document(brief: Brief) -> dict[str, Any]:
-    """A Brief as it is published: its claims say only what they hold."""
-    claims = [_without_nulls(claim) for claim in brief.claims]
-    return brief.model_dump(mode="json") | {"claims": claims}
+    """A Brief as it is published: its claims and changes say only what they hold."""
+    told = {
+        name: [_without_nulls(part) for part in parts]
+        for name, parts in (("claims", brief.claims), ("changes", brief.changes))
+    }
+    return brief.model_dump(mode="json") | told
 
 
 def turn_document(turn: TurnDocument) -> dict[str, Any]:

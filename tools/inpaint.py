@@ -47,8 +47,11 @@ def inpaint(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     how: Annotated[
-        Literal["paint", "fill"],
-        Field(description="paint it to the prompt, or fill it from its surroundings alone"),
+        Literal["paint", "clear", "fill"],
+        Field(
+            description="paint it to the prompt; clear it, so that nothing stands there; or fill it"
+            " from its surroundings alone"
+        ),
     ] = "paint",
     anyway: Annotated[
         bool,
@@ -59,7 +62,8 @@ def inpaint(
 
     The painter sees the whole image at its own size, and what it paints is enlarged to the image's
     size. A sketch of the image's size says what is to be in the hole and where: things in color on
-    transparent paper, or white lines on black. To fill takes no model and works on photographs too,
+    transparent paper, or white lines on black. To clear is to paint it where a ControlNet is told
+    that there are no outlines: ground without things. To fill takes no model and works on photographs too,
     for small holes such as scratches (Telea 2004).
 
     Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
@@ -74,6 +78,10 @@ def inpaint(
         return [put_back(image, _filled(image, hole), white)] * len(seeds)
     if not prompt:
         raise ToolError("inpaint: prompt is missing; say what the picture shows afterwards.")
+    if sketch is not None and how == "clear":
+        raise ToolError(
+            "inpaint: a sketch is refused with how='clear', which leaves nothing there."
+        )
     if sketch is not None and sketch.size != image.size:
         raise ToolError(
             f"inpaint: sketch measures {sketch.width}x{sketch.height} pixels; allowed is the size"
@@ -82,7 +90,7 @@ def inpaint(
     if not anyway:
         check_familiar(context, "inpaint", image, "how='fill' for small holes")
     painted = repainted(
-        context, "inpaint", flatten(image), hole, sketch,
+        context, "inpaint", flatten(image), hole, sketch, clear=how == "clear",
         prompt=prompt, negative_prompt=negative_prompt, seeds=seeds, steps=steps,
         guidance_scale=guidance_scale,
     )  # fmt: skip
@@ -95,10 +103,12 @@ def repainted(
     image: Image.Image,
     hole: NDArray[np.bool_],
     sketch: Image.Image | None = None,
+    *,
+    clear: bool = False,
     **options: Any,
 ) -> list[Image.Image]:
-    """The RGB image with its hole, bool (h, w), painted; around it the result is only nearly as it
-    was. ``options`` are those of `painting.paint`."""
+    """The RGB image with its hole, bool (h, w), painted, along a sketch or ``clear`` of outlines;
+    around it the result is only nearly as it was. ``options`` are those of `painting.paint`."""
     from .controls import of_sketch
     from .painting import Kept, paint, steering
 
@@ -109,7 +119,8 @@ def repainted(
     drawn = None
     if sketch is not None:
         drawn = of_sketch(sketch.resize((side, side), Image.Resampling.LANCZOS))
-    steered = steering(context, kept=kept, sketch=drawn)
+    no_lines = Image.new("RGB", (side, side)) if clear else None
+    steered = steering(context, kept=kept, sketch=drawn, lines=no_lines)
     painted = paint(context, tool, kept=kept, steering=steered, **options)
     return [brought_to(context, joined(kept, picture), image.size) for picture in painted]
 

@@ -37,6 +37,9 @@ CENTER = 0.3
 """Least probability of a center."""
 APART = 0.3
 """Centers that are nearer than this, in sizes of the thing, are of one thing."""
+ODD, LONGEST, STEP = 1.3, 6.0, 32
+"""From which ratio of its sides on an image is seen in its own proportions, up to which, and in
+steps of how many pixels."""
 OWN = 0.7
 """Mean probability of pixels that are surely of the kind that they are most like."""
 
@@ -139,17 +142,40 @@ class Sight:
 
 
 def see(context: Context, image: Image.Image) -> Sight:
-    """What the profile's panoptic network sees in an image; transparent parts are seen as white."""
+    """What the profile's panoptic network sees in an image; transparent parts are seen as white.
+
+    It sees things in their own proportions: of an image that is no square, the shorter side gets
+    the size that the network knows, and the longer one as much more, up to `LONGEST` times.
+    """
     import torch
 
     network = context.models.get("panoptic")
-    pixels = network.processor(images=flatten(image), return_tensors="pt").pixel_values
+    larger, more = [1.0, 1.0], {}
+    if not 1 / ODD < image.width / image.height < ODD:
+        known = network.processor.size
+        size = _in_proportion(image.size, known)
+        larger = [size[side] / known[side] for side in ("width", "height")]
+        more = {"size": size}
+    pixels = network.processor(images=flatten(image), return_tensors="pt", **more).pixel_values
     context.check_cancelled()
     with torch.inference_mode():
         x = pixels.to(network.device, network.model.dtype)
         # before the model enlarges it to the size of the picture
         logits = network.model.decode_head(network.model.backbone(x).feature_maps)
-    return read(logits[0].float().cpu().numpy(), Channels.of(network.model.config.id2label))
+    channels = Channels.of(network.model.config.id2label)
+    maps = logits[0].float().cpu().numpy()
+    first = sum(channels.sizes[:3])
+    for axis, by in enumerate(larger):  # offsets are fractions of the square that it knows
+        maps[first + axis] /= by
+    return read(maps, channels)
+
+
+def _in_proportion(size: tuple[int, int], known: Mapping[str, int]) -> dict[str, int]:
+    """The size at which an image of ``size`` is seen: its shorter side as large as the network
+    knows."""
+    shape = min(max(size[0] / size[1], 1 / LONGEST), LONGEST)
+    larger = {"width": max(shape, 1.0), "height": max(1 / shape, 1.0)}
+    return {side: round(known[side] / STEP * by) * STEP for side, by in larger.items()}
 
 
 def read(logits: np.ndarray, channels: Channels, *, fine: int = 4) -> Sight:

@@ -78,6 +78,8 @@ def recolor(
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab).astype(np.float32)
     flat = np.array([[COLORS[color]]], np.float32) / 255
     wanted = cv2.cvtColor(flat, cv2.COLOR_RGB2Lab)[0, 0].astype(np.float32)
+    if strength == 0:
+        return image.copy()
     if mask is None:
         white = Image.new("L", image.size, 255)
         target, weight = lab.copy(), np.ones(lab.shape[:2], np.float32)

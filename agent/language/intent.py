@@ -41,7 +41,8 @@ def _english(text: str) -> Intent:
     command = is_["lead"].sub("", text)
     if is_["other_task"].match(command) and not is_["medium"].search(text):
         return "chat"
-    if is_["edit"].match(command) and not is_["anew"].search(text):
+    told = is_["edit"].match(command) or is_["goes_on"].match(text)
+    if told and not is_["anew"].search(text):
         return "edit"
     if is_["i_want"].match(text) or not (is_["question"].match(command) or text.endswith("?")):
         return "make"
@@ -79,7 +80,8 @@ def _chinese(text: str) -> Intent:
     command = is_["lead"].sub("", text)
     if is_["other_task"].match(command) and not is_["medium"].search(text):
         return "chat"
-    if is_["edit"].search(command) and not is_["draw_one"].search(text):
+    told = is_["edit"].search(command) or is_["goes_on"].match(text)
+    if told and not is_["draw_one"].search(text):
         return "edit"
     if not is_["question"].search(text):
         return "make"
@@ -90,8 +92,11 @@ def _chinese(text: str) -> Intent:
     return "ask" if is_["studio"].search(text) or is_["picture"].search(text) else "chat"
 
 
-def target_of(text: str, intent: Intent, known_pictures: Sequence[str]) -> str | None:
-    """The handle of the picture an edit or a question is about; "last" if none is named."""
+def target_of(
+    text: str, intent: Intent, known_pictures: Sequence[str], reference: str | None = None
+) -> str | None:
+    """The picture an edit or a question is about: a handle of the session that ``text`` names, the
+    ``reference`` that its words make, "last" if none is named."""
     if intent in {"make", "chat"}:
         return None
     lowered = text.lower()
@@ -99,7 +104,7 @@ def target_of(text: str, intent: Intent, known_pictures: Sequence[str]) -> str |
         if re.search(rf"(?<![\w-]){re.escape(handle.lower())}(?![0-9-])", lowered):
             return handle
     named = _HANDLE.search(lowered)
-    if named:
-        return named.group()
+    if named or reference:
+        return named.group() if named else reference
     studio = _patterns("en")["studio"].search(lowered) or _patterns("zh")["studio"].search(lowered)
     return None if intent == "ask" and studio else "last"

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ...tools.chinese import is_han, simplified
-from ..brief import Brief, Claim
+from ..brief import Brief, Change, Claim, Intent, Language
+from .acts import act_of, lifted_of, standing_of
 from .claims import claims_of
+from .edits import Clause, clauses_of, tells_an_edit
 from .english import English
 from .intent import intent_of, target_of
 from .reading import Reading
+from .references import find_reference, styled_after
 from .text import check, clean, language_of, without_surrogates
 
 _OPTION = re.compile(r"(?<!\S)--\w+(?:[ =][\w.:/]+)?|<\w+:[^>\n]*>|:\d(?:\.\d+)?(?=\s*\))")
+MOST_AGAIN = 16
+"""The most pictures that one "again" asks for."""
+SHORT: dict[Language, int] = {"en": 120, "zh": 40}
+"""Characters; a longer text that does not read as an edit at once is a picture described."""
+
 _STRETCH = re.compile(r"[^,，。;；、\n]+[,，。;；、\n]*|[,，。;；、\n]+")
 
 
@@ -29,14 +38,112 @@ def understand(request: str, *, known_pictures: Sequence[str] = ()) -> Brief:
     text = clean(request)
     language = language_of(text)
     plain = simplified(text)
+    if (act := act_of(plain)) and act.kind == "again":
+        return Brief(language=language, intent="make", again=min(act.n or 1, MOST_AGAIN))
+    if lifted := lifted_of(plain):
+        return Brief(language=language, intent="chat", lifted=lifted)
+    if (parts := standing_of(plain)) and (ruled := _ruled(request, language, *parts)):
+        return ruled
+    _, span = styled_after(plain)
+    reference, (start, name, end) = find_reference(_blanked(plain, [span]))
+    rest = _blanked(plain, [span, (start, end)])
+    told = _blanked(plain, [(start, end)])
+    if reference and start == name and plain[name:end].isascii():
+        told = told[:start] + "it".ljust(end - start) + told[end:]
     intent = intent_of(plain, chinese=language == "zh")
-    target = target_of(plain, intent, known_pictures)
-    if intent in {"ask", "chat"}:
-        return Brief(language=language, intent=intent, target=target)
+    short = len(plain.strip()) <= SHORT[language]
+    clauses = _clauses(told) if intent == "edit" or reference or short else []
+    if intent in {"make", "chat"} and (act or _edits(rest, clauses, named=bool(reference))):
+        intent = "chat" if act else "edit"
+    target = target_of(_blanked(plain, [span]), intent, known_pictures, reference)
+    brief = Brief(language=language, intent=intent, target=target)
+    if intent == "make":
+        claims, remarks = _claims(plain, request)
+        return brief.model_copy(update={"claims": claims, "remarks": remarks})
+    return _edited(brief, request, rest, clauses) if intent == "edit" else brief
+
+
+def _edited(brief: Brief, request: str, rest: str, clauses: Sequence[Clause]) -> Brief:
+    """``brief`` with what ``clauses`` do to the picture, and what is to be so afterwards."""
+    changes = tuple(
+        change.model_copy(update={"source": request[clause.start : clause.end].strip()})
+        for clause in clauses
+        for change in clause.changes
+    )
+    on_pixels = [(clause.start, clause.end) for clause in clauses if clause.on_pixels]
+    claims, remarks = _claims(_blanked(rest, on_pixels), request, edit=True)
+    claims = _without_partial(claims, changes)
+    return brief.model_copy(update={"claims": claims, "changes": changes, "remarks": remarks})
+
+
+def _claims(
+    plain: str, request: str, *, edit: bool = False
+) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
     plain, options = without_options(plain)
-    claims, remarks = claims_of(read(plain, edit=intent == "edit"), request)
-    remarks += options
-    return Brief(language=language, intent=intent, target=target, claims=claims, remarks=remarks)
+    claims, remarks = claims_of(read(plain, edit=edit), request)
+    return claims, remarks + options
+
+
+def _ruled(request: str, language: Language, now: str, later: str) -> Brief | None:
+    """The Brief of a request that sets a rule; None if nothing can be claimed of the rule."""
+    rules, _ = _claims(later, request)
+    if not rules:
+        return None
+    asked, remarks = _claims(now, request)
+    claims = _numbered((*asked, *rules))
+    keys = {claim.key for claim in rules}
+    standing = tuple(claim.id for claim in claims if claim.key in keys)
+    intent: Intent = "make" if asked else "chat"
+    return Brief(language=language, intent=intent, claims=claims, standing=standing,
+                 remarks=remarks if asked else ())  # fmt: skip
+
+
+def _numbered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    unique = {claim.key: claim for claim in claims}.values()
+    return tuple(claim.model_copy(update={"id": f"c{i}"}) for i, claim in enumerate(unique, 1))
+
+
+def _edits(rest: str, clauses: Sequence[Clause], *, named: bool) -> bool:
+    """Whether what reads like a picture described is an edit after all: it is done to a picture
+    that is ``named``, it begins as only an edit can, or it only leaves things out."""
+    changes = [change for clause in clauses for change in clause.changes]
+    if not changes or named:
+        return any(clause.changes and clause.rule != "also" for clause in clauses)
+    first = clauses[0]
+    begins = not re.search(r"\w", rest[: first.start])
+    if begins and tells_an_edit(first, rest[first.start : first.end]):
+        left = _blanked(rest, [(clause.start, clause.end) for clause in clauses])
+        return all(claim.kind == "absent" for claim in claims_of(read(left), left)[0])
+    said = claims_of(read(rest), rest)[0]
+    return all(change.op == "remove" for change in changes) and all(
+        claim.kind == "absent" for claim in said
+    )
+
+
+def _without_partial(claims: Sequence[Claim], changes: Sequence[Change]) -> tuple[Claim, ...]:
+    """``claims`` without those that all of a kind are gone where only some are taken away."""
+    partial = {
+        change.subject
+        for change in changes
+        if change.op == "remove" and (change.place or change.count)
+    }
+    kept = [claim for claim in claims if claim.kind != "absent" or claim.subject not in partial]
+    return _numbered(kept)
+
+
+def _clauses(text: str) -> list[Clause]:
+    """The clauses of an edit, each stretch read in its own language."""
+    return [
+        replace(clause, start=clause.start + start, end=clause.end + start)
+        for start, end, chinese in _stretches(text)
+        for clause in clauses_of(text[start:end], chinese=chinese)
+    ]
+
+
+def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    for start, end in spans:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def without_options(text: str) -> tuple[str, tuple[str, ...]]:

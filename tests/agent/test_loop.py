@@ -326,12 +326,12 @@ class Stubborn(BuiltinPlanner):
 
     call = Call(tool="text_to_image", arguments={"prompt": "a house", "seeds": [7]})
 
-    def plan(self, brief: Brief, seed: int, offered: Any) -> list[Call]:
+    def plan(self, brief: Brief, seed: int, offered: Any, canvas: Any = None) -> list[Call]:
         return [self.call]
 
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
-        offered: Any,
+        offered: Any, canvas: Any = None,
     ) -> list[Call]:  # fmt: skip
         return [self.call]
 
@@ -432,13 +432,24 @@ def test_what_asks_for_no_picture_gets_an_answer_and_no_image(start: Start, requ
     assert engine_of(studio).calls == []
 
 
-def test_an_edit_is_refused_honestly_while_no_tool_can_edit(start: Start) -> None:
+def test_an_edit_is_refused_honestly_where_no_tool_can_make_it(start: Start) -> None:
     studio = start()
     session = studio.ledger.new_session()
-    studio.ask("a red house", Options(seed=1, size=SMALL), session=session)
+    drawn = studio.ask("a red house", Options(seed=1, size=SMALL), session=session)
     turn = studio.ask("make it night", Options(seed=1, size=SMALL), session=session)
+    assert drawn.picture is not None
+    assert turn.brief is not None
+    assert turn.brief.target == drawn.picture.handle
     assert not turn.satisfied
-    assert "nothing was touched" in turn.reply
+    assert turn.picture is None
+    assert "edge_guided cannot run now" in turn.reply
+
+
+def test_there_is_nothing_to_edit_before_the_first_picture(start: Start) -> None:
+    turn = start().ask("make it night", Options(seed=1, size=SMALL))
+    assert turn.picture is None
+    assert turn.steps == []
+    assert "no such picture" in turn.reply
 
 
 def test_a_question_about_a_picture_is_answered_from_what_the_captioner_reads(start: Start) -> None:

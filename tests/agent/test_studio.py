@@ -13,6 +13,7 @@ from scripted_engine import SCENE, ScriptedEngine
 from danqing.agent.brief import Brief
 from danqing.agent.budget import Budget
 from danqing.agent.home import Home
+from danqing.agent.lineage import Lineage
 from danqing.agent.studio import Options, Studio, TurnDocument
 from danqing.agent.verdict import Finding, Verdict
 from danqing.tools.errors import BadInput
@@ -85,8 +86,9 @@ def test_a_replay_makes_the_same_pixels(studio: Studio) -> None:
 def test_a_later_turn_is_not_what_an_earlier_one_was_about(studio: Studio) -> None:
     session = studio.ledger.new_session()
     first = studio.ask("a red house", OPTIONS, session=session)
-    studio.ask("a red house, winter", OPTIONS, session=session)
-    assert studio._pictures(studio.ledger.turn(first.turn)) == ()
+    studio.ask("a red house, winter", Options(seed=9, size=(64, 64)), session=session)
+    assert not Lineage(studio.ledger, session, before=first.turn).nodes
+    assert len(Lineage(studio.ledger, session).nodes) == 2
 
 
 def test_a_judge_of_ones_own_looks_in_the_place_of_the_built_in_ones(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from toy_models import panoptic_channels
 
 from danqing.tools.panoptic import Sight, read
@@ -66,18 +67,33 @@ def sight_of(*things: Box, fine: int = 1, **options: Any) -> Sight:
     return read(logits_of(*things, **options), CHANNELS, fine=fine)
 
 
+class _Processor:
+    """Makes tensors of the size it is asked for, with nothing in them."""
+
+    size = {"width": SIDE, "height": SIDE}
+
+    def __call__(
+        self, images: Image.Image, return_tensors: str, size: dict[str, int] | None = None
+    ) -> SimpleNamespace:
+        wanted = size or self.size
+        return SimpleNamespace(pixel_values=torch.zeros(1, 3, wanted["height"], wanted["width"]))
+
+
+def _offset(maps: torch.Tensor, wide: float, high: float) -> torch.Tensor:
+    """The maps as a network has them that sees more than its square: offsets are in squares."""
+    told = maps.clone()
+    told[:, CHANNELS.names().index("offset: x")] *= wide
+    told[:, CHANNELS.names().index("offset: y")] *= high
+    return told
+
+
 def looking_at(*things: Box, **options: Any) -> Context:
-    """A context whose panoptic network sees these things in every picture."""
+    """A context whose panoptic network sees these things in every picture, whatever its shape."""
     maps = torch.from_numpy(logits_of(*things, **options))[None]
     model = SimpleNamespace(
         dtype=torch.float32, backbone=lambda x: SimpleNamespace(feature_maps=x),
-        decode_head=lambda x: maps,
+        decode_head=lambda x: _offset(maps, x.shape[3] / SIDE, x.shape[2] / SIDE),
         config=SimpleNamespace(id2label=dict(enumerate(CHANNELS.names()))),
     )  # fmt: skip
-    network = SimpleNamespace(
-        model=model, device="cpu",
-        processor=lambda images, return_tensors: SimpleNamespace(
-            pixel_values=torch.zeros(len([images]), 3, 4, 4)
-        ),
-    )  # fmt: skip
+    network = SimpleNamespace(model=model, device="cpu", processor=_Processor())
     return Context(SimpleNamespace(get=lambda role: {"panoptic": network}[role]))  # type: ignore[arg-type]

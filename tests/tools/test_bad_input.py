@@ -24,6 +24,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "gan_image": {"prompt": "a", "seeds": [1]},
     "ask": {"question": "a?"},
     "segment": {"text": "a"},
+    "recolor": {"color": "red"},
     "sketch": {"things": [{"kind": "cat", "box": [0.0, 0.0, 1.0, 1.0]}]},
     "region": {"boxes": [[0.0, 0.0, 1.0, 1.0]], "size": [16, 16]},
 }

@@ -10,6 +10,7 @@ from skimage import data
 from danqing.tools import ask, catalogue, look, segment
 from danqing.tools.models import Models
 from danqing.tools.registry import Context
+from training.data import scenes_from
 from training.scenes import layout
 from training.scenes.render import render
 
@@ -41,3 +42,20 @@ def test_a_scene_is_familiar_and_a_photograph_is_not(shipped: Context) -> None:
         assert look(shipped, image).familiar == known
         assert ask(shipped, image, question="is there a cup?").familiar == known
         assert segment(shipped, image, text="the sky")[1].familiar == known
+
+
+def test_things_are_seen_in_their_own_proportions(shipped: Context) -> None:
+    """Two pictures side by side hold what each of them holds, at half the width."""
+    plain = scenes_from(2**30 + 5, simple=True)
+    pictures = [Image.fromarray(render(next(plain), 256).rgb) for _ in range(8)]
+    right = 0
+    for one, other in zip(pictures[::2], pictures[1::2], strict=True):
+        both = Image.new("RGB", (512, 256))
+        both.paste(one, (0, 0))
+        both.paste(other, (256, 0))
+        things = look(shipped, both).things
+        for half, picture in enumerate((one, other)):
+            here = [t for t in things if half <= t.box[0] + t.box[2] < half + 1]
+            alone = look(shipped, picture).things
+            right += sorted(t.kind for t in here) == sorted(t.kind for t in alone)
+    assert right >= 6

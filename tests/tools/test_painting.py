@@ -110,6 +110,20 @@ def test_a_tint_is_taken_from_around_the_hole_and_another_thing_is_not() -> None
     assert joined(Kept(sky, np.ones((64, 64), bool)), bluer).tobytes() == bluer.tobytes()
 
 
+def test_to_clear_tells_the_controlnet_that_nothing_stands_there(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    painted, cleared = (
+        inpaint(context, photo, mask, prompt="a", seeds=[1], how=how)[0]
+        for how in ("paint", "clear")
+    )
+    inside = pixels(mask) > 0
+    assert (pixels(painted)[inside] != pixels(cleared)[inside]).any()
+    assert (pixels(cleared)[~inside] == pixels(photo)[~inside]).all()
+    with pytest.raises(ToolError, match="a sketch is refused with how='clear'"):
+        inpaint(context, photo, mask, photo, prompt="a", seeds=[1], how="clear")
+
+
 def test_a_full_mask_paints_everything_anew(context: Context, photo: Image.Image) -> None:
     [result] = inpaint(context, photo, Image.new("L", photo.size, 255), prompt="a", seeds=[1])
     assert (pixels(result) != pixels(photo)).mean() > 0.5

@@ -1,0 +1,593 @@
+"""How a picture is changed: from the changes of a Brief to tool calls over its handle.
+
+Things are changed in their regions, so that all else is kept exactly: found by words, then
+recolored, painted over, moved, or painted into a free place along a sketch. The scene is changed by
+painting it anew along the outlines of the picture. What was seen in the picture says where things
+are and how the painter is told of them; which steps there are follows from the user's words alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, cast
+
+from ..tools.errors import ToolError
+from ..tools.geometry import Box, center
+from ..tools.painter_words import Phrase, painter_prompt, spots_of
+from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind
+from .composition import (
+    ASPECT,
+    CROWDED,
+    PLACE,
+    Stage,
+    fits,
+    in_opening,
+    in_sky,
+    on_surface,
+    on_top,
+    scales,
+)
+from .groups import known_noun
+from .plan import Attempt, Call, best_of, verdict_of
+from .seen import Seen
+from .wording import Placed
+
+REGIONAL = frozenset({"segment", "region", "blend", "sketch", "inpaint", "recolor"})
+"""The tools that changing things takes."""
+CHOICE = 4
+"""Pictures that the last painted step makes, each from a seed of its own."""
+GROW = 0.025
+"""Margin around what is painted over, as a share of the picture."""
+BIGGER, SMALLER, MOST_OF = 1.45, 0.65, 0.66
+EXTENSION = 0.5
+"""How much of a side is added to it."""
+HALF_LIGHT = 0.3
+"""How far brightness and color are moved by "a bit"."""
+FOCUS = {"left": (0.2, 0.25), "right": (0.8, 0.25), "center": (0.5, 0.2)}
+"""Where in the width a place is: its middle, and how far around it."""
+LEAST = 1.2
+"""So much larger a thing becomes at least, be there room or not."""
+TRIES = 60
+ROUNDS = 3
+ORDER = ("tune", "recolor", "remove", "replace", "move", "resize", "add")
+"""Things first, each before what might come to stand in its place; then the scene, then the
+frame."""
+TUNES: dict[str, dict[str, Any]] = {
+    "brighter": {"brightness": 1.3}, "darker": {"brightness": 0.7},
+    "more contrast": {"contrast": 1.35}, "less contrast": {"contrast": 0.7},
+    "more colorful": {"color": 1.5}, "less colorful": {"color": 0.55}, "gray": {"color": 0.0},
+    "sharper": {"sharpness": 2.2}, "blurrier": {"sharpness": 0.0},
+}  # fmt: skip
+TINTS = {"redder": "red", "bluer": "blue", "greener": "green", "warmer": "orange", "cooler": "blue"}
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The picture that is to be changed: its handle, its size in pixels, and what is seen in it.
+    One that is ``own`` was painted here; in a photograph the built-in painter is out of its depth.
+    """
+
+    handle: str
+    size: tuple[int, int]
+    seen: Seen
+    own: bool = True
+
+
+def edit(
+    brief: Brief, canvas: Canvas, seed: int, offered: Collection[str],
+    changes: Sequence[Change] | None = None, *, repainting: bool = False,
+) -> list[Call]:  # fmt: skip
+    """The calls that carry out ``changes`` (all those of the Brief, if left out) on a picture.
+
+    With ``repainting``, things that are to have another color are painted anew along a sketch.
+    Raises `ToolError` where none of the changes can be made, and says why.
+    """
+    wanted = brief.changes if changes is None else changes
+    draft = _Draft(brief, canvas, seed, offered, repainting)
+    trouble: list[str] = []
+    for change in sorted(wanted, key=_rank):
+        try:
+            draft.make(change)
+        except ToolError as error:
+            trouble.append(str(error))
+    if draft.last is None:
+        raise ToolError("; ".join(trouble) or "nothing in the request says what to change")
+    return draft.finished()
+
+
+def _rank(change: Change) -> int:
+    of_thing = change.op in ORDER and change.subject is not None
+    if of_thing:
+        return ORDER.index(change.op)
+    return len(ORDER) + (change.op not in SCENE_OPS) + 2 * (change.op in ("tune", "scale"))
+
+
+@dataclass
+class _Draft:
+    """Calls in the making, and the scene as it will be after them."""
+
+    brief: Brief
+    canvas: Canvas
+    seed: int
+    offered: Collection[str]
+    repainting: bool = False
+    calls: list[Call] = field(default_factory=list)
+    last: int | None = None
+    """The number of the call that made the picture as it is now."""
+    masks: list[str] | None = field(default_factory=list)
+    """What was changed, as references to masks; None once all of it may have been."""
+
+    def __post_init__(self) -> None:
+        seen = self.canvas.seen
+        self.picture, self.size = self.canvas.handle, self.canvas.size
+        self.things = [
+            Placed(group.noun, box, group.color) for group in seen.groups for box in group.boxes
+        ]
+        self.facts = {kind: word for kind, (word, _) in seen.facts.items()}
+        for claim in self.brief.claims:
+            if claim.kind in self.facts and not self._changes(claim.kind):
+                self.facts[claim.kind] = _as_known(claim, self.facts[claim.kind])
+        self.random = Random(self.seed)
+
+    def _changes(self, kind: Kind) -> bool:
+        return any(change.op == kind for change in self.brief.changes)
+
+    # -- what calls are made of
+
+    def call(self, tool: str, arguments: dict[str, Any], **images: str) -> str:
+        """Add a call; returns the reference to what it makes."""
+        if tool not in self.offered:
+            raise ToolError(f"{tool} cannot run now")
+        self.calls.append(Call(tool=tool, arguments=arguments, images=images, aid=True))
+        return f"#{len(self.calls)}"
+
+    def becomes(
+        self, tool: str, arguments: dict[str, Any], within: str | None, /, **images: str
+    ) -> None:
+        """Add a call that makes the next state of the picture; only what is within a mask
+        changes, where that is not None."""
+        self.picture = self.call(tool, arguments, **images)
+        self.last = len(self.calls) - 1
+        if within is None:
+            self.masks = None
+        elif self.masks is not None:
+            self.masks.append(within)
+
+    def union(self, masks: Sequence[str]) -> str:
+        both, *rest = masks
+        for mask in rest:
+            both = self.call("blend", {"mode": "lighten"}, image=both, over=mask)
+        return both
+
+    def finished(self) -> list[Call]:
+        """The calls, of which the last one hands over: several pictures where it is painted."""
+        assert self.last is not None
+        del self.calls[self.last + 1 :]
+        closing = self.calls.pop()
+        within = None
+        if self.masks and "blend" in self.offered:
+            within = self.union(list(dict.fromkeys(self.masks)))
+        closing = closing.model_copy(update={"aid": False, "within": within})
+        seeds = [(self.seed + k) % 2**32 for k in range(CHOICE)]
+        if "seeds" in closing.arguments:
+            arguments = {**closing.arguments, "seeds": seeds}
+            return [*self.calls, closing.model_copy(update={"arguments": arguments})]
+        if "seed" in closing.arguments:
+            several = [{**closing.arguments, "seed": seed} for seed in seeds[:2]]
+            return [*self.calls, *(closing.model_copy(update={"arguments": a}) for a in several)]
+        return [*self.calls, closing]
+
+    def prompt(self) -> str:
+        """The scene as it will be, in the painter's words."""
+        groups: dict[tuple[str, str | None], list[Box]] = {}
+        for thing in self.things:
+            groups.setdefault((thing.kind, thing.color), []).append(thing.box)
+        setting = self.facts.get("setting")
+        horizon = self.canvas.seen.horizon
+        phrases = [
+            Phrase(
+                noun, len(boxes), color, sky=_flies(noun, boxes, horizon, setting),
+                spots=spots_of(boxes),
+            )
+            for (noun, color), boxes in groups.items()
+        ]  # fmt: skip
+        phrases.sort(key=lambda phrase: sum(s.x for s in phrase.spots) / len(phrase.spots))
+        return painter_prompt(
+            style=self.facts.get("style"), setting=setting, season=self.facts.get("season"),
+            time=self.facts.get("time"), weather=self.facts.get("weather"), horizon=horizon,
+            phrases=phrases,
+        )  # fmt: skip
+
+    def meant(self, change: Change) -> list[int]:
+        """The numbers of the things that a change means. Raises `ToolError` where none are."""
+        noun = known_noun(change.subject)[0]
+        found = [n for n, thing in enumerate(self.things) if thing.kind == noun]
+        if change.color is not None:
+            found = [n for n in found if self.things[n].color == change.color] or found
+        if not found:
+            raise ToolError(f"no {change.subject} is seen in {self.canvas.handle}")
+        if change.place is not None:
+            found.sort(key=lambda n: _away(self.things[n].box, str(change.place)))
+            found = found[: change.count or 1]
+        elif change.count is not None:
+            found = found[: change.count]
+        return found
+
+    def mask_of(self, change: Change, numbers: Sequence[int], grow: float = 0.0) -> str:
+        """A mask of things that are in the picture: by words where those tell them from the others,
+        else by their boxes as well."""
+        mask = self.call("segment", {"text": _named(change), "grow": grow}, image=self.picture)
+        kind = self.things[numbers[0]].kind
+        others = [t for n, t in enumerate(self.things) if t.kind == kind and n not in numbers]
+        if not others:
+            return mask
+        boxes = self.region([self.things[n].box for n in numbers], GROW)
+        plain = self.call("segment", {"text": kind, "grow": grow}, image=self.picture)
+        return self.call("blend", {"mode": "darken"}, image=plain, over=boxes)
+
+    def region(self, boxes: Sequence[Box], grow: float) -> str:
+        rounded = [[round(v, 4) for v in box] for box in boxes]
+        return self.call("region", {"boxes": rounded, "size": list(self.size), "grow": grow})
+
+    def sketch(self, things: Sequence[Placed]) -> str:
+        told = [
+            {"kind": t.kind, "box": [round(v, 4) for v in t.box], "color": t.color} for t in things
+        ]
+        return self.call("sketch", {"things": told, "size": list(self.size)})
+
+    def painted(self, mask: str, new: Sequence[Placed] = (), unwanted: str | None = None) -> None:
+        """Paint what a mask shows anew: with ``new`` things along a sketch, or without any."""
+        images = {"image": self.picture, "mask": mask}
+        if new:
+            images["sketch"] = self.sketch(new)
+        left = unwanted is not None and all(t.kind != unwanted for t in self.things)
+        negative = painter_prompt(phrases=[Phrase(unwanted, None)]) if unwanted and left else ""
+        arguments = {
+            "prompt": self.prompt(), "negative_prompt": negative, "seeds": [self.seed % 2**32],
+            "anyway": self.canvas.own, "how": "paint" if new else "clear",
+        }  # fmt: skip
+        self.becomes("inpaint", arguments, mask, **images)
+
+    # -- the changes, each by its name
+
+    def make(self, change: Change) -> None:
+        if change.op in SCENE_OPS:
+            self.restage(change)
+        elif change.op in THING_OPS or change.op == "tune":
+            getattr(self, change.op)(change)
+        else:
+            self.frame(change)
+
+    def recolor(self, change: Change) -> None:
+        numbers = self.meant(change)
+        for n in numbers:
+            self.things[n] = replace(self.things[n], color=change.value)
+        if self.repainting:
+            new = [self.things[n] for n in numbers]
+            found = self.mask_of(change, numbers, GROW)
+            self.painted(self.union([found, self.region([t.box for t in new], GROW)]), new)
+        else:
+            mask = self.mask_of(change, numbers, GROW / 4)
+            self.becomes("recolor", {"color": change.value}, mask, image=self.picture, mask=mask)
+
+    def remove(self, change: Change) -> None:
+        numbers = self.meant(change)
+        mask = self.mask_of(change, numbers, GROW)
+        kind = self.things[numbers[0]].kind
+        self.things = [t for n, t in enumerate(self.things) if n not in numbers]
+        self.painted(mask, unwanted=kind)
+
+    def replace(self, change: Change) -> None:
+        noun = known_noun(change.value)[0]
+        if noun is None:
+            raise ToolError(f"the painter knows no {change.value}")
+        numbers = self.meant(change)
+        found = self.mask_of(change, numbers, GROW)
+        kind = self.things[numbers[0]].kind
+        color = change.new_color
+        new = [Placed(noun, _in_place_of(self.things[n], noun), color) for n in numbers]
+        kept = [t for n, t in enumerate(self.things) if n not in numbers]
+        self.things = [*kept, *new]
+        mask = self.union([found, self.region([t.box for t in new], GROW)])
+        self.painted(mask, new, unwanted=kind)
+
+    def add(self, change: Change) -> None:
+        noun = known_noun(change.subject)[0]
+        if noun is None:
+            raise ToolError(f"the painter knows no {change.subject}")
+        new: list[Placed] = []
+        for _ in range(min(change.count or 1, 6)):
+            box = self.free(noun, change.value, [t.box for t in (*self.things, *new)])
+            new.append(Placed(noun, box, change.new_color or change.color))
+        self.things += new
+        self.painted(self.region([t.box for t in new], GROW), new)
+
+    def move(self, change: Change) -> None:
+        numbers = self.meant(change)[:1]
+        thing = self.things[numbers[0]]
+        mask = self.mask_of(change, numbers, GROW)
+        cutout = self.call("remove_background", {"subject": _named(change)}, image=self.picture)
+        others = [t for n, t in enumerate(self.things) if n not in numbers]
+        box = self.beside(thing, str(change.value), [t.box for t in others])
+        self.things = others
+        self.painted(mask, unwanted=thing.kind)
+        self.things = [*others, replace(thing, box=box)]
+        apart = box[0] - thing.box[0], box[1] - thing.box[1]
+        self.laid(cutout, apart, 1.0, [thing.box, box])
+
+    def resize(self, change: Change) -> None:
+        numbers = self.meant(change)[:1]
+        thing = self.things[numbers[0]]
+        left, top, right, foot = thing.box
+        room = min(MOST_OF / (right - left), MOST_OF / (foot - top))
+        factor = max(min(BIGGER, room), LEAST) if change.value == "bigger" else SMALLER
+        cutout = self.call("remove_background", {"subject": _named(change)}, image=self.picture)
+        half, x = (right - left) / 2 * factor, (left + right) / 2
+        foot = min(foot, 0.99)
+        foot += max(0.0, 0.02 - (foot - (foot - top) * factor))
+        box = _within((x - half, foot - (thing.box[3] - top) * factor, x + half, foot))
+        if factor < 1:
+            mask = self.mask_of(change, numbers, GROW)
+            self.things = [t for n, t in enumerate(self.things) if n not in numbers]
+            self.painted(mask, unwanted=thing.kind)
+            self.things.append(replace(thing, box=box))
+        else:
+            self.things[numbers[0]] = replace(thing, box=box)
+        corner = box[0] - factor * left, box[1] - factor * top
+        self.laid(cutout, corner, factor, [thing.box, box])
+
+    def laid(self, over: str, corner: tuple[float, float], scale: float, boxes: list[Box]) -> None:
+        """Lay a cut-out thing onto the picture, ``scale`` times as large, with the left top
+        ``corner`` of its canvas there (in fractions); all that changes is within ``boxes``."""
+        if scale != 1:
+            size = [max(16, round(side * scale)) for side in self.size]
+            over = self.call("adjust", {"resize": size}, image=over)
+        position = [round(c * side) for c, side in zip(corner, self.size, strict=True)]
+        touched = self.region(boxes, 2 * GROW)
+        self.becomes("blend", {"position": position}, touched, image=self.picture, over=over)
+
+    def restage(self, change: Change) -> None:
+        if change.reference is not None:
+            images = {"image": self.picture, "reference": change.reference}
+            self.becomes("style_transfer", {"strength": 0.85}, None, **images)
+            return
+        value = str(change.value)
+        kind = cast(Kind, change.op)
+        self.facts[kind] = known = _as_known(Claim(id="c1", kind=kind, value=value), value)
+        prompt = self.prompt()
+        if kind == "style":
+            arguments = {"style": known, "prompt": prompt, "seed": self.seed % 2**32}
+            self.becomes("style_transfer", arguments, None, image=self.picture)
+            return
+        arguments = {"prompt": prompt, "seeds": [self.seed % 2**32]}
+        along = self.picture
+        if self.repainting and self.things:  # outlines alone were not enough
+            along = self.sketch(self.things)
+            arguments["outlines"] = "drawn"
+        self.becomes("edge_guided", arguments, None, image=along)
+
+    def tune(self, change: Change) -> None:
+        value = str(change.value)
+        tint = TINTS.get(value)
+        arguments = {"color": tint, "strength": HALF_LIGHT} if tint else TUNES[value]
+        name = "recolor" if tint else "adjust"
+        if change.subject is None:
+            self.becomes(name, arguments, None, image=self.picture)
+            return
+        mask = self.call("segment", {"text": _named(change)}, image=self.picture)
+        tuned = self.call(name, arguments, image=self.picture)
+        self.becomes("blend", {}, mask, image=self.picture, over=tuned, mask=mask)
+
+    def frame(self, change: Change) -> None:
+        """Changes of the picture's frame."""
+        width, height = self.size
+        value = str(change.value)
+        match change.op:
+            case "extend":
+                sides = {"sides": ("left", "right"), "all": ("left", "top", "right", "bottom")}
+                added = {
+                    side: round(EXTENSION * (width if side in ("left", "right") else height))
+                    for side in sides.get(value, (value,))
+                }
+                prompt = painter_prompt(**{k: self.facts.get(k) for k in SCENE_OPS})  # type: ignore[arg-type]
+                arguments = {**added, "prompt": prompt, "seed": self.seed % 2**32}
+                arguments["anyway"] = self.canvas.own
+                self.becomes("outpaint", arguments, None, image=self.picture)
+            case "crop":
+                box = _crop(value, width, height)
+                self.becomes("adjust", {"crop": box}, None, image=self.picture)
+            case "scale":
+                scale = 4 if (change.count or 2) > 2 else 2
+                self.becomes("upscale", {"scale": scale}, None, image=self.picture)
+            case "flip":
+                self.becomes("adjust", {"flip": value}, None, image=self.picture)
+            case "rotate":
+                turned = -float(change.count or 90)
+                self.becomes("adjust", {"rotate": turned}, None, image=self.picture)
+            case "cut out":
+                subject = _named(change) if change.subject else ""
+                self.becomes("remove_background", {"subject": subject}, None, image=self.picture)
+
+    # -- where things go
+
+    def free(self, noun: str, place: str | None, taken: Sequence[Box]) -> Box:
+        """A free place for a new thing. Raises `ToolError` where there is none."""
+        setting = self.facts.get("setting", "meadow")
+        horizon = self.canvas.seen.horizon or 0.55
+        stage = Stage(setting, horizon)
+        holder = self._holder(noun)
+        focus = FOCUS.get((place or "").split()[-1] if place else "", (0.5, 1.0))
+        focus = self._beside_another(noun) or focus
+        flying = PLACE[noun] & {"sky"} and "bottom" not in (place or "")
+        for scale in (*scales(len(taken) + 1), *CROWDED):
+            for _ in range(TRIES):
+                if holder is not None:
+                    over = holder.kind == "table"
+                    box = (
+                        on_top(holder.box, noun, self.random, scale) if over
+                        else in_opening(holder.kind, holder.box, noun, flip=False)
+                    )  # fmt: skip
+                elif flying and setting != "indoors":
+                    box = in_sky(stage, noun, focus, scale, self.random, clear=False)
+                else:
+                    floats = "water" in PLACE[noun] & stage.surfaces
+                    surface = "water" if floats else "ground"
+                    level = self.random.random()
+                    box = on_surface(stage, noun, surface, focus, level, scale, self.random)
+                others = [b for b in taken if holder is None or b != holder.box]
+                if box is not None and fits(box, others, stage):
+                    return box
+        raise ToolError(f"there is no free place for a {noun}")
+
+    def _holder(self, noun: str) -> Placed | None:
+        """The thing of the picture that a new one is to be in or on, if it is."""
+        for claim in self.brief.claims:
+            if claim.kind == "relation" and known_noun(claim.subject)[0] == noun:
+                other = known_noun(claim.object)[0]
+                held = claim.value == "inside" or (claim.value == "above" and other == "table")
+                if held:
+                    return next((t for t in self.things if t.kind == other), None)
+        return None
+
+    def _beside_another(self, noun: str) -> tuple[float, float] | None:
+        """The focus that a relation of a new thing to one of the picture gives it."""
+        for claim in self.brief.claims:
+            if claim.kind == "relation" and known_noun(claim.subject)[0] == noun:
+                other = known_noun(claim.object)[0]
+                box = next((t.box for t in self.things if t.kind == other), None)
+                if box is not None and claim.value == "left of":
+                    return box[0] / 2, box[0] * 0.7
+                if box is not None and claim.value == "right of":
+                    return (box[2] + 1) / 2, (1 - box[2]) * 0.7
+                if box is not None:
+                    return center(box)[0], 0.15
+        return None
+
+    def beside(self, thing: Placed, place: str, taken: Sequence[Box]) -> Box:
+        """Where a thing that is moved comes to stand: at its height, or as high as the place is."""
+        wide, high = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
+        top = thing.box[1]
+        for part in place.split():
+            top = {"top": 0.06, "bottom": 0.97 - high}.get(part, top)
+        spots = FOCUS.get(place.split()[-1])
+        if spots is None:
+            return thing.box[0], top, thing.box[2], top + high
+        stage = Stage(self.facts.get("setting", "meadow"), self.canvas.seen.horizon or 0.55)
+        middle, around = spots
+        steps = [middle + k / 20 * around * side for k in range(11) for side in (1, -1)]
+        boxes = [_within((x - wide / 2, top, x + wide / 2, top + high)) for x in steps]
+        return next((box for box in boxes if fits(box, taken, stage)), boxes[0])
+
+
+def _named(change: Change) -> str:
+    """The words by which the segmenter finds what a change means."""
+    noun = known_noun(change.subject)[0] or change.subject
+    return " ".join(["the", *filter(None, (change.place, change.color)), str(noun)])
+
+
+def _as_known(claim: Claim, otherwise: str) -> str:
+    """The value of a scene claim as the painter knows it."""
+    from .wording import _fact
+
+    return _fact(claim)[0] or otherwise
+
+
+def _away(box: Box, place: str) -> float:
+    """How far a box is from a part of the picture."""
+    x, y = center(box)
+    ends = {"left": x, "right": 1 - x, "top": y, "bottom": 1 - y, "center": abs(x - 0.5)}
+    return sum(ends.get(part, 0.0) for part in place.split())
+
+
+def _in_place_of(old: Placed, noun: str) -> Box:
+    """A box for another thing where an old one stands: on its foot, about as large."""
+    left, top, right, bottom = old.box
+    area = (right - left) * (bottom - top)
+    high = min((area / ASPECT[noun]) ** 0.5, bottom - 0.02)
+    wide = high * ASPECT[noun]
+    x = (left + right) / 2
+    return _within((x - wide / 2, bottom - high, x + wide / 2, bottom))
+
+
+def _within(box: Box) -> Box:
+    """A box moved sideways into the picture."""
+    aside = max(0.02 - box[0], 0.0) + min(0.98 - box[2], 0.0)
+    return box[0] + aside, box[1], box[2] + aside, box[3]
+
+
+def _flies(noun: str, boxes: Sequence[Box], horizon: float | None, setting: str | None) -> bool:
+    if "sky" not in PLACE[noun] or setting == "indoors":
+        return False
+    line = 0.5 if horizon is None else horizon
+    return "ground" not in PLACE[noun] or all(box[3] < line for box in boxes)
+
+
+def _crop(value: str, width: int, height: int) -> list[int]:
+    if value == "square":
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        return [left, top, left + side, top + side]
+    left, top, right, bottom = 0, 0, width, height
+    for part in value.split():
+        if part == "left":
+            right = width * 3 // 5
+        elif part == "right":
+            left = width * 2 // 5
+        elif part == "top":
+            bottom = height * 3 // 5
+        elif part == "bottom":
+            top = height * 2 // 5
+        elif part == "center":
+            left, right = max(left, width // 6), min(right, width * 5 // 6)
+            top, bottom = max(top, height // 6), min(bottom, height * 5 // 6)
+    return [left, top, right, bottom]
+
+
+def again(
+    brief: Brief, canvas: Canvas, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
+    offered: Collection[str],
+) -> list[Call]:  # fmt: skip
+    """The calls of another try: what is still wrong with things is changed once more in the best
+    picture; where that is not all, the whole edit is made anew from other seeds."""
+    rounds = max((a.round for a in attempts), default=0)
+    best = best_of(attempts)
+    if rounds >= ROUNDS:
+        return []
+    start = seed + CHOICE * rounds
+    try:
+        if best is not None and best in seen:
+            verdict = verdict_of(attempts, best)
+            wrong = verdict.with_status("unmet") | verdict.with_status("unsure")
+            claims = [claim for claim in brief.claims if claim.id in wrong]
+            left = [c for c in brief.changes if any(_is_about(c, claim) for claim in claims)]
+            explained = all(any(_is_about(c, claim) for c in left) for claim in claims)
+            if left and explained and all(c.op in THING_OPS for c in left):
+                left = [_still(c, brief, seen[best]) for c in left]
+                now = replace(canvas, handle=best, seen=seen[best])
+                return edit(brief, now, start, offered, left, repainting=True)
+        calls = edit(brief, canvas, start, offered, repainting=True)
+    except ToolError:
+        return []
+    chance = any({"seed", "seeds"} & set(call.arguments) for call in calls)
+    return calls if chance else []  # without any, the same would come out
+
+
+def _is_about(change: Change, claim: Claim) -> bool:
+    nouns = {claim.subject, claim.object, claim.object2} - {None}
+    return bool(nouns & {change.subject, change.value if change.op == "replace" else None})
+
+
+def _still(change: Change, brief: Brief, seen: Seen) -> Change:
+    """What is left to be added once some of it is there."""
+    if change.op != "add":
+        return change
+    noun = known_noun(change.subject)[0]
+    there = sum(g.count or 0 for g in seen.groups if g.noun == noun)
+    wanted = next(
+        (c.value for c in brief.claims if c.kind == "count" and c.subject == change.subject), None
+    )
+    if not isinstance(wanted, int):
+        return change
+    return change.model_copy(update={"count": max(1, wanted - there)})

@@ -1,0 +1,438 @@
+"""What an edit does to its picture: a request, clause by clause, becomes `Change`s.
+
+The clauses are told apart and matched by the rules of ``data/edits.toml``; the things that they
+name are read as everywhere (`mentions`). A clause that no rule fits makes no change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ..brief import SCENE_OPS, Change, Tune
+from .grammar import grammar, unit_at
+from .mentions import SOME, Mention, mentions
+from .reading import Fact
+from .references import lowered, styled_after
+from .units import Unit, units_of
+
+Found = list[Change] | None
+"""The changes of a clause, [] for one that leaves things as they are, None where no rule fits."""
+LONGEST = 4
+"""Pieces between commas and "and" that may be one clause."""
+MAX_CHARACTERS = 160
+"""A longer clause is no edit."""
+
+_OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+_BACKWARD = re.compile(r"counter|anti|\bleft\b|逆|左")
+_UPSIDE_DOWN = re.compile(r"upside|倒|颠")
+_BOTH_ENDS = re.compile(r"上下|top\sand\sbottom|vertical")
+_UPRIGHT = re.compile(r"vertical|upside|top|上下|垂直|竖")
+_STYLE = re.compile(r"\bstyle\b|风|派")
+_LITTLE = re.compile(r"^(?:a\s(?:bit|little|lot|touch|tad)|much|slightly|more|less)\b\s?")
+_A_THING = re.compile(r"(?:an?|some|two|three|four|five|\d+)\s")
+_WITH = re.compile(r"\swith\s")
+_GROWS = re.compile(r"(?:放大|变大)(?:一?[点些])?")
+_TINTS: dict[str, Tune] = {"red": "redder", "green": "greener", "blue": "bluer"}
+_ONE = frozenset({"one", "ones"})
+
+_ON_PIXELS = frozenset({"tune", "extend", "crop", "scale", "flip", "rotate", "cut out"})
+_TELLING = _ON_PIXELS | {"style", "gone", "resize", "replace"}
+_SHOULD = re.compile(
+    r"(?:i\sthink\s)?(?:the|it|its|this|that|all\sthe)\b.*\bshould\b|(?:could|can)\sthe\b"
+)
+_COMPARES = re.compile(
+    r"\b(?:more|less|too|so|bit|little|increase|raise|boost|reduce|decrease|lower|\w+er)\b"
+    r"|\b(?:brighten|lighten|darken|dim|sharpen|blur|soften|desaturate|saturate)\b"
+    r"|一?[点些]|太|更|再|高|低|提|降|一下|化|调"
+)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """The words ``start`` to ``end`` of a text, the rule that they fit, and what they do."""
+
+    start: int
+    end: int
+    rule: str
+    changes: tuple[Change, ...]
+
+    @property
+    def on_pixels(self) -> bool:
+        """Whether it only turns, cuts or tones the whole picture: nothing to be claimed of it."""
+        whole = all(change.op == "cut out" or not change.subject for change in self.changes)
+        ops: set[str] = {change.op for change in self.changes} or {self.rule}
+        grayed = any(change.value == "gray" for change in self.changes)
+        return whole and not grayed and ops <= _ON_PIXELS
+
+
+def changes_of(text: str, *, chinese: bool) -> tuple[Change, ...]:
+    """What the edit ``text`` does, in order; () where no change can be made of it."""
+    return tuple(c for clause in clauses_of(text, chinese=chinese) for c in clause.changes)
+
+
+def clauses_of(text: str, *, chinese: bool) -> list[Clause]:
+    """The clauses of ``text`` that a rule fits, in order; some change nothing ("keep the dog")."""
+    return _Editor(text, chinese).read()
+
+
+def tells_an_edit(clause: Clause, words: str) -> bool:
+    """Whether ``words`` can be nothing but an edit: "crop it", "too dark", not "vivid colors"."""
+    low = lowered(words).strip()
+    if clause.rule == "tune":
+        return bool(_COMPARES.search(low))
+    if clause.rule == "set":
+        return bool(clause.changes) and bool(_SHOULD.match(low))
+    return clause.rule in _TELLING and bool(clause.changes)
+
+
+class _Editor:
+    """Reads one text. ``last`` is the thing that "it" means, ``noun`` what "one" is one of. A
+    clause without a verb goes on from ``verb`` and ``what``: "make the house blue and the roof
+    red"."""
+
+    def __init__(self, text: str, chinese: bool) -> None:
+        self.text, self.chinese = text, chinese
+        self.low = lowered(text)
+        self.grammar = grammar("zh" if chinese else "en")
+        self.last: Mention | None = None
+        self.noun: str | None = None
+        self.verb = self.what = ""
+        self.handlers: dict[str, Callable[[dict[str, str]], Found]] = {
+            "add": self.add, "also": self.add, "more": self.more, "fewer": self.fewer,
+            "remove": self.remove, "gone": self.remove,
+            "replace": self.replace, "move": self.move, "resize": self.resize, "set": self.set,
+            "bare": self.bare, "tune": self.tune, "keep": lambda said: [], "cut out": self.cut_out,
+            "rotate": self.rotate, "flip": self.flip, "extend": self.extend, "crop": self.crop,
+            "scale": self.scale,
+        }  # fmt: skip
+
+    def read(self) -> list[Clause]:
+        reference, (start, end) = styled_after(self.text)
+        low = self.low[:start] + " " * (end - start) + self.low[end:]
+        pieces = self.grammar.pieces(low)
+        found: list[Clause] = []
+        if reference:
+            words = self.text[start:end].strip()
+            style = Change(op="style", reference=reference, source=words)
+            found.append(Clause(start, end, "style", (style,)))
+        i = 0
+        while i < len(pieces):
+            for j in range(i + 1, min(i + LONGEST, len(pieces)) + 1):
+                a, b = pieces[i][0], pieces[j - 1][1]
+                if b - a > MAX_CHARACTERS:
+                    break
+                if (clause := self.clause(low[a:b])) is not None:
+                    rule, changes = clause
+                    source = {"source": self.text[a:b].strip()}
+                    done = tuple(change.model_copy(update=source) for change in changes)
+                    found.append(Clause(a, b, rule, done))
+                    i = j - 1
+                    break
+            i += 1
+        return sorted(found, key=lambda clause: clause.start)
+
+    def clause(self, low: str) -> tuple[str, list[Change]] | None:
+        """The rule that a clause fits and its changes, alone or going on from the one before."""
+        said = self.grammar.bare(low)
+        if not said:
+            return None
+        for words in (said, f"{self.verb} {said}", f"{self.verb} {self.what} {said}"):
+            words = words.replace(" ", "") if self.chinese else words
+            for name, pattern in self.grammar.rules:
+                match = pattern.fullmatch(words)
+                if match and (words == said or name not in {"bare", "keep"}):
+                    groups = {k: (v or "").strip() for k, v in match.groupdict().items()}
+                    changes = self.handlers[name](groups | {"": words})
+                    if changes is not None:
+                        self.goes_on(match)
+                        return name, changes
+            if not self.verb:
+                break
+        return None
+
+    def goes_on(self, match: re.Match[str]) -> None:
+        groups = match.groupdict()
+        opened = next((name for name in ("both", "what", "to") if groups.get(name)), None)
+        self.verb = match.string[: match.start(opened)].strip() if opened else ""
+        self.what = "it" if groups.get("both") else groups.get("what") or ""
+        if self.chinese:
+            self.what = ""
+
+    # What is named.
+
+    def named(self, text: str) -> list[Mention]:
+        return mentions(text, chinese=self.chinese, last=self.noun)
+
+    def subjects(self, what: str) -> list[Mention | None]:
+        """The things that ``what`` means, None for the whole picture; [] if it names nothing."""
+        if self.grammar.it.fullmatch(what):
+            return [self.last and replace(self.last, count=None, picked=False)]
+        if not what or self.grammar.whole.fullmatch(what):
+            return [None]
+        found = [mention for mention in self.named(what) if mention.noun]
+        self.remember(found)
+        return list(found)
+
+    def remember(self, found: list[Mention]) -> None:
+        things = [mention for mention in found if mention.scene is None]
+        if things:
+            self.last, self.noun = things[-1], things[-1].noun
+
+    # Changes of things.
+
+    def which(self, op: Literal["remove", "recolor", "move", "replace", "resize"], thing: Mention,
+              **more: Any) -> Change:  # fmt: skip
+        return Change(op=op, subject=thing.noun, color=thing.color, place=thing.place,
+                      count=thing.count or (1 if thing.picked else None), **more)  # fmt: skip
+
+    def scene(self, kind: str, value: str) -> Change:
+        return Change.model_validate({"op": kind, "value": value})
+
+    def add(self, said: dict[str, str]) -> Found:
+        found = self.named(said["what"])
+        if not found:
+            return None
+        where = self.somewhere(said.get("where", ""))
+        changes = []
+        for thing in found:
+            if thing.scene and thing.scene[0] in SCENE_OPS - {"setting"}:
+                changes.append(self.scene(*thing.scene))
+                continue
+            count = thing.count or (SOME if thing.many else None)
+            count = None if self.chinese and count == 1 else count
+            changes.append(Change(op="add", subject=thing.noun, count=count,
+                                  new_color=thing.color, value=thing.place or where))  # fmt: skip
+        self.remember(found)
+        return changes
+
+    def somewhere(self, where: str) -> str | None:
+        """The part of the picture that stands before a Chinese verb; beside a thing is none."""
+        if not where or self.named(where):
+            return None
+        return next((str(u["place"]) for u in self.grammar.units(where) if "place" in u), None)
+
+    def more(self, said: dict[str, str]) -> Found:
+        changes = self.add(said)
+        return changes and [
+            change.model_copy(update={"count": change.count or SOME}) if change.op == "add"
+            else change
+            for change in changes
+        ]  # fmt: skip
+
+    def fewer(self, said: dict[str, str]) -> Found:
+        things = [thing for thing in self.named(said["what"]) if thing.scene is None]
+        return [self.which("remove", replace(thing, count=1)) for thing in things] or None
+
+    def remove(self, said: dict[str, str]) -> Found:
+        changes = []
+        for thing in self.subjects(said["what"]):
+            if thing is None:
+                continue
+            if thing.scene is None:
+                changes.append(self.which("remove", thing))
+            elif thing.scene[0] == "weather":
+                changes.append(self.scene("weather", "clear"))
+        self.last = None if changes else self.last
+        return changes or None
+
+    def replace(self, said: dict[str, str]) -> Found:
+        if self.grammar.words["whose"]["background"].fullmatch(said["what"]) or any(
+            thing and thing.scene for thing in self.subjects(said["what"])
+        ):
+            return self.set(said)
+        olds = [thing for thing in self.subjects(said["what"]) if thing]
+        new = next((thing for thing in self.named(said["to"]) if thing.noun), None)
+        if new is None or not olds:
+            return None
+        if new.scene and new.scene[0] != "setting":
+            return [self.scene(*new.scene)]
+        self.last, self.noun = new, new.noun
+        return [self.which("replace", old, value=new.noun, new_color=new.color) for old in olds]
+
+    def move(self, said: dict[str, str]) -> Found:
+        what = said.get("what", "")
+        things = [self.last] if not what and self.last else self.subjects(what)
+        place = None if self.beside(said["to"]) else self.grammar.place(said["to"])
+        if place and all(things):
+            self.last = self.last and replace(self.last, place=place)
+            return [self.which("move", thing, value=place) for thing in things if thing] or None
+        settings = [value for kind, value in self.grammar.values(said["to"]) if kind == "setting"]
+        return [self.scene("setting", settings[0])] if settings and None in things else None
+
+    def beside(self, to: str) -> bool:
+        """Whether ``to`` is measured from a thing ("to the left of the house"): no part of the
+        picture."""
+        if self.chinese:
+            return any(mention.scene is None for mention in self.named(to))
+        return any(
+            unit.has("relation") and unit.low.endswith(" of") for unit in self.grammar.units(to)
+        )
+
+    def resize(self, said: dict[str, str]) -> Found:
+        size = self.grammar.word("sizes", said[""]) or (
+            "smaller" if re.match(r"shrink|reduce|minimize", said[""]) else "bigger"
+        )
+        if "to" in said and self.grammar.word("sizes", said[""]) is None:
+            return None
+        return self.apply(self.subjects(said["what"]), [("size", size)])
+
+    # Changes told with "make" and its like.
+
+    def set(self, said: dict[str, str]) -> Found:
+        if "both" in said:
+            return self.split(said["both"])
+        what, to = said.get("what", ""), _WITH.split(said["to"])[0]
+        whose = self.grammar.words["whose"]
+        if color := whose["color"].fullmatch(what):
+            what = next(group for group in color.groups() if group)
+        elif whose["background"].fullmatch(what) and (found := self.background(to)):
+            return found
+        elif whose["scene"].fullmatch(what):
+            scene = [pair for pair in self.grammar.values(to) if pair[0] in SCENE_OPS]
+            return self.apply([None], scene) or self.styled(to) if scene else self.styled(to)
+        subjects, values = self.subjects(what), self.grammar.values(to)
+        if not what and self.chinese and all(kind != "tune" for kind, _ in values):
+            subjects = [self.last]
+        if changes := self.becomes([thing for thing in subjects if thing], to):
+            return changes
+        changes = self.apply(subjects, values)
+        return changes or (self.styled(to) if None in subjects else None)
+
+    def becomes(self, olds: list[Mention], to: str) -> Found:
+        """Things that turn into another one: "the cat into a white dog"."""
+        to = _LITTLE.sub("", to)
+        if not olds or not (self.chinese or _A_THING.match(to)):
+            return None
+        found = mentions(to, chinese=self.chinese)
+        new = next((thing for thing in found if thing.noun and not thing.scene), None)
+        if new is None or any(new.noun == old.noun for old in olds):
+            return None
+        self.last, self.noun = new, new.noun
+        return [self.which("replace", old, value=new.noun, new_color=new.color) for old in olds]
+
+    def split(self, both: str) -> Found:
+        """ "the house blue": a thing, then what it becomes."""
+        from .phrase import PhraseReader
+
+        units, i, joined = units_of(both), 0, True
+        while joined and i < len(units):
+            while i < len(units) and (units[i].has("place") or self.leads(units, i)):
+                i += 1
+            end = i if unit_at(units, i).low in _ONE else PhraseReader(units, i).read().end
+            end += unit_at(units, end).low in _ONE
+            while unit_at(units, end).has("place"):
+                end += 1
+            after = unit_at(units, end)
+            joined = after.low == "'s" or after.has("relation", "conjunction")
+            i = end + joined
+        starts = [
+            match.start()
+            for part in ("tunes", "sizes")
+            for pattern in self.grammar.words[part].values()
+            if (match := pattern.search(both))
+        ]
+        cut = min([*starts, units[i].start if i < len(units) else len(both)])
+        what, to = both[:cut].strip(), both[cut:].strip()
+        return self.set({"what": what, "to": to}) if what and to else None
+
+    def leads(self, units: list[Unit], i: int) -> bool:
+        return "determiner" in units[i] and "place" in unit_at(units, i + 1)
+
+    def styled(self, to: str) -> Found:
+        """A style that only its own words tell: "in the style of Utrillo"."""
+        if not _STYLE.search(to):
+            return None
+        from .chinese import Chinese
+        from .english import English
+
+        items = (Chinese(to) if self.chinese else English(to)).read().items
+        styles = [item.value for item in items if isinstance(item, Fact) and item.kind == "style"]
+        return self.apply([None], [("style", value) for value in styles])
+
+    def background(self, to: str) -> Found:
+        found = [pair for pair in self.grammar.values(to) if pair[0] in SCENE_OPS]
+        found = [pair for pair in found if pair[0] == "setting"] or found
+        if not found:
+            things = mentions(_LITTLE.sub("", to), chinese=self.chinese)
+            found = [("setting", thing.noun) for thing in things[:1] if not thing.scene]
+        return self.apply([None], found)
+
+    def bare(self, said: dict[str, str]) -> Found:
+        """A clause without a verb that only says how the picture is: "at night", "snowy"."""
+        values = self.grammar.values(said["to"])
+        if not values or any(kind not in SCENE_OPS for kind, _ in values):
+            return None
+        if any(thing.scene is None for thing in self.named(said["to"])):
+            return None
+        return self.apply([None], values)
+
+    def apply(self, subjects: list[Mention | None], values: list[tuple[str, str]]) -> Found:
+        """Gives each subject each value; what a value cannot change is passed over."""
+        changes = []
+        for kind, value in values:
+            if kind in SCENE_OPS:
+                changes.append(self.scene(kind, value))
+                continue
+            for thing in subjects:
+                changes += self.one(thing, kind, value)
+        return list(dict.fromkeys(changes)) or None
+
+    def one(self, thing: Mention | None, kind: str, value: str) -> list[Change]:
+        if kind == "tune":
+            subject = thing.noun if thing else None
+            return [Change(op="tune", subject=subject, value=value)]
+        if kind == "size" and thing is None:
+            return [Change(op="scale", count=2)] if value == "bigger" else []
+        if thing is None and kind == "color" and value in _TINTS:
+            return [Change(op="tune", value=_TINTS[value])]
+        if thing is None or (thing.scene and thing.scene[0] != "setting"):
+            return []
+        return [self.which("recolor" if kind == "color" else "resize", thing, value=value)]
+
+    def tune(self, said: dict[str, str]) -> Found:
+        part = "tunes" if "to" in said else "tune_verbs"
+        value = self.grammar.word(part, said[""])
+        subjects = self.subjects(said.get("what", ""))
+        return self.apply(subjects, [("tune", value)]) if value else None
+
+    # Changes of the whole picture.
+
+    def cut_out(self, said: dict[str, str]) -> Found:
+        if "what" not in said:
+            return [Change(op="cut out")]
+        things = [thing for thing in self.subjects(said["what"]) if thing]
+        return [Change(op="cut out", subject=thing.noun, color=thing.color, place=thing.place)
+                for thing in things[:1]] or None  # fmt: skip
+
+    def rotate(self, said: dict[str, str]) -> Found:
+        words = said[""]
+        turned = 180 if _UPSIDE_DOWN.search(words) else (self.grammar.number(words) or 90) % 360
+        if _BACKWARD.search(words) and turned:
+            turned = 360 - turned
+        return [Change(op="rotate", count=turned)]
+
+    def flip(self, said: dict[str, str]) -> Found:
+        value = "vertical" if _UPRIGHT.search(said[""]) else "horizontal"
+        return [Change(op="flip", value=value)]
+
+    def extend(self, said: dict[str, str]) -> Found:
+        to = said.get("to", "")
+        side = self.grammar.word("places", to) or "all"
+        sides = ("top", "bottom") if _UPRIGHT.search(to) and _BOTH_ENDS.search(to) else (side,)
+        return [Change(op="extend", value=side) for side in sides]
+
+    def crop(self, said: dict[str, str]) -> Found:
+        part = self.grammar.word("places", said.get("to", ""))
+        if said.get("off"):
+            part = _OPPOSITE.get(part or "")
+        return [Change(op="crop", value=part)] if part else []
+
+    def scale(self, said: dict[str, str]) -> Found:
+        if self.last and _GROWS.fullmatch(said[""]):
+            return self.apply([self.last], [("size", "bigger")])
+        times = self.grammar.number(said.get("to", "")) or 2
+        times = times // 100 if times >= 100 else times
+        return [Change(op="scale", count=4 if times > 2 else 2)]

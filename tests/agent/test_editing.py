@@ -1,0 +1,289 @@
+"""From the changes of a Brief to calls over a picture: each in its region, all else kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from danqing.agent.brief import Brief, Change, Claim
+from danqing.agent.editing import CHOICE, REGIONAL, Canvas, again, edit
+from danqing.agent.plan import Attempt, Call
+from danqing.agent.seen import read_look
+from danqing.agent.verdict import Before, judge
+from danqing.tools.errors import ToolError
+
+ALL = REGIONAL | {
+    "edge_guided", "style_transfer", "outpaint", "upscale", "adjust", "remove_background",
+}  # fmt: skip
+HOUSE, NEAR, FAR, DOG = (
+    (0.1, 0.4, 0.4, 0.7), (0.5, 0.45, 0.65, 0.75), (0.8, 0.42, 0.9, 0.6), (0.7, 0.8, 0.8, 0.9),
+)  # fmt: skip
+THINGS = (("house", "red", HOUSE), ("tree", None, NEAR), ("tree", None, FAR), ("dog", None, DOG))
+
+
+def look(*things: tuple[str, str | None, tuple[float, ...]], **facts: str) -> dict[str, Any]:
+    """What the tool `look` says of a picture."""
+    told = {"setting": "meadow", "season": "summer", "time": "day", "weather": "clear",
+            "style": "flat"} | facts  # fmt: skip
+    return {
+        "things": [
+            {"kind": kind, "color": color, "looks": color or "brown", "box": list(box),
+             "confidence": 0.99, "color_confidence": 0.99}
+            for kind, color, box in things
+        ],
+        "facts": {fact: [word, 0.99] for fact, word in told.items()}, "horizon": 0.5,
+        "familiar": True,
+    }  # fmt: skip
+
+
+def canvas(*things: Any, size: tuple[int, int] = (256, 256), own: bool = True) -> Canvas:
+    return Canvas("img-1", size, read_look(look(*(things or THINGS))), own)
+
+
+def brief(*changes: Change, claims: tuple[Claim, ...] = ()) -> Brief:
+    return Brief(language="en", intent="edit", target="img-1", changes=changes, claims=claims)
+
+
+def planned(*changes: dict[str, Any], **more: Any) -> list[Call]:
+    wanted = tuple(Change.model_validate(change) for change in changes)
+    return edit(brief(*wanted), more.pop("on", canvas()), 7, ALL, **more)
+
+
+def tools(calls: list[Call]) -> list[str]:
+    return [call.tool for call in calls]
+
+
+def test_a_thing_is_recolored_where_it_is() -> None:
+    found, painted = planned({"op": "recolor", "subject": "house", "value": "blue"})
+    assert (found.tool, found.arguments["text"]) == ("segment", "the house")
+    assert painted.arguments == {"color": "blue"}
+    assert painted.images == {"image": "img-1", "mask": "#1"}
+    assert (painted.aid, painted.within) == (False, "#1")
+
+
+def test_what_is_removed_is_painted_over_as_if_nothing_stood_there() -> None:
+    *_, painted = planned({"op": "remove", "subject": "dog"})
+    assert painted.arguments["how"] == "clear"
+    assert painted.arguments["seeds"] == [7, 8, 9, 10]
+    assert "dog" not in painted.arguments["prompt"]
+    assert "dog" in painted.arguments["negative_prompt"]
+    assert "two trees" in painted.arguments["prompt"]
+
+
+def test_of_several_only_the_meant_one_is_touched() -> None:
+    calls = planned({"op": "remove", "subject": "tree", "place": "right"})
+    region = next(call for call in calls if call.tool == "region")
+    assert region.arguments["boxes"] == [list(FAR)]
+    painted = calls[-1]
+    assert "a tree" in painted.arguments["prompt"]
+    assert painted.arguments["negative_prompt"] == "", "another tree is to stay"
+    with pytest.raises(ToolError, match="no cat is seen in img-1"):
+        planned({"op": "remove", "subject": "cat"})
+
+
+def test_what_is_added_gets_a_free_place_where_it_was_asked_for() -> None:
+    calls = planned({"op": "add", "subject": "ball", "value": "left", "new_color": "yellow"})
+    assert tools(calls) == ["region", "sketch", "inpaint"]
+    [ball] = calls[1].arguments["things"]
+    assert (ball["kind"], ball["color"]) == ("ball", "yellow")
+    left, top, right, bottom = ball["box"]
+    assert (left + right) / 2 < 0.45
+    assert all(left >= b[2] or right <= b[0] or top >= b[3] or bottom <= b[1]
+               for _, _, b in THINGS)  # fmt: skip
+    assert calls[-1].images == {"image": "img-1", "mask": "#1", "sketch": "#2"}
+    assert "a yellow ball" in calls[-1].arguments["prompt"]
+
+
+def test_another_thing_takes_the_place_of_the_old_one() -> None:
+    calls = planned({"op": "replace", "subject": "dog", "value": "cat", "new_color": "white"})
+    [cat] = next(call for call in calls if call.tool == "sketch").arguments["things"]
+    assert (cat["kind"], cat["color"]) == ("cat", "white")
+    assert cat["box"][3] == pytest.approx(DOG[3], abs=1e-3), "it stands where the dog stood"
+    prompt = calls[-1].arguments["prompt"]
+    assert "cat" in prompt
+    assert "dog" not in prompt
+
+
+def test_a_thing_is_moved_with_its_own_pixels() -> None:
+    calls = planned({"op": "move", "subject": "dog", "value": "left"})
+    assert tools(calls)[:4] == ["segment", "remove_background", "inpaint", "region"]
+    assert tools(calls)[4:] == ["blend", "blend"], "both places are what may change"
+    laid = calls[-1]
+    assert laid.images == {"image": "#3", "over": "#2"}
+    across, down = laid.arguments["position"]
+    assert -0.65 * 256 < across < -0.45 * 256
+    assert down == 0
+    assert laid.within == "#5"
+
+
+@pytest.mark.parametrize(("value", "factor"), [("bigger", 1.45), ("smaller", 0.65)])
+def test_a_thing_grows_and_shrinks_on_its_foot(value: str, factor: float) -> None:
+    calls = planned({"op": "resize", "subject": "dog", "value": value})
+    scaled = next(call for call in calls if call.tool == "adjust")
+    assert scaled.arguments == {"resize": [round(256 * factor)] * 2}
+    left, top = calls[-1].arguments["position"]
+    foot = top / 256 + factor * DOG[3]
+    assert foot == pytest.approx(DOG[3], abs=0.01)
+    assert ("inpaint" in tools(calls)) == (value == "smaller"), "what was behind it shows"
+    assert left < 0 if value == "bigger" else left > 0
+
+
+def test_the_scene_is_painted_anew_along_its_outlines() -> None:
+    [painted] = planned({"op": "time", "value": "night"})
+    assert painted.tool == "edge_guided"
+    assert painted.images == {"image": "img-1"}
+    assert painted.within is None
+    assert "night" in painted.arguments["prompt"]
+    assert "day" not in painted.arguments["prompt"]
+    assert len(painted.arguments["seeds"]) == CHOICE
+    sketch, again_ = planned({"op": "time", "value": "night"}, repainting=True)
+    assert len(sketch.arguments["things"]) == len(THINGS)
+    assert again_.arguments["outlines"] == "drawn"
+
+
+def test_a_style_is_painted_over_or_taken_from_a_picture() -> None:
+    calls = planned({"op": "style", "value": "watercolor"})
+    assert {call.arguments["style"] for call in calls} == {"watercolor"}
+    assert len({call.arguments["seed"] for call in calls}) == len(calls) == 2
+    [taken] = planned({"op": "style", "reference": "img-9"})
+    assert taken.images == {"image": "img-1", "reference": "img-9"}
+
+
+@pytest.mark.parametrize(
+    ("change", "tool", "arguments"),
+    [
+        ({"op": "crop", "value": "square"}, "adjust", {"crop": [22, 0, 278, 256]}),
+        ({"op": "crop", "value": "left"}, "adjust", {"crop": [0, 0, 180, 256]}),
+        ({"op": "flip", "value": "horizontal"}, "adjust", {"flip": "horizontal"}),
+        ({"op": "rotate", "count": 90}, "adjust", {"rotate": -90.0}),
+        ({"op": "scale", "count": 4}, "upscale", {"scale": 4}),
+        ({"op": "scale"}, "upscale", {"scale": 2}),
+        ({"op": "tune", "value": "sharper"}, "adjust", {"sharpness": 2.2}),
+        ({"op": "tune", "value": "bluer"}, "recolor", {"color": "blue", "strength": 0.3}),
+        ({"op": "cut out", "subject": "dog"}, "remove_background", {"subject": "the dog"}),
+    ],
+)
+def test_changes_of_the_frame(change: dict[str, Any], tool: str, arguments: dict[str, Any]) -> None:
+    [call] = planned(change, on=canvas(*THINGS, size=(300, 256)))
+    assert (call.tool, call.arguments) == (tool, arguments)
+
+
+def test_a_side_is_extended_by_half() -> None:
+    calls = planned({"op": "extend", "value": "sides"}, on=canvas(*THINGS, size=(300, 256)))
+    assert calls[0].arguments["left"] == calls[0].arguments["right"] == 150
+    assert "top" not in calls[0].arguments
+
+
+def test_several_changes_build_on_each_other_and_only_the_last_hands_over() -> None:
+    calls = planned(
+        {"op": "weather", "value": "snow"}, {"op": "remove", "subject": "dog"},
+        {"op": "recolor", "subject": "house", "value": "blue"},
+    )  # fmt: skip
+    assert tools(calls) == ["segment", "recolor", "segment", "inpaint", "edge_guided"]
+    assert [call.aid for call in calls] == [True] * 4 + [False]
+    assert calls[2].images["image"] == "#2"
+    assert calls[3].images["image"] == "#2"
+    assert calls[-1].images["image"] == "#4"
+    assert "a blue house" in calls[-1].arguments["prompt"]
+    assert "dog" not in calls[-1].arguments["prompt"]
+    two = planned(
+        {"op": "recolor", "subject": "house", "value": "blue"}, {"op": "remove", "subject": "dog"}
+    )
+    assert two[-2].tool == "blend", "what was changed is measured around all of it"
+    assert two[-1].within == f"#{len(two) - 1}"
+
+
+def test_what_can_be_done_is_done_and_the_rest_is_said_only_if_nothing_can() -> None:
+    both = {"op": "remove", "subject": "cat"}, {"op": "remove", "subject": "dog"}
+    assert tools(planned(*both)) == ["segment", "inpaint"]
+    with pytest.raises(ToolError, match="no cat is seen"):
+        planned(both[0])
+    with pytest.raises(ToolError, match="knows no dragon"):
+        planned({"op": "add", "subject": "dragon"})
+    with pytest.raises(ToolError, match="edge_guided cannot run now"):
+        edit(brief(Change(op="time", value="night")), canvas(), 1, frozenset({"adjust"}))
+    with pytest.raises(ToolError, match="nothing in the request"):
+        planned()
+
+
+def test_a_photograph_is_not_painted_over_without_a_word() -> None:
+    *_, painted = planned({"op": "remove", "subject": "dog"}, on=canvas(own=False))
+    assert painted.arguments["anyway"] is False
+
+
+def test_equal_seeds_plan_equally() -> None:
+    change = {"op": "add", "subject": "tree", "count": 2}
+    assert planned(change) == planned(change)
+
+
+# -- another try
+
+
+def tried(
+    asked: Brief, seen: dict[str, Any], call: Call | None = None, round_: int = 1
+) -> tuple[list[Attempt], dict[str, Any]]:
+    """One attempt whose picture shows what ``seen`` says, and the readings of both pictures."""
+    read = read_look(seen)
+    verdict = judge(asked, read, before=Before(canvas().seen, 0.0))
+    made = Attempt(
+        call=call or Call(tool="inpaint"), round=round_, pictures=("img-2",),
+        verdicts={"img-2": verdict},
+    )  # fmt: skip
+    return [made], {"img-1": canvas().seen, "img-2": read}
+
+
+def test_only_what_is_still_wrong_is_changed_again_in_the_best_picture() -> None:
+    asked = brief(
+        Change(op="recolor", subject="house", value="blue"), Change(op="remove", subject="dog"),
+        claims=(
+            Claim(id="c1", kind="color", subject="house", value="blue"),
+            Claim(id="c2", kind="absent", subject="dog"),
+        ),
+    )  # fmt: skip
+    left = look(("house", "red", HOUSE), ("tree", None, NEAR), ("tree", None, FAR))
+    calls = again(asked, canvas(), 7, *tried(asked, left), ALL)
+    assert tools(calls)[-1] == "inpaint", "recoloring was not enough, so it is painted"
+    assert calls[-1].images["image"] == "img-2"
+    assert calls[-1].arguments["seeds"][0] == 7 + CHOICE
+    assert not any("dog" in str(call.arguments.get("text")) for call in calls)
+
+
+def test_of_several_to_be_added_only_the_missing_ones_are() -> None:
+    asked = brief(
+        Change(op="add", subject="bird", count=2),
+        claims=(Claim(id="c1", kind="count", subject="bird", value=2),),
+    )
+    one = look(*THINGS, ("bird", None, (0.45, 0.1, 0.55, 0.2)))
+    calls = again(asked, canvas(), 7, *tried(asked, one), ALL)
+    [bird] = next(call for call in calls if call.tool == "sketch").arguments["things"]
+    assert bird["kind"] == "bird"
+
+
+def test_a_scene_that_lost_something_is_painted_anew_from_the_first_picture() -> None:
+    asked = brief(
+        Change(op="time", value="night"),
+        claims=(
+            Claim(id="c1", kind="time", value="night"),
+            Claim(id="c2", kind="kept", subject="everything else"),
+        ),
+    )
+    lost = look(*THINGS[:3], time="night")
+    sketch, painted = again(asked, canvas(), 7, *tried(asked, lost), ALL)
+    assert len(sketch.arguments["things"]) == len(THINGS)
+    assert painted.arguments["seeds"][0] == 7 + CHOICE
+
+
+def test_what_has_no_chance_in_it_is_not_done_twice() -> None:
+    asked = brief(
+        Change(op="crop", value="left"), claims=(Claim(id="c1", kind="object", subject="dog"),)
+    )
+    assert again(asked, canvas(), 7, *tried(asked, look(*THINGS[:2])), ALL) == []
+
+
+def test_three_rounds_are_enough() -> None:
+    asked = brief(
+        Change(op="remove", subject="dog"), claims=(Claim(id="c1", kind="absent", subject="dog"),)
+    )
+    attempts, seen = tried(asked, look(*THINGS), round_=3)
+    assert again(asked, canvas(), 7, attempts, seen, ALL) == []
