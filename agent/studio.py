@@ -246,13 +246,18 @@ class Studio:
         """The pixels of a picture. Raises `ToolError` for one that is not there."""
         return self.ledger.store.get(self.ledger.picture(handle).digest)
 
+    def cut_short(self) -> list[int]:
+        """The ids of the turns that were cut short, oldest first. A recipe's are not among them:
+        running it again resumes it."""
+        return [turn.id for turn in self.ledger.unfinished() if "recipe" not in turn.options]
+
     def resume(self, *, listener: events.Listener = events.nobody) -> list[TurnDocument]:
         """Finish every turn that a crash or the user cut short, oldest first.
 
         A turn that cannot go on does not keep the others waiting: its error is raised at the end.
         """
         turns = [*self._cut_short.values()]
-        turns += [self.ledger.reopen_turn(record.id) for record in self.ledger.unfinished()]
+        turns += [self.ledger.reopen_turn(id) for id in self.cut_short()]
         finished: list[TurnDocument] = []
         trouble: Stopped | None = None
         for turn in sorted(turns, key=lambda turn: turn.id):

@@ -63,8 +63,8 @@ def inpaint(
     The painter sees the whole image at its own size, and what it paints is enlarged to the image's
     size. A sketch of the image's size says what is to be in the hole and where: things in color on
     transparent paper, or white lines on black. To clear is to paint it where a ControlNet is told
-    that there are no outlines: ground without things. To fill takes no model and works on photographs too,
-    for small holes such as scratches (Telea 2004).
+    that there are no outlines: ground without things. To fill takes no model and works on
+    photographs too, for small holes such as scratches (Telea 2004).
 
     Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
     missing prompt, a prompt longer than the model reads, a photograph where the painter is the
