@@ -6,6 +6,13 @@
         turn = studio.ask("a red house on the left, two trees, winter", Options(seed=7))
         print(turn.picture.path, turn.satisfied)
 
+A `Session` is a conversation: `say` takes requests and changes, one after another, and the picture
+that was meant is changed where it was asked to.
+
+        talk = Session(studio, Options(seed=7))
+        talk.say("a red house on the left, two trees")
+        print(talk.say("make the house blue").words)
+
 `understand` reads a request into a `Brief` and needs no studio. Nothing is imported before it is
 asked for.
 """
@@ -15,10 +22,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .agent.brief import Brief, Claim
+    from .agent.brief import Brief, Change, Claim
     from .agent.budget import Budget
     from .agent.home import Home
     from .agent.language import understand
+    from .agent.session import Said, Session
     from .agent.studio import Options, Studio, TurnDocument
     from .agent.verdict import Finding, Verdict
     from .tools.errors import BadInput, Cancelled, DanqingError, Stopped, ToolError
@@ -30,11 +38,14 @@ __all__ = [
     "Brief",
     "Budget",
     "Cancelled",
+    "Change",
     "Claim",
     "DanqingError",
     "Finding",
     "Home",
     "Options",
+    "Said",
+    "Session",
     "Stopped",
     "Studio",
     "ToolError",
@@ -45,10 +56,11 @@ __all__ = [
 ]
 
 _WHERE = {
-    "agent.brief": ("Brief", "Claim"),
+    "agent.brief": ("Brief", "Change", "Claim"),
     "agent.budget": ("Budget",),
     "agent.home": ("Home",),
     "agent.language": ("understand",),
+    "agent.session": ("Said", "Session"),
     "agent.studio": ("Options", "Studio", "TurnDocument"),
     "agent.verdict": ("Finding", "Verdict"),
     "tools.errors": ("BadInput", "Cancelled", "DanqingError", "Stopped", "ToolError"),

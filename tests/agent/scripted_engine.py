@@ -96,7 +96,7 @@ class ScriptedEngine(Engine):
 
 def picture_of(seed: int, side: int = 32) -> Image.Image:
     """A square of one color that tells the seed (below 65,536)."""
-    return Image.new("RGB", (side, side), (seed % 256, seed // 256, 128))
+    return Image.new("RGB", (side, side), (seed % 256, seed // 256 % 256, 128))
 
 
 def look_of(text: str) -> dict[str, Any]:
