@@ -217,15 +217,20 @@ class _Draft:
 
     def mask_of(self, change: Change, numbers: Sequence[int], grow: float = 0.0) -> str:
         """A mask of things that are in the picture: by words where those tell them from the others,
-        else by their boxes as well."""
-        mask = self.call("segment", {"text": _named(change), "grow": grow}, image=self.picture)
+        else by their boxes as well. What is to be painted over, with a margin to ``grow`` by, is
+        the whole box of a thing that no other one reaches into."""
         kind = self.things[numbers[0]].kind
-        others = [t for n, t in enumerate(self.things) if t.kind == kind and n not in numbers]
-        if not others:
-            return mask
-        boxes = self.region([self.things[n].box for n in numbers], GROW)
-        plain = self.call("segment", {"text": kind, "grow": grow}, image=self.picture)
-        return self.call("blend", {"mode": "darken"}, image=plain, over=boxes)
+        mine = [self.things[n].box for n in numbers]
+        rest = [t for n, t in enumerate(self.things) if n not in numbers]
+        mask = self.call("segment", {"text": _named(change), "grow": grow}, image=self.picture)
+        if any(thing.kind == kind for thing in rest):
+            boxes = self.region(mine, GROW)
+            plain = self.call("segment", {"text": kind, "grow": grow}, image=self.picture)
+            mask = self.call("blend", {"mode": "darken"}, image=plain, over=boxes)
+        alone = [b for b in mine if not any(_meet(b, thing.box, 2 * GROW) for thing in rest)]
+        if grow >= GROW and alone:
+            mask = self.union([mask, self.region(alone, GROW)])
+        return mask
 
     def region(self, boxes: Sequence[Box], grow: float) -> str:
         rounded = [[round(v, 4) for v in box] for box in boxes]
@@ -499,6 +504,12 @@ def _away(box: Box, place: str) -> float:
     x, y = center(box)
     ends = {"left": x, "right": 1 - x, "top": y, "bottom": 1 - y, "center": abs(x - 0.5)}
     return sum(ends.get(part, 0.0) for part in place.split())
+
+
+def _meet(a: Box, b: Box, margin: float) -> bool:
+    """Whether two boxes are nearer than a margin."""
+    apart = max(a[0], b[0]) - min(a[2], b[2]), max(a[1], b[1]) - min(a[3], b[3])
+    return max(apart) < margin
 
 
 def _in_place_of(old: Placed, noun: str) -> Box:

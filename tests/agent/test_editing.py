@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -71,10 +72,19 @@ def test_what_is_removed_is_painted_over_as_if_nothing_stood_there() -> None:
     assert "two trees" in painted.arguments["prompt"]
 
 
+def test_what_stands_alone_is_removed_with_all_of_its_box() -> None:
+    calls = planned({"op": "remove", "subject": "dog"})
+    assert tools(calls) == ["segment", "region", "blend", "inpaint"]
+    assert calls[1].arguments["boxes"] == [list(DOG)]
+    near = ("cat", None, (0.79, 0.78, 0.9, 0.9))
+    crowded = planned({"op": "remove", "subject": "dog"}, on=canvas(*THINGS, near))
+    assert tools(crowded) == ["segment", "inpaint"], "nothing of the cat may go"
+
+
 def test_of_several_only_the_meant_one_is_touched() -> None:
     calls = planned({"op": "remove", "subject": "tree", "place": "right"})
-    region = next(call for call in calls if call.tool == "region")
-    assert region.arguments["boxes"] == [list(FAR)]
+    regions = [call for call in calls if call.tool == "region"]
+    assert [call.arguments["boxes"] for call in regions] == [[list(FAR)]] * 2
     painted = calls[-1]
     assert "a tree" in painted.arguments["prompt"]
     assert painted.arguments["negative_prompt"] == "", "another tree is to stay"
@@ -107,14 +117,18 @@ def test_another_thing_takes_the_place_of_the_old_one() -> None:
 
 def test_a_thing_is_moved_with_its_own_pixels() -> None:
     calls = planned({"op": "move", "subject": "dog", "value": "left"})
-    assert tools(calls)[:4] == ["segment", "remove_background", "inpaint", "region"]
-    assert tools(calls)[4:] == ["blend", "blend"], "both places are what may change"
+    assert [t for t in tools(calls) if t not in ("region", "blend")] == [
+        "segment", "remove_background", "inpaint",
+    ]  # fmt: skip
     laid = calls[-1]
-    assert laid.images == {"image": "#3", "over": "#2"}
+    made = {f"#{n}": call.tool for n, call in enumerate(calls, start=1)}
+    assert made[laid.images["image"]] == "inpaint"
+    assert made[laid.images["over"]] == "remove_background"
+    assert laid.images.keys() == {"image", "over"}
     across, down = laid.arguments["position"]
     assert -0.65 * 256 < across < -0.45 * 256
     assert down == 0
-    assert laid.within == "#5"
+    assert made[laid.within] == "blend", "both places are what may change"
 
 
 @pytest.mark.parametrize(("value", "factor"), [("bigger", 1.45), ("smaller", 0.65)])
@@ -180,11 +194,11 @@ def test_several_changes_build_on_each_other_and_only_the_last_hands_over() -> N
         {"op": "weather", "value": "snow"}, {"op": "remove", "subject": "dog"},
         {"op": "recolor", "subject": "house", "value": "blue"},
     )  # fmt: skip
-    assert tools(calls) == ["segment", "recolor", "segment", "inpaint", "edge_guided"]
-    assert [call.aid for call in calls] == [True] * 4 + [False]
-    assert calls[2].images["image"] == "#2"
-    assert calls[3].images["image"] == "#2"
-    assert calls[-1].images["image"] == "#4"
+    painting = [c for c in calls if c.tool in ("recolor", "inpaint", "edge_guided")]
+    assert tools(painting) == ["recolor", "inpaint", "edge_guided"]
+    assert [call.aid for call in calls] == [True] * (len(calls) - 1) + [False]
+    for before, after in itertools.pairwise(painting):
+        assert after.images["image"] == f"#{calls.index(before) + 1}"
     assert "a blue house" in calls[-1].arguments["prompt"]
     assert "dog" not in calls[-1].arguments["prompt"]
     two = planned(
@@ -196,7 +210,7 @@ def test_several_changes_build_on_each_other_and_only_the_last_hands_over() -> N
 
 def test_what_can_be_done_is_done_and_the_rest_is_said_only_if_nothing_can() -> None:
     both = {"op": "remove", "subject": "cat"}, {"op": "remove", "subject": "dog"}
-    assert tools(planned(*both)) == ["segment", "inpaint"]
+    assert tools(planned(*both))[-1] == "inpaint"
     with pytest.raises(ToolError, match="no cat is seen"):
         planned(both[0])
     with pytest.raises(ToolError, match="knows no dragon"):
