@@ -110,7 +110,8 @@ class Change(BaseModel):
     add        ``count`` more of ``subject`` (None: one), of ``new_color``, at the place ``value``
     remove     ``count`` of ``subject`` (None: all that are meant)
     recolor    ``subject`` gets the color ``value``
-    move       ``subject`` goes to the place ``value``
+    move       ``subject`` goes to the place ``value``, or where it stands in the relation
+               ``value`` to ``object``
     replace    ``subject`` gives way to as many of ``value``, of ``new_color``
     resize     ``subject`` becomes ``value``: "bigger" or "smaller"
     season …   the scene gets the ``value``; a style may come from a picture instead, the
@@ -138,6 +139,7 @@ class Change(BaseModel):
     count: int | None = None
     value: str | None = None
     new_color: str | None = None
+    object: str | None = None
     reference: str | None = None
     source: str | None = None
 

@@ -49,6 +49,8 @@ FOCUS = {"left": (0.2, 0.25), "right": (0.8, 0.25), "center": (0.5, 0.2)}
 """Where in the width a place is: its middle, and how far around it."""
 LEAST = 1.2
 """So much larger a thing becomes at least, be there room or not."""
+APART = 0.04
+"""How far from another a thing comes to stand that is moved beside it."""
 TRIES = 60
 ROUNDS = 3
 ORDER = ("tune", "recolor", "remove", "replace", "move", "resize", "add")
@@ -315,7 +317,11 @@ class _Draft:
         mask = self.mask_of(change, numbers, GROW)
         cutout = self.call("remove_background", {"subject": _named(change)}, image=self.picture)
         others = [t for n, t in enumerate(self.things) if n not in numbers]
-        box = self.beside(thing, str(change.value), [t.box for t in others])
+        if change.object is None:
+            box = self.beside(thing, str(change.value), [t.box for t in others])
+        else:
+            other = self.meant(change.model_copy(update={"subject": change.object, "color": None}))
+            box = _related(thing.box, str(change.value), self.things[other[0]].box)
         self.things = others
         self.painted(mask, unwanted=thing.kind)
         self.things = [*others, replace(thing, box=box)]
@@ -504,6 +510,25 @@ def _away(box: Box, place: str) -> float:
     x, y = center(box)
     ends = {"left": x, "right": 1 - x, "top": y, "bottom": 1 - y, "center": abs(x - 0.5)}
     return sum(ends.get(part, 0.0) for part in place.split())
+
+
+def _related(box: Box, value: str, other: Box) -> Box:
+    """A box moved to where it stands in a relation to another one, as far as the picture goes."""
+    wide, high = box[2] - box[0], box[3] - box[1]
+    x, foot = center(box)[0], box[3]
+    match value:
+        case "left of":
+            x = other[0] - APART - wide / 2
+        case "right of":
+            x = other[2] + APART + wide / 2
+        case "above":
+            x, foot = center(other)[0], other[1] + 0.01
+        case "below":
+            x, foot = center(other)[0], other[3] + APART + high
+        case _:
+            x, foot = center(other)[0], other[3]
+    foot = min(max(foot, high + 0.02), 0.98)
+    return _within((x - wide / 2, foot - high, x + wide / 2, foot))
 
 
 def _meet(a: Box, b: Box, margin: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ...tools.chinese import is_han, simplified
@@ -73,7 +73,18 @@ def _edited(brief: Brief, request: str, rest: str, clauses: Sequence[Clause]) ->
     on_pixels = [(clause.start, clause.end) for clause in clauses if clause.on_pixels]
     claims, remarks = _claims(_blanked(rest, on_pixels), request, edit=True)
     claims = _without_partial(claims, changes)
+    changes = changes or tuple(_moves(claims))
     return brief.model_copy(update={"claims": claims, "changes": changes, "remarks": remarks})
+
+
+def _moves(claims: Sequence[Claim]) -> Iterator[Change]:
+    """What an edit moves that says nothing but how things are to stand."""
+    for claim in claims:
+        if claim.kind == "relation" and claim.object2 is None:
+            yield Change(
+                op="move", subject=claim.subject, color=claim.color, value=str(claim.value),
+                object=claim.object, source=claim.source,
+            )  # fmt: skip
 
 
 def _claims(

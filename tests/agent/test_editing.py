@@ -131,6 +131,15 @@ def test_a_thing_is_moved_with_its_own_pixels() -> None:
     assert made[laid.within] == "blend", "both places are what may change"
 
 
+@pytest.mark.parametrize(("value", "side"), [("left of", -1), ("right of", 1)])
+def test_a_thing_is_moved_beside_another_one(value: str, side: int) -> None:
+    change = {"op": "move", "subject": "dog", "value": value, "object": "house"}
+    across, _ = planned(change)[-1].arguments["position"]
+    middle = (DOG[0] + DOG[2]) / 2 + across / 256
+    assert (middle - HOUSE[2 if side > 0 else 0]) * side > -0.02
+    assert abs(middle - HOUSE[2 if side > 0 else 0]) < 0.15
+
+
 @pytest.mark.parametrize(("value", "factor"), [("bigger", 1.45), ("smaller", 0.65)])
 def test_a_thing_grows_and_shrinks_on_its_foot(value: str, factor: float) -> None:
     calls = planned({"op": "resize", "subject": "dog", "value": value})

@@ -2,7 +2,7 @@
 
 The changes expected of a request are written short: ``remove tree[red]@left*1`` is which tree and
 how many, ``add bird:red*2@right`` what is new and where it goes, ``-> value:color`` what something
-becomes, ``tune sky -> brighter`` a tone, ``style <img-2`` the style of a picture, ``-`` nothing.
+becomes, ``-> left of house`` where it goes, ``tune sky -> brighter`` a tone, ``style <img-2`` the style of a picture, ``-`` nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def short(change: Change) -> str:
     color, place = (None, change.value) if new else (change.color, change.place)
     marks = {
         "[{}]": color, ":{}": change.new_color if new else None, "*{}": change.count,
-        "@{}": place, " -> {}": None if new else change.value,
+        "@{}": place, " -> {}": None if new else change.value, " {}": change.object,
     }  # fmt: skip
     text = " ".join(filter(None, (change.op, change.subject)))
     text += "".join(mark.format(value) for mark, value in marks.items() if value is not None)
