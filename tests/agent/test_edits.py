@@ -2,7 +2,8 @@
 
 The changes expected of a request are written short: ``remove tree[red]@left*1`` is which tree and
 how many, ``add bird:red*2@right`` what is new and where it goes, ``-> value:color`` what something
-becomes, ``-> left of house`` where it goes, ``tune sky -> brighter`` a tone, ``style <img-2`` the style of a picture, ``-`` nothing.
+becomes, ``-> left of house`` where it goes, ``tune sky -> brighter`` a tone, ``style <img-2`` the
+style of a picture, ``-`` nothing.
 """
 
 from __future__ import annotations
