@@ -32,6 +32,7 @@ from .composition import (
 from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
 from .seen import Seen
+from .verdict import SURE
 from .wording import Placed
 
 REGIONAL = frozenset({"segment", "region", "blend", "sketch", "inpaint", "recolor"})
@@ -124,8 +125,12 @@ class _Draft:
     def __post_init__(self) -> None:
         seen = self.canvas.seen
         self.picture, self.size = self.canvas.handle, self.canvas.size
+        named = {known_noun(c)[0] for ch in self.brief.changes for c in (ch.subject, ch.object)}
         self.things = [
-            Placed(group.noun, box, group.color) for group in seen.groups for box in group.boxes
+            Placed(group.noun, box, group.color)
+            for group in seen.groups
+            if group.sure() >= SURE or group.noun in named  # what is doubtful is not painted anew
+            for box in group.boxes
         ]
         self.facts = {kind: word for kind, (word, _) in seen.facts.items()}
         for claim in self.brief.claims:
