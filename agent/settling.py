@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..tools.errors import ToolError
+from ..tools.world import world
 from .brief import MAX_CLAIMS, SCENE_OPS, THING_OPS, Brief, Change, Claim
 from .ledger import Ledger
 from .lineage import Lineage
@@ -86,6 +87,10 @@ def settle(
         claims += [c for c in before if not _ended(c, [*brief.changes, *ended], claims)]
         if any(change.op in PAINTED for change in brief.changes):
             claims.append(Claim(id="c1", kind="kept", subject=EVERYTHING))
+    if brief.intent == "make" and claims and all(claim.kind != "style" for claim in claims):
+        styles = Question("style", tuple(world().styles))
+        if (chosen := ask(styles)) != styles.default:
+            claims.append(Claim(id="c1", kind="style", value=styles.choices[chosen]))
     if brief.intent in ("make", "edit"):
         claims += [c for c in standing(lineage) if not _contradicts(c, claims)]
     return brief.model_copy(update=_numbered(brief, claims))

@@ -173,6 +173,14 @@ def test_where_two_pictures_may_be_meant_it_asks_unless_it_was_told_not_to(
     session.asker = asker
     assert session.say("show the original").pictures == (first,)
     assert asked[0].choices == (second, first)
+    session.say("a dog")
+    assert len(asked) == 1, "a style is asked for only by those who want to be asked often"
+    session.asking = "often"
+    session.say("a dog in a tent")
+    assert asked[-1].kind == "style"
+    session.undo()
+    session.undo()
+    del asked[1:]
     session.asking = "never"
     assert session.say("show the original").pictures == (second,)
     assert len(asked) == 1

@@ -132,3 +132,17 @@ def test_where_two_pictures_fit_it_is_asked_which(talk: Conversation) -> None:
     assert talk.brief("the original, but in winter").target == second, "nobody is asked"
     assert talk.brief("make it winter", ask=other).target == third
     assert len(asked) == 1
+
+
+def test_a_style_that_was_left_open_may_be_asked_for(talk: Conversation) -> None:
+    asked: list[Question] = []
+
+    def second(question: Question) -> int:
+        asked.append(question)
+        return 1
+
+    assert told(talk.brief("a red house", ask=second)) >= {f"style: {asked[0].choices[1]}"}
+    assert asked[0].kind == "style"
+    assert told(talk.brief("a red house")) == {"house", "house is red"}
+    assert "style: oil" in told(talk.brief("a red house, oil painting", ask=second))
+    assert len(asked) == 1, "it was said"
