@@ -246,18 +246,25 @@ class Studio:
         """The pixels of a picture. Raises `ToolError` for one that is not there."""
         return self.ledger.store.get(self.ledger.picture(handle).digest)
 
-    def cut_short(self) -> list[int]:
-        """The ids of the turns that were cut short, oldest first. A recipe's are not among them:
-        running it again resumes it."""
-        return [turn.id for turn in self.ledger.unfinished() if "recipe" not in turn.options]
+    def cut_short(self, session: str | None = None) -> list[int]:
+        """The ids of the turns that were cut short, of one session or of all, oldest first. A
+        recipe's are not among them: running it again resumes it."""
+        return [
+            turn.id
+            for turn in self.ledger.unfinished()
+            if "recipe" not in turn.options and session in (None, turn.session)
+        ]
 
-    def resume(self, *, listener: events.Listener = events.nobody) -> list[TurnDocument]:
-        """Finish every turn that a crash or the user cut short, oldest first.
+    def resume(
+        self, *, session: str | None = None, listener: events.Listener = events.nobody
+    ) -> list[TurnDocument]:
+        """Finish every turn that a crash or the user cut short, of one session or of all, oldest
+        first.
 
         A turn that cannot go on does not keep the others waiting: its error is raised at the end.
         """
-        turns = [*self._cut_short.values()]
-        turns += [self.ledger.reopen_turn(id) for id in self.cut_short()]
+        turns = [t for t in self._cut_short.values() if session in (None, t.session)]
+        turns += [self.ledger.reopen_turn(id) for id in self.cut_short(session)]
         finished: list[TurnDocument] = []
         trouble: Stopped | None = None
         for turn in sorted(turns, key=lambda turn: turn.id):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .by_hand import tool
+from .chat.start import chat
 from .doctor import doctor
 from .door import (
     Door,
@@ -23,6 +24,7 @@ from .door import (
     user_named,
 )
 from .lookup import completion, history, models, show, tools
+from .recipes import export, run
 
 if TYPE_CHECKING:
     from .agent.brief import Language
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
+)
 @click.option(
     "--home", type=click.Path(), metavar="FOLDER", help="Keep everything in FOLDER ($DANQING_HOME)."
 )
@@ -41,6 +45,7 @@ def danqing(ctx: click.Context, home: str | None) -> None:
     """Danqing 丹青, a studio you talk to: say what the picture shows, in English or Chinese.
 
     \b
+    danqing                    opens the chat
     danqing draw "a red house on the left, two trees, a winter night"
     danqing draw "生成一张风景优美的秋天的照片" -o autumn.png
 
@@ -49,6 +54,8 @@ def danqing(ctx: click.Context, home: str | None) -> None:
     door = ctx.obj or Door()
     door.home = home
     ctx.obj = door
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(chat)
 
 
 def _lines(command: Command) -> Command:
@@ -93,7 +100,7 @@ def draw(
         raise click.UsageError("--out names one file; with --lines the pictures go to the home.")
     door: Door = ctx.obj
     with door.interruption.flagging():
-        options = _options(**choices)
+        options = read_options(**choices)
         with door.studio(options.models) as studio:
             studio.warm_up()
             if lines is None:
@@ -134,7 +141,7 @@ def _draw_lines(door: Door, studio: Studio, lines: str, choices: dict[str, Any])
     def answer(request: str) -> tuple[dict[str, Any], int]:
         try:
             with watching(door.interruption, quiet=True) as listener:
-                turn = studio.ask(request, _options(**choices), listener=listener)
+                turn = studio.ask(request, read_options(**choices), listener=listener)
         except DanqingError as error:
             _say_how_to_resume(door, error)
             raise
@@ -187,7 +194,7 @@ def resume(ctx: click.Context, quiet: bool) -> None:
     door: Door = ctx.obj
     code = 0
     with door.interruption.flagging(), door.studio(DEFAULT_PROFILE) as studio:
-        cut_short = [turn.id for turn in studio.ledger.unfinished()]
+        cut_short = studio.cut_short()
         if cut_short:
             studio.warm_up()
         elif not quiet:
@@ -235,7 +242,7 @@ def replay(ctx: click.Context, handle: str) -> None:
     ctx.exit(1)
 
 
-for command in (history, show, tool, tools, models, doctor, completion):
+for command in (chat, run, export, history, show, tool, tools, models, doctor, completion):
     danqing.add_command(command)
 
 
@@ -244,11 +251,11 @@ def _one_of(request: str | None, lines: str | None) -> None:
         raise click.UsageError("Give a REQUEST in quotes, or --lines FILE; one of the two.")
 
 
-def _options(
+def read_options(
     *, out: str | None, seed: int | None, size: str | None, budget: str | None,
     profile: str | None, llm: str, no_metadata: bool,
 ) -> Options:  # fmt: skip
-    """The command line's choices as `Options`; raises `BadInput` before anything is begun."""
+    """A command line's choices as `Options`; raises `BadInput` before anything is begun."""
     from .agent.budget import Budget
     from .agent.studio import DEFAULT_SIZE, Options, new_seed
     from .tools.catalogue import DEFAULT_PROFILE

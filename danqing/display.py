@@ -19,10 +19,11 @@ from .words import MARKS, STYLES, rows, say
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
     from .agent.brief import Brief, Language
     from .agent.studio import TurnDocument
-    from .agent.verdict import Finding
+    from .agent.verdict import Finding, Verdict
     from .tools.call import Progress
 
 HIDDEN_PHASES = {"planning", "repairing"}
@@ -134,13 +135,22 @@ class Line:
 
 
 class LiveArea:
-    """The phases of a turn, one a line, the last one moving; a listener that rich can render."""
+    """The phases of a turn, one a line, the last one moving, and the claims with their marks so
+    far; a listener that rich can render.
 
-    def __init__(self, console: Console, language: Language, asked: threading.Event) -> None:
+    ``accepted`` is for where a key takes the best so far: see `accept`.
+    """
+
+    def __init__(
+        self, console: Console, language: Language, asked: threading.Event,
+        accepted: threading.Event | None = None,
+    ) -> None:  # fmt: skip
         from rich.spinner import Spinner
 
         self._console = console
-        self._language, self._asked = language, asked
+        self._language, self._asked, self._accepted = language, asked, accepted
+        self._brief: Brief | None = None
+        self._verdict: Verdict | None = None
         self._lines: list[Line] = []
         self._repairs = 0
         self._best: str = ""
@@ -157,6 +167,7 @@ class LiveArea:
                 self._language = brief.language
                 self._lines[-1].title = say("understanding", self._language)
                 self._lines[-1].note = " · ".join(_claims(brief))
+                self._brief = brief
             case events.Working(progress):
                 if not self._lines:  # a replay has no phases
                     self._begin("drawing")
@@ -169,9 +180,15 @@ class LiveArea:
                 line.progress = (progress.done, progress.total, left)
             case events.Judged(handle, verdict, best):
                 if best:
+                    self._verdict = verdict
                     met, total = len(verdict.with_status("met")), len(verdict.findings)
                     self._best = say("best", self._language, handle=handle, met=met, total=total)
                 self._lines[-1].note = self._best
+
+    def accept(self) -> None:
+        """Let the turn end with the best picture so far, where there is one."""
+        if self._accepted is not None and self._verdict is not None:
+            self._accepted.set()
 
     def _begin(self, name: str) -> None:
         word = "repairing" if name == "drawing" and self._repairs else name
@@ -201,11 +218,36 @@ class LiveArea:
                 table.add_row(Text("✓", "green"), line.title, note.append(seconds, "bright_black"))
             else:
                 table.add_row(self._spinner, Text(line.title, "bold"), self._activity(line))
-        said = Text(
-            f"  {say('stopping', self._language)}" if self._asked.is_set() else "", "yellow"
-        )
         # Room at the right for the ^C that a terminal writes there: a line must not wrap.
-        return Constrain(Group(table, said), max(20, self._console.width - 4))
+        return Constrain(
+            Group(table, *self._claims_so_far(), self._said()), max(20, self._console.width - 4)
+        )
+
+    def _claims_so_far(self) -> list[RenderableType]:
+        """The claims with the marks of the best picture so far, once there is one."""
+        from rich.table import Table
+        from rich.text import Text
+
+        if self._brief is None or self._verdict is None:
+            return []
+        told = rows(self._brief, self._verdict.findings)
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=3, justify="right")
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", style="bright_black")
+        for status, claim, evidence in told:
+            table.add_row(Text(MARKS[status], STYLES[status]), Text(claim), Text(evidence))
+        return [table]
+
+    def _said(self) -> Text:
+        from rich.text import Text
+
+        if self._asked.is_set():
+            return Text(f"  {say('stopping', self._language)}", "yellow")
+        if self._accepted is None or self._verdict is None:
+            return Text("")
+        word = "accepting" if self._accepted.is_set() else "accept"
+        return Text(f"  {say(word, self._language)}", "yellow" if word == "accepting" else "cyan")
 
     def _activity(self, line: Line) -> RenderableType:
         from rich.progress_bar import ProgressBar

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .door import Door, print_json, user_named
+from .words import shortened, tally
 
 if TYPE_CHECKING:
     from .agent.ledger import Ledger
     from .agent.records import Picture, TurnRecord
-
-SHORTEST = 48
-"""Characters of a request that a line of the history shows."""
 
 
 @click.command()
@@ -38,7 +36,7 @@ def history(door: Door, number: int) -> None:
         [
             (
                 f"{turn.id}", _local(turn.created), _state(turn, cut_short),
-                (turn.outcome or {}).get("picture") or "", _shortened(turn.request),
+                (turn.outcome or {}).get("picture") or "", shortened(turn.request),
             )
             for turn in turns
         ],
@@ -51,14 +49,7 @@ def _state(turn: TurnRecord, cut_short: set[int]) -> str:
         return "cut short" if turn.id in cut_short else "running"
     if turn.outcome.get("picture") is None:
         return "answered" if turn.outcome.get("satisfied") else "no picture"
-    findings = (turn.outcome.get("verdict") or {}).get("findings", {})
-    met = sum(finding["status"] == "met" for finding in findings.values())
-    return f"{'✓' if met == len(findings) else '✗'} {met}/{len(findings)}"
-
-
-def _shortened(request: str) -> str:
-    line = " ".join(request.split())
-    return line if len(line) <= SHORTEST else line[: SHORTEST - 1] + "…"
+    return tally(turn.outcome) or "✓"
 
 
 def _local(moment: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent.brief import Brief, Claim, Language
@@ -28,6 +29,56 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "claim": ("asked for", "要求"),
     "evidence": ("what was seen", "所见"),
+    "accept": ("Enter takes the best so far; Ctrl-C stops", "回车取目前最好的；Ctrl-C 停止"),
+    "accepting": ("taking the best so far", "就取目前最好的"),
+    "hello": (
+        "Say what the picture shows. /help lists the commands, Ctrl-D leaves.",
+        "说说画面上要有什么。/help 列出命令，Ctrl-D 离开。",
+    ),
+    "leaving": ("Ctrl-D leaves.", "Ctrl-D 离开。"),
+    "resume": ("“{request}” was cut short. Go on with it?", "“{request}”没有画完。接着画吗？"),
+    "which": ("Which one? [{n}]", "哪一张？[{n}]"),
+    "which style": ("In which style? [{n}]", "哪种风格？[{n}]"),
+    "1 to": ("A number from 1 to {n}.", "请给一个 1 到 {n} 的数字。"),
+    "opened": (
+        "{handle} is your picture; what is to be done with it?",
+        "{handle} 是您的图片；要怎么改？",
+    ),
+    "own": ("your own", "您自己的"),
+    "here": ("here", "在此"),
+    "no pictures": ("There is no picture yet.", "还没有图片。"),
+    "no turns": ("Nothing has been said yet.", "还什么都没说过。"),
+    "delete": (
+        "{handle} and the {n} pictures made from it go for good. Delete?",
+        "{handle} 和由它得来的 {n} 张图片将永远删除。删除吗？",
+    ),
+    "delete one": ("{handle} goes for good. Delete?", "{handle} 将永远删除。删除吗？"),
+    "deleted": ("Deleted {handles}; {size} are free again.", "已删除 {handles}；腾出 {size}。"),
+    "kept": ("Nothing was deleted.", "什么都没有删除。"),
+    "saved": ("{handle} is in {path}", "{handle} 已存到 {path}"),
+    "seed": ("The next pictures are drawn from seed {n}.", "以后用种子 {n} 作画。"),
+    "seed random": ("Each picture is drawn from a seed of its own.", "每张图都用新的随机种子。"),
+    "seed of": ("seed {n}", "种子 {n}"),
+    "size": ("Pictures are {w}×{h} pixels.", "图片大小是 {w}×{h} 像素。"),
+    "budget": ("The most for one request: {list}.", "一次请求最多用：{list}。"),
+    "models now": ("Drawing is done with {name}.", "现在用 {name} 作画。"),
+    "ask": ("I ask {level}.", "提问：{level}。"),
+    "never": ("never", "从不"),
+    "needed": ("when it is needed", "必要时"),
+    "often": ("often", "多问"),
+    "same": ("{handle}: the same pixels came out.", "{handle}：得到同样的像素。"),
+    "differs": ("{handle}: other pixels came out.", "{handle}：得到不同的像素。"),
+    "nothing to resume": ("There is nothing to resume.", "没有要接着做的。"),
+    "typed": (
+        "Words ask for pictures; a picture's path opens it.",
+        "直接说要画什么；给出图片路径就打开它。",
+    ),
+    "aliases": ("also {list}", "也可写 {list}"),
+    "warming": ("warming up", "预热中"),
+    "session": ("session {id}", "会话 {id}"),
+    "at": ("at {handle}", "在 {handle}"),
+    "at most": ("{n} pictures, {s:g} s", "{n} 张、{s:g} 秒"),
+    "empty": ("no picture yet", "尚无图片"),
 }
 
 
@@ -52,3 +103,18 @@ def rows(brief: Brief, verdict: dict[str, Finding]) -> list[tuple[str, str, str]
         for claim in brief.claims
         if claim.id in verdict
     ]
+
+
+def tally(outcome: Mapping[str, Any] | None) -> str:
+    """How many claims of a turn its picture meets, as in "✓ 3/3"; "" where none was judged."""
+    findings = ((outcome or {}).get("verdict") or {}).get("findings", {})
+    if not findings:
+        return ""
+    met = sum(finding["status"] == "met" for finding in findings.values())
+    return f"{MARKS['met' if met == len(findings) else 'unmet']} {met}/{len(findings)}"
+
+
+def shortened(words: str, most: int = 48) -> str:
+    """``words`` on one line of at most so many characters."""
+    line = " ".join(words.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
