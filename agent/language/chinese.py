@@ -9,6 +9,7 @@ from .reading import Fact, Link, Reading, Thing
 from .units import Unit
 
 _STYLE = frozenset({"风格", "画风", "风", "风格的", "派"})
+_IT = frozenset({"它", "它们", "他", "她", "他们", "她们", "其", "那", "这"})
 _BA = frozenset({"把", "将", "让", "给", "使"})
 
 
@@ -43,6 +44,8 @@ class Chinese(Attaching):
             self.reading.items.append(Thing("person", (unit.start, unit.end), absent=True))
         elif "negation" in unit:
             self.negate(i)
+        elif unit.low in _IT and (end := self.pronoun(i)):
+            return end
         elif (
             (unit.low in _STYLE and self.named_style(unit, i))
             or (unit.has("number", "several", "group", "stress") and self.quantity(unit, i))
@@ -280,6 +283,7 @@ class Chinese(Attaching):
         if dangling and self.topic and (self.verbed or sentence or not keeps):
             self.link(self.topic, dangling)
         front, place = self.front, self.front_place
-        self.beside = front[0].b if front else self.beside if place else None
+        self.beside = front[0] if front else self.beside if place else None
+        self.parallel, self.named = bool(place), bool(self.subject)
         self.new_clause()
         self.front, self.front_place = (front, place) if keeps else ([], None)

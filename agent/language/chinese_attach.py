@@ -127,6 +127,7 @@ class Attaching(Standing):
         if thing not in self.reading.things:
             self.reading.items.append(thing)
         self.link([thing], told.grounds)
+        self.beside = told.grounds[-1] if told.grounds else self.beside
         between = after.has("conjunction") and self.between_ahead(i + 2)
         if self.edit:
             self.edited(thing, told)

@@ -11,6 +11,9 @@ from .units import Unit
 
 Said = tuple[str, Span]
 
+_OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+_ON_A_SURFACE = ("挂", "贴", "画", "印", "写", "刻", "绣")
+
 
 @dataclass
 class Described:
@@ -37,7 +40,8 @@ class Standing:
     ``described`` collects what stands before a noun; a clause before 的 sets it aside in ``outer``
     until its noun comes. ``subject`` is what the clause is about, ``topic`` what the last one was,
     ``grounds`` the nouns that a location is measured from, ``front`` the locations that wait for
-    their subject. ``edit`` says that the text changes an existing picture.
+    their subject, ``beside`` the last location told of. ``spoken`` are the things that a pronoun
+    stood for ("它的上方有…"). ``edit`` says that the text changes an existing picture.
     """
 
     def __init__(self, text: str, start: int = 0, *, edit: bool = False) -> None:
@@ -49,7 +53,9 @@ class Standing:
         self.subject: list[Thing] = []
         self.front: list[Link] = []
         self.front_place: Said | None = None
-        self.beside: Thing | None = None
+        self.beside: Link | None = None
+        self.parallel = self.named = False
+        self.spoken: list[Thing] = []
         self.new_clause()
         self.negated = False
         self.taken: list[Thing] = []
@@ -103,14 +109,19 @@ class Standing:
         if "localizer" in unit and beside:
             self.relate(unit["localizer"], span)
             return True
-        if (
-            self.beside
-            and "localizer" in unit
-            and self.at(i + 1).has("exist", "verb")
-            and not (self.subject or before.kind == "word")
-        ):
-            self.grounds = [self.beside]
-            self.relate(unit["localizer"], span)
+        starts = not (self.subject or before.kind == "word") or (self.zai and "zai" in before)
+        after = self.at(i + 1)
+        begins = after.has("verb", "possess") or self.begins(after)
+        begins = begins and not after.low.startswith(_ON_A_SURFACE)
+        if "localizer" in unit and starts and begins:
+            self.grounds = self.understood(unit)
+            if self.grounds:
+                self.relate(unit["localizer"], span)
+                return True
+        if self.joined and "de" in self.at(i + 1) and self.faces(unit):
+            assert self.beside is not None
+            link = Link(str(unit["localizer"]), self.beside.b, self.beside.b, span)
+            self.described.grounds.append(link)
             return True
         if unit.tags.get("place") == "background" and self.described.colors:
             background = Thing("background", span, colors=self.described.colors, given=True)
@@ -125,6 +136,70 @@ class Standing:
             self.place((unit["place"], span), self.at(i + 1))
             return True
         return "noun" not in unit
+
+    def understood(self, unit: Unit) -> list[Thing]:
+        """What "…，右边有" is measured from: what "左边有" was in the clause before, or what that
+        clause is about, if the place is not rather a part of the picture."""
+        value = str(unit["localizer"])
+        if self.beside and ("place" in unit or self.faces(unit)):
+            return [self.beside.b]
+        parts = "place" in unit and (self.parallel or any(thing.places for thing in self.topic))
+        if parts or not self.named or value in {"near", "left of", "right of"}:
+            return []
+        return self.meant(self.topic, every=False, value=value)
+
+    def faces(self, unit: Unit) -> bool:
+        """Whether ``unit`` is the other side of what was told last: 左边的 …, 右边的 …."""
+        value = unit.tags.get("localizer")
+        return bool(self.beside and _OPPOSITE.get(self.beside.value) == value and value)
+
+    def pronoun(self, i: int) -> int:
+        """The end of "它的上方" if a location measured from what was named follows here, or of the
+        它 of "它在…", which then is what the clause is about; else 0."""
+        is_told = "zai" in self.at(i + 1) and not self.closes(i + 1)
+        if is_told and self.topic and not self.subject:
+            self.subject = self.topic if self.at(i).low.endswith("们") else self.topic[-1:]
+            return i + 1
+        j = i + 1 + ("de" in self.at(i + 1))
+        unit = self.at(j)
+        if "localizer" not in unit or "noun" in unit:
+            return 0
+        after = self.at(j + 1)
+        placed = [self.object] if self.object else self.subject
+        attributive = "de" in after and self.noun_ahead(j + 2)
+        fronted = attributive or not placed or self.begins(after)
+        named = (self.subject or self.topic) if fronted else self.topic
+        every = self.at(i).low.endswith("们")
+        hosts = self.meant(named, every=every, value=str(unit["localizer"]))
+        if self.beside and self.faces(unit):
+            hosts = [self.beside.b]
+        if not hosts:
+            return 0
+        self.spoken += hosts
+        self.zai, self.located = False, True
+        span = (self.at(i).start, unit.end)
+        links = [Link(unit["localizer"], host, host, span) for host in hosts]
+        if unit["localizer"] == "between":
+            links = [Link("between", hosts[0], hosts[0], span, hosts[-1])]
+        if unit["localizer"] == "near":
+            links = []
+        if attributive:
+            self.described.grounds += links
+        elif fronted:
+            self.front, self.subject, self.verbed = links, [], False
+        else:
+            self.link(placed, links)
+        return j + 1
+
+    def meant(self, named: list[Thing], *, every: bool, value: str) -> list[Thing]:
+        """What a pronoun before a place stands for among ``named``: the last; ``every`` one for
+        它们; with "between" two, or some of a kind. What was itself told where it is by a pronoun
+        gives way to what that stood for."""
+        if value == "between":
+            some = [thing for thing in named[-1:] if thing.count]
+            return some or (named[-2:] if len(named) > 1 else [])
+        hosts = named if every else named[-1:]
+        return list(dict.fromkeys(self.reading.host(host, self.spoken) for host in hosts))
 
     def place(self, said: Said, after: Unit) -> None:
         self.zai = False
@@ -147,7 +222,7 @@ class Standing:
 
     def at_end_after(self, unit: Unit) -> bool:
         i = self.units.index(unit)
-        return self.at(i + 1).kind in {"end", "punct"} or self.at(i + 1).has("exist", "number")
+        return self.at(i + 1).kind in {"end", "punct"} or self.at(i + 1).has("exist")
 
     def relate(self, value: str, span: Span) -> None:
         grounds, self.grounds, self.zai = self.grounds, [], False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .english_attach import Attaching, alive
+from .english_attach import IT, Attaching, alive
 from .phrase import nounish, participle
 from .reading import Fact, Reading, Thing
 from .units import Unit
@@ -24,7 +24,6 @@ _COPULA = frozenset(
         "becomes",
     ]
 )
-_IT = frozenset({"it", "them", "him", "her"})
 _TRANSITIVE = frozenset(
     [
         "reading",
@@ -80,14 +79,16 @@ class English(Attaching):
             self.relation = None
         elif "praise_of" in unit:
             return self.praise(i)
+        elif "its" in unit and self.beside_it(unit, i):
+            pass
         elif "place" in unit and not self.starts_noun(i):
             self.place(unit, i)
         elif "relation" in unit and not self.starts_noun(i):
-            self.open_relation(unit, i)
-        elif unit.low in _IT and self.command and not self.relation:
+            self.open_relation(unit, unit["relation"], i)
+        elif unit.low in IT and self.command and not self.relation:
             self.group = [thing for thing in self.previous if not thing.absent]
-        elif unit.low in _IT and self.relation and not nounish(self.at(i + 1)):
-            self.pronoun()
+        elif unit.low in IT and self.relation and not self.possessive(i):
+            self.pronoun(unit)
         elif "possess" in unit and not unit.has("noun", "modifier"):
             self.possess(unit)
         elif self.is_verb(i):
@@ -103,10 +104,13 @@ class English(Attaching):
         elif unit.low in _MEANWHILE:
             self.topic = self.group or self.topic
             self.new_clause()
-            self.group = []
+            self.group, self.before = [], []
         elif "frame" in unit:
             self.copula = self.copula or unit.low in _COPULA
         return i + 1
+
+    def possessive(self, i: int) -> bool:
+        return self.at(i).low == "her" and nounish(self.at(i + 1))
 
     def punctuation(self, unit: Unit, i: int) -> None:
         if unit.low in "()[]{}*_\"'“”‘’" or (unit.low in ":-" and not self.group):
@@ -211,7 +215,8 @@ class English(Attaching):
             return True
         if self.at(i + 1).has("determiner", "number", "several") and self.last_was_scene:
             return True
-        return bool(self.group) and not (self.fresh or self.joined or self.relation)
+        waits = self.fresh or self.joined or self.relation or self.negated
+        return bool(self.group) and not waits
 
     def premodifies(self, unit: Unit) -> bool:
         if unit.has("noun") or (unit["verb"] in _TRANSITIVE and self.group):
@@ -230,12 +235,12 @@ class English(Attaching):
         self.actor = self.who_acts(unit)
         for thing in self.actor:
             thing.modifiers.append((value, span))
-        self.verbed, self.fresh, self.joined = True, False, False
+        self.verbed, self.fresh, self.joined = bool(self.actor), False, False
         self.ground = []
 
     def who_acts(self, unit: Unit) -> list[Thing]:
         """The subject of a verb here: not a hat or a newspaper if somebody has or reads it."""
-        last = self.companion or self.group or ([self.front.b] if self.front else [])
+        last = self.companion or self.group or [link.b for link in self.front]
         if self.verbed and (self.joined or (not alive(last) and alive(self.actor))):
             return self.actor
         finite = not participle(unit)

@@ -8,8 +8,11 @@ from .reading import Fact, Link, Reading, Span, Thing, earlier
 from .units import Unit, units_of
 
 _THERE_IS = frozenset(
-    ["is", "are", "there", "there's", "be", "should", "can", "you", "see", ",", "a"]
+    ["is", "are", "there", "there's", "be", "should", "can", "you", "see", "you can see", ","]
 )
+IT = frozenset({"it", "them", "him", "her", "which", "whom"})
+"""What may stand for the thing that a preposition points at."""
+_ALONE = frozenset({"above", "below", "inside"})
 _NO_LINK = ("clothing", "part")
 _FIXTURES = frozenset(
     ["door", "window", "roof", "chimney", "wall", "balcony", "porch", "sail", "wheel", "handle"]
@@ -19,10 +22,12 @@ _FIXTURES = frozenset(
 class Attaching:
     """Where the reader stands in a sentence, and what the next phrase is attached to.
 
-    ``group`` is what was named last (with "and", all of it), ``actor`` who does the last verb,
-    ``ground`` what the last preposition pointed at, ``companion`` what came with "with". ``front``,
-    ``front_place`` and ``front_verb`` wait for a subject that comes after them. ``edit`` says
-    that the text changes an existing picture; ``command`` is then what it is told with.
+    ``group`` is what was named last (with "and", all of it) and ``before`` what was so when the
+    clause began, ``actor`` who does the last verb, ``ground`` what the last preposition pointed
+    at, ``companion`` what came with "with". ``front``, ``front_place`` and ``front_verb`` wait for
+    a subject that comes after them. ``spoken`` are the things that a pronoun stood for ("above it
+    a cloud"). ``edit`` says that the text changes an existing picture; ``command`` is then what it
+    is told with.
     """
 
     def __init__(self, text: str, start: int = 0, *, edit: bool = False) -> None:
@@ -31,10 +36,13 @@ class Attaching:
         self.reading = Reading()
         self.topic: list[Thing] = []
         self.previous: list[Thing] = []
+        self.group: list[Thing] = []
+        self.before: list[Thing] = []
+        self.spoken: list[Thing] = []
         self.new_sentence()
 
     def new_sentence(self) -> None:
-        self.group: list[Thing] = []
+        self.before, self.group = self.group or self.before, []
         self.actor: list[Thing] = []
         self.ground: list[Thing] = []
         self.companion: list[Thing] = []
@@ -48,8 +56,9 @@ class Attaching:
         self.new_clause()
 
     def new_clause(self) -> None:
+        self.before = self.group or self.before
         self.relation: tuple[str, str, Span, list[Thing]] | None = None
-        self.front: Link | None = None
+        self.front: list[Link] = []
         self.halves: list[Thing] = []
         self.front_place: tuple[str, Span] | None = None
         self.front_verb: tuple[str, Span] | None = None
@@ -66,7 +75,7 @@ class Attaching:
     def words(self, start: int, end: int) -> str:
         return self.text[start - self.start : end - self.start]
 
-    def open_relation(self, unit: Unit, i: int) -> None:
+    def open_relation(self, unit: Unit, value: str, i: int) -> None:
         if self.command == "replace" and unit.low in {"with", "for", "by", "to", "into"}:
             self.negated, self.command = False, "add"
             return
@@ -74,7 +83,11 @@ class Attaching:
             self.command = "into"
             return
         span = (unit.start, unit.end)
-        value = unit["relation"]
+        alone = value in _ALONE and self.at(i + 1).kind != "word"
+        if alone and self.companion and self.group:
+            host = self.group[0]
+            self.reading.items.append(Link(value, self.companion[-1], host, span))
+            return
         if self.fronted(i):
             left: list[Thing] = []
             value = "near" if self.said else value
@@ -92,16 +105,21 @@ class Attaching:
 
     def fronted(self, i: int) -> bool:
         """Whether "under the tree" stands before its subject ("… sits a cat")."""
-        if not self.group:
+        if not self.group or self.at(i + 1).low in {"which", "whom"}:
             return True
         if not (self.fresh or self.joined):
             return False
-        end = PhraseReader(self.units, i + 1).read().end
-        while (skipped := self.at(end)).low in _THERE_IS or "verb" in skipped:
+        pronoun = "its" in self.at(i) or self.at(i + 1).low in IT
+        end = i + 1 + ("its" not in self.at(i)) if pronoun else self.phrase_end(i + 1)
+        while not self.at(end).has("determiner", "number", "several"):
+            skipped = self.at(end)
+            if not (skipped.low in _THERE_IS or "verb" in skipped):
+                return pronoun and skipped.plural
             end += 1
-            if self.at(end).has("determiner", "number", "several"):
-                return True
-        return self.at(end).has("determiner", "number", "several")
+        return True
+
+    def phrase_end(self, i: int) -> int:
+        return PhraseReader(self.units, i).read().end
 
     def place(self, unit: Unit, i: int) -> None:
         said = (unit["place"], (unit.start, unit.end))
@@ -115,7 +133,7 @@ class Attaching:
         elif self.last_was_scene and not ahead:
             self.fresh = False
         elif self.beside and ahead and said[0] in {"left", "right"}:
-            self.front = Link(f"{said[0]} of", self.beside, self.beside, said[1])
+            self.front = [Link(f"{said[0]} of", self.beside, self.beside, said[1])]
             self.group = []
         elif not self.group or ((self.fresh or self.joined) and ahead):
             self.front_place = said
@@ -129,30 +147,60 @@ class Attaching:
                 thing.places.append(said)
             self.fresh = False
 
-    def pronoun(self) -> None:
-        """ "… with the moon above it": the thing before the subject."""
+    def beside_it(self, unit: Unit, i: int) -> bool:
+        """Whether "on its left" tells where something is from what was named before."""
+        self.open_relation(unit, unit["its"], i)
+        return self.pronoun(unit)
+
+    def pronoun(self, unit: Unit) -> bool:
+        """ "… with the moon above it", "…, and above it the moon": whether there is something
+        named before that the pronoun stands for."""
         assert self.relation is not None
         value, _, span, left = self.relation
         self.relation = None
-        things = [thing for thing in self.reading.things if not thing.absent]
-        if value == "between" and left:
-            self.between_them(things, span)
-        if value in {"near", "between"} or not things:
-            return
-        if not left:
-            self.front = Link(value, things[-1], things[-1], span)
-            return
-        subject = things[-1]
-        hosts = [t for t in (*self.group, *reversed(things)) if t is not subject]
-        if hosts:
-            self.reading.items.append(Link(value, subject, hosts[0], span))
+        named = [thing for thing in self.reading.things if not thing.absent]
+        subject = named[-1] if left and named else None
+        hosts = self.meant(subject, named, every=unit.low == "them", value=value)
+        if value == "near" or not hosts:
+            self.beside = hosts[-1] if hosts and not left else self.beside
+            return bool(hosts)
+        self.spoken += hosts
+        links = [Link(value, host, host, span) for host in hosts]
+        if value == "between":
+            links = [Link(value, hosts[0], hosts[0], span, hosts[-1])]
+        if subject is None:
+            self.front, self.group = links, []
+        else:
+            self.stand(subject, links)
+        return True
 
-    def between_them(self, things: list[Thing], span: Span) -> None:
-        """ "two trees, a house between them"."""
-        *before, subject = things
-        pair = before[-1:] if before and before[-1].count else before[-2:]
-        if pair and (len(pair) == 2 or pair[0].count):
-            self.reading.items.append(Link("between", subject, pair[0], span, pair[-1]))
+    def meant(
+        self, subject: Thing | None, named: list[Thing], *, every: bool, value: str
+    ) -> list[Thing]:
+        """What a pronoun in "above it" stands for: what was named last before ``subject``, with
+        "them" ``every`` one of it, with "between" two or some of a kind. What was itself told
+        where it is by a pronoun gives way to what that stood for. Nothing for a setting."""
+        last = self.reading.items[-1:]
+        if self.last_was_scene and any(isinstance(i, Fact) and i.kind == "setting" for i in last):
+            return []
+        if value == "between":
+            pair = [thing for thing in named if thing is not subject]
+            pair = pair[-1:] if pair and (pair[-1].count or pair[-1].plural) else pair[-2:]
+            return pair if len(pair) == 2 or (pair and (pair[0].count or pair[0].plural)) else []
+        for things in (self.group, self.before, named[-1:], named[-2:-1]):
+            before = [thing for thing in things if thing is not subject]
+            if before:
+                break
+        if every and len(before) == 1 and not (before[0].count or before[0].plural):
+            before = [thing for thing in named if thing is not subject][-2:]
+        hosts = before if every else before[:1] if subject else before[-1:]
+        return list(dict.fromkeys(self.reading.host(host, self.spoken) for host in hosts))
+
+    def stand(self, thing: Thing, links: list[Link]) -> None:
+        """``thing`` stands where ``links`` waited for it to be named."""
+        for link in links:
+            if thing is not link.b:
+                self.reading.items.append(Link(link.value, thing, link.b, link.span, link.b2))
 
     def noun_phrase(self, i: int) -> int:
         phrase = PhraseReader(self.units, i).read()
@@ -239,9 +287,7 @@ class Attaching:
             thing.places.append(self.front_place)
         if self.front_verb:
             thing.modifiers.append(self.front_verb)
-        if self.front:
-            front = self.front
-            self.reading.items.append(Link(front.value, thing, front.b, front.span, front.b2))
+        self.stand(thing, self.front)
         plain = not (self.verbed or self.ground or thing.places)
         if self.joined and self.no_link("with", thing):
             pass
@@ -283,7 +329,7 @@ class Attaching:
                         self.reading.items.append(Link(value, subject, first, span, second))
             else:
                 second = thing if value == "between" else None
-                self.front = Link(value, first, first, span, second)
+                self.front = [Link(value, first, first, span, second)]
         if left:
             self.group = left
             self.worn = self.no_link(word, thing) or thing.noun in _FIXTURES

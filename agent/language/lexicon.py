@@ -170,6 +170,9 @@ def _english(lex: Lexicon) -> None:
     for tag in ("relation", "place", "command"):
         for value, forms in words[tag].items():
             lex.add("en", forms, tag, value)
+    for side, forms in words["its"].items():
+        lex.add("en", forms, "its", f"{side} of")
+        lex.add("en", forms, "place", side)
     for tag in (
         "several",
         "inside_sky",

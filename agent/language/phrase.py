@@ -188,7 +188,10 @@ class PhraseReader:
     def adjectives_around(self) -> bool:
         """Whether a comma or "and" stands between two adjectives of one noun."""
         before, after = self.at(self.i - 1), self.at(self.i + 1)
-        if not (self.i > self.first and before.has(*_DESCRIBES)) or before.has("noun"):
+        colored = bool(self.phrase.colors) and self.phrase.colors[-1][1][1] == before.end
+        if not (self.i > self.first and before.has(*_DESCRIBES, "nouncolor")):
+            return False
+        if before.has("noun") and not colored:
             return False
         if not after.has(*_DESCRIBES, "weather") or (after.has("noun") and "color" not in after):
             return False
@@ -204,7 +207,7 @@ class PhraseReader:
             and (self.units[self.first - 1].low in _WEARS)
         ):
             return False
-        colors = before.has("color") and after.has("color")
+        colors = before.has("color", "nouncolor") and after.has("color")
         return bool(colors and self.at(self.i).low == "and")
 
     def joined_adjective(self) -> bool:
@@ -220,6 +223,8 @@ class PhraseReader:
         if "noun" not in unit and "color" in unit and not unit.has("nouncolor"):
             return True
         before = self.at(self.i - 1) if self.i else Unit("end", "", 0, 0)
+        if following.low in {"one", "ones"}:
+            return True
         if nounish(following) and not ("verb" in following and "noun" not in following):
             return not following.has("place")
         if following.low == "and" and self.at(self.i + 2).has("color"):

@@ -60,6 +60,14 @@ class Reading:
     def things(self) -> list[Thing]:
         return [item for item in self.items if isinstance(item, Thing)]
 
+    def host(self, thing: Thing, among: list[Thing]) -> Thing:
+        """What ``thing`` was told to stand by, if that is ``among`` some; else ``thing``."""
+        return next(
+            (item.b for item in self.items
+             if isinstance(item, Link) and item.a is thing and item.b in among),
+            thing,
+        )  # fmt: skip
+
 
 def earlier(things: list[Thing], noun: str) -> Thing | None:
     """The thing that a later bare ``noun`` speaks of: "the tree" after "an oak"."""
