@@ -126,8 +126,8 @@ class Change(BaseModel):
     =========  ==============================================================================
 
     ``color`` and ``place`` say which of several things is meant ("the left tree", "the red one").
-    Words and places are canonical, as those of claims. ``reference`` is a picture, written as
-    ``Brief.target`` is.
+    A ``subject`` "it" is the thing that was changed last, which the session knows. Words and places
+    are canonical, as those of claims. ``reference`` is a picture, written as ``Brief.target`` is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -8,14 +8,16 @@ are and how the painter is told of them; which steps there are follows from the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, cast
 
+from ..prompts import render
 from ..tools.errors import ToolError
 from ..tools.geometry import Box, center
-from ..tools.painter_words import Phrase, painter_prompt, spots_of
+from ..tools.painter_words import MAX_TOKENS, Phrase, painter_prompt, spots_of
 from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind
 from .composition import (
     ASPECT,
@@ -29,9 +31,11 @@ from .composition import (
     on_top,
     scales,
 )
+from .evidence import in_chinese
 from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
 from .seen import Seen
+from .settling import IT
 from .verdict import SURE
 from .wording import Placed
 
@@ -57,6 +61,7 @@ ROUNDS = 3
 ORDER = ("tune", "recolor", "remove", "replace", "move", "resize", "add")
 """Things first, each before what might come to stand in its place; then the scene, then the
 frame."""
+_TOKEN = re.compile(r"<\w+>|\w+|[^\w\s]")
 TUNES: dict[str, dict[str, Any]] = {
     "brighter": {"brightness": 1.3}, "darker": {"brightness": 0.7},
     "more contrast": {"contrast": 1.35}, "less contrast": {"contrast": 0.7},
@@ -88,6 +93,9 @@ def edit(
     Raises `ToolError` where none of the changes can be made, and says why.
     """
     wanted = brief.changes if changes is None else changes
+    for change in wanted:  # "#2" is also how a plan names its own calls
+        if change.reference is not None and not change.reference.startswith("img-"):
+            raise _refusal(brief, "no-picture", words=change.reference)
     draft = _Draft(brief, canvas, seed, offered, repainting)
     trouble: list[str] = []
     for change in sorted(wanted, key=_rank):
@@ -96,8 +104,18 @@ def edit(
         except ToolError as error:
             trouble.append(str(error))
     if draft.last is None:
-        raise ToolError("; ".join(trouble) or "nothing in the request says what to change")
-    return draft.finished()
+        raise ToolError("; ".join(trouble)) if trouble else _refusal(brief, "nothing")
+    *aids, closing = draft.finished()
+    return [*aids, closing.model_copy(update={"undone": tuple(trouble)})]
+
+
+def _refusal(brief: Brief, name: str, **values: object) -> ToolError:
+    """Why a change cannot be made, in the language of the request."""
+    return ToolError(render(f"edit-{name}.{brief.language}", **values))
+
+
+def _said(brief: Brief, noun: str | None) -> str:
+    return in_chinese(noun) if brief.language == "zh" else str(noun)
 
 
 def _rank(change: Change) -> int:
@@ -146,7 +164,7 @@ class _Draft:
     def call(self, tool: str, arguments: dict[str, Any], **images: str) -> str:
         """Add a call; returns the reference to what it makes."""
         if tool not in self.offered:
-            raise ToolError(f"{tool} cannot run now")
+            raise _refusal(self.brief, "cannot", tool=tool)
         self.calls.append(Call(tool=tool, arguments=arguments, images=images, aid=True))
         return f"#{len(self.calls)}"
 
@@ -201,20 +219,27 @@ class _Draft:
             for (noun, color), boxes in groups.items()
         ]  # fmt: skip
         phrases.sort(key=lambda phrase: sum(s.x for s in phrase.spots) / len(phrase.spots))
-        return painter_prompt(
-            style=self.facts.get("style"), setting=setting, season=self.facts.get("season"),
-            time=self.facts.get("time"), weather=self.facts.get("weather"), horizon=horizon,
-            phrases=phrases,
-        )  # fmt: skip
+        while True:
+            told = painter_prompt(
+                style=self.facts.get("style"), setting=setting, season=self.facts.get("season"),
+                time=self.facts.get("time"), weather=self.facts.get("weather"), horizon=horizon,
+                phrases=phrases,
+            )  # fmt: skip
+            if not phrases or len(_TOKEN.findall(told)) <= MAX_TOKENS - 2:
+                return told
+            phrases.remove(min(phrases, key=lambda p: sum(s.height for s in p.spots)))
 
     def meant(self, change: Change) -> list[int]:
         """The numbers of the things that a change means. Raises `ToolError` where none are."""
+        if change.subject == IT:
+            raise _refusal(self.brief, "it", picture=self.canvas.handle)
         noun = known_noun(change.subject)[0]
         found = [n for n, thing in enumerate(self.things) if thing.kind == noun]
         if change.color is not None:
             found = [n for n in found if self.things[n].color == change.color] or found
         if not found:
-            raise ToolError(f"no {change.subject} is seen in {self.canvas.handle}")
+            thing = _said(self.brief, change.subject)
+            raise _refusal(self.brief, "unseen", thing=thing, picture=self.canvas.handle)
         if change.place is not None:
             found.sort(key=lambda n: _away(self.things[n].box, str(change.place)))
             found = found[: change.count or 1]
@@ -294,7 +319,7 @@ class _Draft:
     def replace(self, change: Change) -> None:
         noun = known_noun(change.value)[0]
         if noun is None:
-            raise ToolError(f"the painter knows no {change.value}")
+            raise _refusal(self.brief, "unknown", thing=_said(self.brief, change.value))
         numbers = self.meant(change)
         found = self.mask_of(change, numbers, GROW)
         kind = self.things[numbers[0]].kind
@@ -308,7 +333,7 @@ class _Draft:
     def add(self, change: Change) -> None:
         noun = known_noun(change.subject)[0]
         if noun is None:
-            raise ToolError(f"the painter knows no {change.subject}")
+            raise _refusal(self.brief, "unknown", thing=_said(self.brief, change.subject))
         new: list[Placed] = []
         for _ in range(min(change.count or 1, 6)):
             box = self.free(noun, change.value, [t.box for t in (*self.things, *new)])
@@ -369,6 +394,8 @@ class _Draft:
             images = {"image": self.picture, "reference": change.reference}
             self.becomes("style_transfer", {"strength": 0.85}, None, **images)
             return
+        if not (self.canvas.own or self.canvas.seen.familiar):
+            raise _refusal(self.brief, "photo", picture=self.canvas.handle)
         value = str(change.value)
         kind = cast(Kind, change.op)
         self.facts[kind] = known = _as_known(Claim(id="c1", kind=kind, value=value), value)
@@ -392,6 +419,8 @@ class _Draft:
         if change.subject is None:
             self.becomes(name, arguments, None, image=self.picture)
             return
+        if self.canvas.own and known_noun(change.subject)[0] is not None:
+            self.meant(change)
         mask = self.call("segment", {"text": _named(change)}, image=self.picture)
         tuned = self.call(name, arguments, image=self.picture)
         self.becomes("blend", {}, mask, image=self.picture, over=tuned, mask=mask)
@@ -407,6 +436,8 @@ class _Draft:
                     side: round(EXTENSION * (width if side in ("left", "right") else height))
                     for side in sides.get(value, (value,))
                 }
+                if not (self.canvas.own or self.canvas.seen.familiar):
+                    raise _refusal(self.brief, "photo", picture=self.canvas.handle)
                 prompt = painter_prompt(**{k: self.facts.get(k) for k in SCENE_OPS})  # type: ignore[arg-type]
                 arguments = {**added, "prompt": prompt, "seed": self.seed % 2**32}
                 arguments["anyway"] = self.canvas.own
@@ -455,7 +486,7 @@ class _Draft:
                 others = [b for b in taken if holder is None or b != holder.box]
                 if box is not None and fits(box, others, stage):
                     return box
-        raise ToolError(f"there is no free place for a {noun}")
+        raise _refusal(self.brief, "no-place", thing=_said(self.brief, noun))
 
     def _holder(self, noun: str) -> Placed | None:
         """The thing of the picture that a new one is to be in or on, if it is."""
@@ -494,7 +525,8 @@ class _Draft:
         middle, around = spots
         steps = [middle + k / 20 * around * side for k in range(11) for side in (1, -1)]
         boxes = [_within((x - wide / 2, top, x + wide / 2, top + high)) for x in steps]
-        return next((box for box in boxes if fits(box, taken, stage)), boxes[0])
+        free = next((box for box in boxes if fits(box, taken, stage)), None)
+        return free or min(boxes, key=lambda box: sum(_shared(box, other) for other in taken))
 
 
 def _named(change: Change) -> str:
@@ -534,6 +566,12 @@ def _related(box: Box, value: str, other: Box) -> Box:
             x, foot = center(other)[0], other[3]
     foot = min(max(foot, high + 0.02), 0.98)
     return _within((x - wide / 2, foot - high, x + wide / 2, foot))
+
+
+def _shared(a: Box, b: Box) -> float:
+    """The area that two boxes share."""
+    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(wide, 0.0) * max(high, 0.0)
 
 
 def _meet(a: Box, b: Box, margin: float) -> bool:

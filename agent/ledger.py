@@ -55,6 +55,12 @@ __all__ = [
     "step_key",
 ]
 
+_HELD = (
+    "SELECT digest FROM pictures JOIN step_pictures ON picture = pictures.id"
+    " JOIN steps ON steps.id = step_pictures.step JOIN turns ON turns.id = steps.turn"
+    " WHERE (session, picture) NOT IN (SELECT session, picture FROM forgotten)"
+)
+"""The digests of the pictures that some session has and has not given up."""
 _HANDLE = re.compile(r"img-([1-9][0-9]{0,17})")
 
 
@@ -242,39 +248,36 @@ class Ledger:
             _now(),
         )
 
-    def forget(self, handles: Collection[str]) -> int:
-        """Give up pictures for good: their files go, unless another picture has the same pixels;
-        what the ledger says of them stays. Returns how many files went."""
+    def forget(self, session: str, handles: Collection[str]) -> int:
+        """Give up a session's pictures for good: the files go of those that no session holds any
+        more; what the ledger says of them stays. Returns how many files went."""
         with self._db.writing():
             for handle in handles:
                 self._db.execute(
-                    "INSERT OR IGNORE INTO forgotten VALUES (?, ?)",
+                    "INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?)",
+                    scrub(session),
                     self._picture_id(handle),
                     _now(),
                 )
-            gone = [
-                row["digest"]
-                for row in self._db.all(
-                    "SELECT digest FROM pictures GROUP BY digest"
-                    " HAVING count(*) = sum(id IN (SELECT picture FROM forgotten))"
-                )
-            ]
-        return sum(self.store.remove(name) for name in gone)
+            rows = self._db.all(f"SELECT digest FROM pictures EXCEPT {_HELD}")
+            return sum(self.store.remove(row["digest"]) for row in rows)
 
-    def forgotten(self) -> frozenset[str]:
-        """The handles of all pictures that were given up."""
+    def forgotten(self, session: str) -> frozenset[str]:
+        """The handles of all pictures that a session gave up."""
         with self._db.reading():
-            return frozenset(
-                f"img-{row[0]}" for row in self._db.all("SELECT picture FROM forgotten")
-            )
+            rows = self._db.all("SELECT picture FROM forgotten WHERE session = ?", scrub(session))
+            return frozenset(f"img-{row[0]}" for row in rows)
 
     # Steps.
 
     def find_step(self, key: str) -> Step | None:
-        """The newest finished step with this ``key``, of any turn, whose pictures are all there."""
+        """The newest finished step with this ``key``, of any turn, whose pictures are all there
+        and were not given up."""
         with self._db.reading():
             rows = self._db.all(
-                "SELECT * FROM steps WHERE key = ? AND outcome = 'done' ORDER BY id DESC", key
+                "SELECT * FROM steps WHERE key = ? AND outcome = 'done' AND id NOT IN (SELECT step"
+                " FROM step_pictures JOIN forgotten USING (picture)) ORDER BY id DESC",
+                key,
             )
             for row in rows:
                 step = self._step(row)
@@ -323,6 +326,9 @@ class Ledger:
         kept = [(self.store.put(image), image.width, image.height) for image in images]
         with self._db.writing():
             self._end_step(step, "done", value=value, cost=cost)
+            for image, (name, *_) in zip(images, kept, strict=True):
+                if not self.store.has(name):  # given up by another session just now
+                    self.store.put(image)
             for position, (name, width, height) in enumerate(kept):
                 picture = self._db.insert(
                     "INSERT INTO pictures (digest, width, height, parents, step, turn, seed,"
@@ -551,10 +557,7 @@ class Ledger:
 
     def _digests(self) -> set[str]:
         with self._db.reading():
-            rows = self._db.all(
-                "SELECT DISTINCT digest FROM pictures"
-                " WHERE id NOT IN (SELECT picture FROM forgotten)"
-            )
+            rows = self._db.all(_HELD)
             return {row["digest"] for row in rows}
 
 

@@ -56,7 +56,7 @@ class Lineage:
     @cached_property
     def nodes(self) -> dict[str, Node]:
         """The pictures that are still there by handle, in the order they came."""
-        gone = self.ledger.forgotten()
+        gone = self.ledger.forgotten(self.session)
         nodes: dict[str, Node] = {}
         for turn in self.turns:
             node = _node(turn)
@@ -150,7 +150,9 @@ class Lineage:
             picture = self.ledger.picture(handle)
         except ToolError:
             return False
-        return handle not in self.ledger.forgotten() and self.ledger.store.has(picture.digest)
+        return handle not in self.ledger.forgotten(self.session) and self.ledger.store.has(
+            picture.digest
+        )
 
     def ancestors(self, handle: str | None) -> list[str]:
         """A picture and those it was made from, the youngest first."""

@@ -168,11 +168,15 @@ class Loop:
                 handles = tuple(dict.fromkeys(p.handle for p in step.pictures))
                 made.append(handles[0] if handles else None)
                 if not call.aid:
-                    handles = self._undamaged(call, handles)
+                    try:
+                        handles = self._undamaged(call, handles)
+                    except BudgetSpent as error:
+                        stopped = str(error)
                     attempt = attempt.model_copy(update={"pictures": handles})
+            if stopped is None or attempt.pictures:
+                attempts.append(attempt.model_dump(mode="json"))
             if stopped is not None:
                 return {"attempts": attempts, "stopped": stopped}
-            attempts.append(attempt.model_dump(mode="json"))
             if attempt.error is not None:
                 break
         return {"attempts": attempts}
@@ -287,6 +291,10 @@ class Loop:
 
     def _count(self, handle: str, noun: str) -> int | None:
         """How many of a thing are seen in a picture, where that is sure."""
+        try:
+            self._read(handle)
+        except ToolError:  # nobody could look: the words are believed
+            return None
         groups = [g for g in self._read(handle).groups if g.noun == known_noun(noun)[0]]
         if any(g.count is None or g.sure() < SURE for g in groups):
             return None
@@ -308,9 +316,12 @@ class Loop:
 
     def _brought(self, handle: str) -> bool:
         """Whether a picture goes back to one of the user's own."""
-        picture = self.ledger.picture(handle)
-        step = self.ledger.step_of(handle)
-        return step.tool == UPLOAD or any(self._brought(parent) for parent in picture.parents)
+        line = [handle]
+        for one in line:
+            if self.ledger.step_of(one).tool == UPLOAD:
+                return True
+            line += [p for p in self.ledger.picture(one).parents if p not in line]
+        return False
 
     def _look(self, brief: Brief, handle: str, *, closing: bool = False) -> Verdict:
         """A judge's verdict on a picture; one that fails sees nothing and condemns nothing."""

@@ -17,7 +17,8 @@ class Call(BaseModel):
 
     What an ``aid`` makes is for later calls (a mask, a sketch): it is never judged or handed over.
     ``within`` is a mask outside of which an edit leaves everything as it was, as a handle or a
-    reference.
+    reference. ``undone`` tells in the user's language what was asked for and is not done by the
+    plan that the call is of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +28,7 @@ class Call(BaseModel):
     images: dict[str, str] = Field(default_factory=dict)
     aid: bool = False
     within: str | None = None
+    undone: tuple[str, ...] = ()
 
     def over(self, made: Sequence[str | None]) -> Call:
         """The call with the handles of ``made``, the first pictures of the plan's earlier calls, in

@@ -57,7 +57,9 @@ ADDED = {
         ) STRICT""",
         "CREATE INDEX places_of_session ON places (session)",
         """CREATE TABLE forgotten (
-            picture INTEGER PRIMARY KEY REFERENCES pictures, created TEXT NOT NULL
+            session TEXT NOT NULL REFERENCES sessions,
+            picture INTEGER NOT NULL REFERENCES pictures, created TEXT NOT NULL,
+            PRIMARY KEY (session, picture)
         ) STRICT""",
     ),
 }

@@ -108,9 +108,10 @@ def _named_zh(noun: str | None, color: str | None) -> str:
 
 def finished(
     brief: Brief, handle: str, verdict: Verdict, tried: int, notes: Sequence[Note],
-    stopped: str = "satisfied",
+    stopped: str = "satisfied", undone: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """The reply to a request that ended with a picture, the best of ``tried``."""
+    """The reply to a request that ended with a picture, the best of ``tried``; of what was asked
+    for, ``undone`` was not done."""
     language = brief.language
     lines = []
     if not brief.claims:
@@ -126,6 +127,8 @@ def finished(
         ]  # fmt: skip
     if stopped != "satisfied":
         lines.append(render(f"ended.{language}", why=why(stopped, language)))
+    if undone:
+        lines.append(render(f"left-undone.{language}", what=listed(undone, language)))
     return "\n".join([*lines, *(_noted(note, language) for note in notes)])
 
 

@@ -78,6 +78,7 @@ class Seen:
     exact: bool = False
     lister: str | None = None
     horizon: float | None = None
+    familiar: bool = True
 
     @property
     def unclear(self) -> bool:
@@ -293,18 +294,19 @@ def read_look(look: Mapping[str, Any]) -> Seen:
         _looked(key, [items[n] for n in mine], tuple(boxes[n] for n in mine))
         for key, mine in groups.items()
     ]
-    return Seen(_listed(told, facts), tuple(told), facts, exact=True, horizon=look["horizon"])
+    return Seen(_listed(told, facts), tuple(told), facts, exact=True, horizon=look["horizon"],
+                familiar=look.get("familiar", True))  # fmt: skip
 
 
 def merged(caption: Seen, look: Seen) -> Seen:
     """What two judges saw, each believed in what it is better at: one tells the scene, the other
     its things one by one. Where a caption says that nothing can be made out, so it is."""
     if caption.unclear:
-        return caption
+        return replace(caption, familiar=look.familiar)
     facts = {**look.facts, **caption.facts}
     return Seen(
         caption.text, look.groups, facts, caption.relations, exact=look.exact, lister="panoptic",
-        horizon=look.horizon,
+        horizon=look.horizon, familiar=look.familiar,
     )  # fmt: skip
 
 

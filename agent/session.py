@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..tools.errors import BadInput
 from . import answers, events
-from .brief import Claim, Language
+from .brief import Brief, Claim, Language
 from .language.acts import Act, act_of
 from .language.text import language_of
 from .lineage import Lineage
@@ -87,9 +87,15 @@ class Session:
         language = language_of(words)
         match act.kind:
             case "undo":
-                for _ in range((act.n or 1) - 1):
-                    self.undo()
-                return self._standing(self.undo(), language)
+                stood = self.head
+                try:
+                    for _ in range(act.n or 1):
+                        self.undo()
+                except BadInput:
+                    if self.head != stood:
+                        self._stand(stood)
+                    raise
+                return self._standing(self.head, language)
             case "redo":
                 return self._standing(self.redo(), language)
             case "again" if self.head is not None:
@@ -121,16 +127,19 @@ class Session:
         node = self.lineage.nodes.get(of)
         if node is None or node.brief is None or node.brief.intent not in ("make", "edit"):
             raise BadInput(f"{of} was not drawn here, so there is nothing to draw again.")
-        made = [self._ask(node.request, None, node.base, listener) for _ in range(n)]
+        made = [self._ask(node.request, None, node.base, listener, node.brief) for _ in range(n)]
         pictures = [turn.picture.handle for turn in made if turn.picture is not None]
         words = answers.variants(of, pictures, language_of(node.request))
         return Said(words, (of, *pictures), made[-1])
 
     def _ask(
-        self, words: str, seed: int | None, base: str | None, listener: events.Listener
-    ) -> TurnDocument:
+        self, words: str, seed: int | None, base: str | None, listener: events.Listener,
+        brief: Brief | None = None,
+    ) -> TurnDocument:  # fmt: skip
         options = replace(self.options, base=base, seed=new_seed() if seed is None else seed)
-        return self.studio.ask(words, options, session=self.id, listener=listener, asker=self._asks)
+        return self.studio.ask(
+            words, options, session=self.id, brief=brief, listener=listener, asker=self._asks
+        )
 
     def _asks(self, question: Question) -> int:
         if self.asking == "never" or (question.kind == "style" and self.asking != "often"):
@@ -179,14 +188,18 @@ class Session:
             for one in branch
             for picture in ledger.turn(lineage.nodes[one].turn).pictures
         }
-        parent = lineage.nodes[handle].parent
-        gone = ledger.forget((of_turns | set(branch)) - stays)
-        if self.head in branch or self.head is None:
-            self._stand(parent if parent in stays else None)
+        parent, head = lineage.nodes[handle].parent, lineage.head
+        gone = ledger.forget(self.id, (of_turns | set(branch)) - stays)
+        for one in branch:  # the copy that the user was given, where no other name was asked for
+            (self.studio.home.pictures / f"{one}.png").unlink(missing_ok=True)
+        self._stand(head if head not in branch else parent if parent in stays else None)
         return branch, gone
 
     def compare(self, one: str, other: str, language: Language = "en") -> Said:
         """What differs between two pictures, in numbers."""
+        gone = self.studio.ledger.forgotten(self.id) & {one, other}
+        if gone:
+            raise BadInput(f"{min(gone)} was deleted.")
         images = {name: self.studio.image(h) for name, h in (("image", one), ("other", other))}
         if images["image"].size != images["other"].size:
             sizes = [f"{h}: {i.width}×{i.height}" for h, i in zip((one, other), images.values(),
@@ -215,7 +228,8 @@ class Session:
         if not found:
             raise BadInput(f"There is no such picture in this conversation: {words}.")
         if len(found) > 1:
-            return found[self._asks(Question("picture", tuple(found)))]
+            chosen = self._asks(Question("picture", tuple(found)))
+            return found[chosen if 0 <= chosen < len(found) else 0]
         return found[0]
 
     def _account(self, language: Language) -> str:

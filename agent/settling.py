@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..tools.errors import ToolError
+from ..tools.errors import BadInput, ToolError
 from ..tools.world import world
 from .brief import MAX_CLAIMS, SCENE_OPS, THING_OPS, Brief, Change, Claim
 from .ledger import Ledger
@@ -20,6 +20,10 @@ from .verdict import Verdict
 
 EVERYTHING = "everything else"
 """The subject of the claim that an edit changes nothing but what it was asked to."""
+IT = "it"
+"""The subject of a change that its sentence does not name."""
+TINTED = {"red": "redder", "blue": "bluer", "green": "greener", "orange": "warmer"}
+"""What a whole picture becomes that is to have a color."""
 Asking = Literal["never", "needed", "often"]
 PAINTED = THING_OPS | SCENE_OPS
 """Changes that could change more than they were to."""
@@ -72,6 +76,9 @@ def settle(
         }
     )
     claims = list(brief.claims)
+    if any(change.subject == IT for change in brief.changes):
+        changes, told = _resolved(brief, lineage)
+        brief, claims = brief.model_copy(update={"changes": changes}), [*claims, *told]
     before: tuple[Claim, ...] = ()
     if brief.target is not None and (brief.intent == "edit" or brief.again):
         before = asked_of(lineage.ledger, brief.target, met=brief.intent == "edit")
@@ -84,16 +91,18 @@ def settle(
             for c in brief.changes if c.subject is not None and target is not None
         }  # fmt: skip
         claims, ended = _afterwards(claims, brief.changes, numbers)
-        claims += [c for c in before if not _ended(c, [*brief.changes, *ended], claims)]
-        if any(change.op in PAINTED for change in brief.changes):
+        kept = any(change.op in PAINTED for change in brief.changes)
+        room = MAX_CLAIMS - len(claims) - len(standing(lineage)) - kept
+        carried = [c for c in before if not _ended(c, [*brief.changes, *ended], claims)]
+        claims += carried[: max(room, 0)]
+        if kept:
             claims.append(Claim(id="c1", kind="kept", subject=EVERYTHING))
     if brief.intent == "make" and claims and all(claim.kind != "style" for claim in claims):
         styles = Question("style", tuple(world().styles))
-        if (chosen := ask(styles)) != styles.default:
+        if styles.default != (chosen := ask(styles)) < len(styles.choices):
             claims.append(Claim(id="c1", kind="style", value=styles.choices[chosen]))
-    if brief.intent in ("make", "edit"):
-        claims += [c for c in standing(lineage) if not _contradicts(c, claims)]
-    return brief.model_copy(update=_numbered(brief, claims))
+    rules = standing(lineage) if brief.intent in ("make", "edit") else []
+    return brief.model_copy(update=_numbered(brief, claims, rules))
 
 
 def asked_of(ledger: Ledger, handle: str, *, met: bool = False) -> tuple[Claim, ...]:
@@ -136,7 +145,8 @@ def _picture(words: str | None, lineage: Lineage, base: str | None, ask: Asker) 
         return None
     found = lineage.meant(words, base)
     if len(found) > 1:
-        return found[ask(Question("picture", tuple(found)))]
+        chosen = ask(Question("picture", tuple(found)))
+        return found[chosen if 0 <= chosen < len(found) else 0]
     return found[0] if found else None
 
 
@@ -145,6 +155,54 @@ def _with_reference(change: Change, lineage: Lineage, base: str | None, ask: Ask
         return change
     found = _picture(change.reference, lineage, base, ask)
     return change.model_copy(update={"reference": found or change.reference})
+
+
+def _resolved(brief: Brief, lineage: Lineage) -> tuple[tuple[Change, ...], list[Claim]]:
+    """The changes with "it" named, the thing that was changed last or the only one there is, and
+    the claims that follow. Where there is none, it is the picture that is tinted or enlarged."""
+    thing = _last_thing(brief.target, lineage)
+    changes, claims = [], []
+    for change in brief.changes:
+        if change.subject != IT:
+            changes.append(change)
+        elif thing is not None:
+            changes.append(change.model_copy(update={"subject": thing}))
+            claims += _follows(changes[-1])
+        elif change.op == "recolor" and change.value in TINTED:
+            changes.append(Change(op="tune", value=TINTED[change.value]))
+        elif change.op == "resize" and change.value == "bigger":
+            changes.append(Change(op="scale", count=2))
+        else:
+            changes.append(change)
+    return tuple(changes), claims
+
+
+def _last_thing(handle: str | None, lineage: Lineage) -> str | None:
+    node = lineage.nodes.get(handle or "")
+    if node is None or node.brief is None:
+        return None
+    for change in reversed(node.brief.changes):
+        thing = change.value if change.op == "replace" else change.subject
+        if thing is not None and change.op != "remove":
+            return thing
+    named = {c.subject for c in node.brief.claims if c.kind in ("object", "count", "color")}
+    return named.pop() if len(named) == 1 else None
+
+
+def _follows(change: Change) -> list[Claim]:
+    """What is to be so once a change is made."""
+    subject, value = change.subject, change.value
+    match change.op:
+        case "recolor":
+            return [Claim(id="c1", kind="color", subject=subject, value=value)]
+        case "move" if change.object is None:
+            return [Claim(id="c1", kind="place", subject=subject, value=value)]
+        case "resize":
+            size = "big" if value == "bigger" else "small"
+            return [Claim(id="c1", kind="size", subject=subject, value=size)]
+        case "remove" | "replace":
+            return [Claim(id="c1", kind="absent", subject=subject)]
+    return []
 
 
 # -- what is to be so afterwards
@@ -259,11 +317,16 @@ def _contradicts(claim: Claim, new: Iterable[Claim]) -> bool:
     return False
 
 
-def _numbered(brief: Brief, claims: Sequence[Claim]) -> dict[str, object]:
-    """The claims, each once, with ids in their order; what stood for later pictures still does."""
+def _numbered(brief: Brief, claims: Sequence[Claim], rules: Sequence[Claim]) -> dict[str, object]:
+    """The claims, each once, with ids in their order, and those of the rules that none of them
+    contradicts; what stood for later pictures still does. Raises `BadInput` for too many."""
     unique = list({c.key: c for c in reversed(claims)}.values())[::-1]
+    unique += [rule for rule in rules if not _contradicts(rule, unique)]
     if len(unique) > MAX_CLAIMS:
-        unique = [*unique[: MAX_CLAIMS - 1], *(c for c in unique[-1:] if c.kind == "kept")]
+        raise BadInput(
+            f"With the rules that hold, that asks for {len(unique)} things at once; at most"
+            f" {MAX_CLAIMS} can be checked.", hint="Ask for some of them first, and add the rest.",
+        )  # fmt: skip
     standing = {c.key for c in brief.claims if c.id in brief.standing}
     told = [c.model_copy(update={"id": f"c{n}"}) for n, c in enumerate(unique, start=1)]
     return {

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..tools import catalogue
 from ..tools.engine import Engine
-from ..tools.errors import BadInput, Cancelled, Stopped, ToolError
+from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped, ToolError
 from ..tools.registry import Role
 from . import events, provenance, reply
 from .act import Hands, seed_of
@@ -24,8 +24,9 @@ from .budget import Budget, Spent
 from .home import Home
 from .ledger import Ledger
 from .loop import Judge, Loop, State
+from .plan import Call
 from .planners import BuiltinPlanner, Planner
-from .records import Json, Step, Turn
+from .records import Json, Step, Turn, TurnRecord
 from .settling import Asker, nobody
 from .store import digest_of
 from .verdict import Finding, Verdict
@@ -136,7 +137,7 @@ class Options:
     @classmethod
     def read(cls, data: Json) -> Options:
         """Options as the ledger keeps them."""
-        rest = {k: v for k, v in data.items() if k not in ("size", "budget")}
+        rest = {k: v for k, v in data.items() if k not in ("size", "budget", "upload")}
         return cls(size=tuple(data["size"]), budget=Budget(**data["budget"]), **rest)
 
     def as_json(self) -> Json:
@@ -210,6 +211,7 @@ class Studio:
 
     def ask(
         self, request: str, options: Options, *, session: str | None = None,
+        brief: Brief | None = None,
         listener: events.Listener = events.nobody, asker: Asker = nobody,
     ) -> TurnDocument:  # fmt: skip
         """Carry out one request to its end; ``asker`` is asked where two pictures may be meant.
@@ -224,6 +226,8 @@ class Studio:
         turn = self.ledger.begin_turn(
             session or self.ledger.new_session(), request, options.as_json()
         )
+        if brief is not None:
+            self.ledger.record_brief(turn, brief.model_dump(mode="json"))
         return self._carry_out(turn, listener, asker)
 
     def take_in(self, file: bytes | Path, name: str, options: Options, session: str) -> str:
@@ -231,7 +235,7 @@ class Studio:
         its handle. Raises `BadInput` for what is no picture."""
         from .language.text import language_of
 
-        turn = self.ledger.begin_turn(session, name, options.as_json())
+        turn = self.ledger.begin_turn(session, name, {**options.as_json(), "upload": True})
         picture = None
         try:
             brief = Brief(language=language_of(name), intent="chat")
@@ -252,7 +256,7 @@ class Studio:
         return [
             turn.id
             for turn in self.ledger.unfinished()
-            if "recipe" not in turn.options and session in (None, turn.session)
+            if not {"recipe", "upload"} & set(turn.options) and session in (None, turn.session)
         ]
 
     def resume(
@@ -266,13 +270,13 @@ class Studio:
         turns = [t for t in self._cut_short.values() if session in (None, t.session)]
         turns += [self.ledger.reopen_turn(id) for id in self.cut_short(session)]
         finished: list[TurnDocument] = []
-        trouble: Stopped | None = None
+        trouble: DanqingError | None = None
         for turn in sorted(turns, key=lambda turn: turn.id):
             try:
                 finished.append(self._carry_out(turn, listener))
             except Cancelled:
                 raise
-            except Stopped as error:
+            except DanqingError as error:
                 trouble = trouble or error
         if trouble is not None:
             raise trouble
@@ -307,7 +311,15 @@ class Studio:
             self._judge,
             self.accept,
         )
-        outcome = self._outcome(turn, loop.run(), planner, options, spent)
+        try:
+            state = loop.run()
+        except BadInput as error:
+            if self.ledger.turn(turn.id).brief is None:  # nothing was begun, so nothing resumes
+                ended = {"reply": str(error), "picture": None, "satisfied": False}
+                self.ledger.end_turn(turn, {**ended, "stopped": "it could not be understood"})
+                del self._cut_short[turn.id]
+            raise
+        outcome = self._outcome(turn, state, planner, options, spent)
         self.ledger.end_turn(turn, outcome)
         del self._cut_short[turn.id]
         return self.document(turn.id)
@@ -331,14 +343,14 @@ class Studio:
             notes = planner.wording(brief).notes if brief.intent == "make" else ()
             words = reply.finished(
                 brief, handle, verdict, max(1, len(drafts)), notes,
-                state.get("stopped", "satisfied"),
+                state.get("stopped", "satisfied"), _undone(record),
             )  # fmt: skip
             path = str(self.save(handle, options.out, metadata=options.metadata))
         elif words is None:
             wording = planner.wording(brief)
             words = (
                 reply.beyond(brief, wording.notes)
-                if not wording.paintable and wording.notes
+                if brief.intent == "make" and not wording.paintable and wording.notes
                 else reply.unfinished(brief.language, state["stopped"])
             )
         return {
@@ -429,6 +441,12 @@ class Studio:
                 made[picture.handle] = image
                 same[picture.handle] = digest_of(image) == picture.digest
         return same
+
+
+def _undone(record: TurnRecord) -> tuple[str, ...]:
+    """What the first plan of a turn left undone."""
+    calls = [Call.model_validate(call) for call in record.plan or ()]
+    return tuple(told for call in calls for told in call.undone)
 
 
 def _step(step: Step) -> StepDocument:

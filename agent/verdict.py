@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..tools.geometry import above, between, center, left_of
+from ..tools.geometry import Box, above, between, center, left_of
 from ..tools.world import NATURAL, World, world
 from .brief import SCENE_KINDS, Brief, Claim
 from .evidence import Evidence, Quote
@@ -96,7 +96,7 @@ def _find(claim: Claim, seen: Seen, brief: Brief, before: Before | None, name: s
     elif claim.kind == "kept" and before is not None:
         answer = _kept(claim, seen, before, brief)
     elif claim.kind == "size" and before is not None:
-        answer = _grown(claim, seen, before.seen)
+        answer = _grown(claim, seen, before.seen, brief)
     elif claim.kind == "color":
         answer = _color(claim, seen, _other_colors(claim, brief))
     else:
@@ -362,20 +362,22 @@ def _kept(claim: Claim, seen: Seen, before: Before, brief: Brief) -> Answer:
     if whole and before.changed is not None:
         share = Evidence("{share} of the pixels outside the changed places changed",
                          share=Quote(f"{before.changed:.1%}"))  # fmt: skip
-        return ("met" if before.changed <= DAMAGE else "unmet"), share
+        if before.changed > DAMAGE:
+            return "unmet", share
     touched = {noun for c in brief.changes for noun in (c.subject, c.value)} if whole else set()
     named = before.seen.groups if whole else _of_kind(before.seen, claim.subject)[0]
     was = [g for g in named if g.sure() >= SURE and g.noun not in touched]
-    if before.seen.unclear or (not whole and not was):
-        return "unsure", Evidence("it is not known how it was before")
+    now = [g for g in seen.groups if g.sure() >= SURE and g.noun not in touched]
+    now = now if whole else _of_kind(Seen("", tuple(now)), claim.subject)[0]
     lost = []
-    for noun in dict.fromkeys(g.noun for g in was):
-        many, now = (
-            sum(g.count or 0 for g in groups if g.noun == noun)
-            for groups in (was, seen.groups)
-        )  # fmt: skip
-        if now != many:
-            lost.append(Quote(f"{many} × {noun} → {now}"))
+    for noun in dict.fromkeys(g.noun for g in (*was, *now)):
+        (many, old), (number, new) = (_told_of(groups, noun) for groups in (was, now))
+        if many != number or (old and new and old != new):
+            lost.append(Quote(" ".join([f"{many} ×", *old, noun, f"→ {number} ×", *new])))
+    if not lost and whole and before.changed is not None:
+        return "met", share
+    if before.seen.unclear or not was:
+        return "unsure", Evidence("it is not known how it was before")
     if not lost:
         return "met", Evidence("the same things are seen as before")
     return "unmet", Evidence(
@@ -383,19 +385,35 @@ def _kept(claim: Claim, seen: Seen, before: Before, brief: Brief) -> Answer:
     )
 
 
-def _grown(claim: Claim, seen: Seen, before: Seen) -> Answer:
+def _told_of(groups: Sequence[Group], noun: str) -> tuple[int, list[str]]:
+    """How many of a thing there are and of which colors, as far as that is sure."""
+    mine = [g for g in groups if g.noun == noun]
+    colors = sorted({g.color for g in mine if g.color and g.sure("color") >= SURE})
+    return sum(g.count or 0 for g in mine), colors
+
+
+def _grown(claim: Claim, seen: Seen, before: Seen, brief: Brief) -> Answer:
+    """The thing that was to grow or shrink, where several are that which the change means, and in
+    the later picture the one that is nearest to where it was."""
     assert claim.subject
-    was, now = (_of_kind(s, claim.subject)[0] for s in (before, seen))
-    areas = [
-        max(((x1 - x0) * (y1 - y0) for g in groups for x0, y0, x1, y1 in g.boxes), default=0.0)
-        for groups in (was, now)
-    ]
-    if not all(areas):
+    was, now = (
+        [box for g in _of_kind(s, claim.subject)[0] for box in g.boxes] for s in (before, seen)
+    )
+    if not was or not now or len(was) != len(now):
         return "unsure", Evidence("it is not known how it was before")
-    times = areas[1] / areas[0]
+    change = next((c for c in brief.changes if c.subject == claim.subject), None)
+    place = change.place if change is not None else None
+    sides = {"left": lambda b: b[0], "right": lambda b: -b[2], "top": lambda b: b[1]}
+    old = min(was, key=sides.get((place or "").split(" ")[-1], lambda b: -_area(b)))
+    new = min(now, key=lambda b: abs(center(b)[0] - center(old)[0]))
+    times = _area(new) / _area(old)
     told = Evidence("it is {times} times as large as before", times=Quote(f"{times:.2f}"))
     right = times > LARGER if claim.value == "big" else times < 1 / LARGER
     return ("met" if right else "unmet"), told
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _never(claim: Claim, seen: Seen) -> Answer:

@@ -48,6 +48,7 @@ def calls(size: int) -> dict[str, tuple[dict[str, Any], dict[str, Image.Image]]]
         "segment": ({"text": "the sky"}, one),
         "remove_background": ({}, one),
         "adjust": ({"brightness": 1.2}, one),
+        "recolor": ({"color": "blue", "strength": 0.3}, one),
         "blend": ({}, {**one, "over": other}),
         "compare": ({}, {**one, "other": other}),
         "sketch": ({"things": things, "size": [size, size]}, {}),

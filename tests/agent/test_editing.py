@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from danqing.agent.plan import Attempt, Call
 from danqing.agent.seen import read_look
 from danqing.agent.verdict import Before, judge
 from danqing.tools.errors import ToolError
+from danqing.tools.painter_words import MAX_TOKENS
 
 ALL = REGIONAL | {
     "edge_guided", "style_transfer", "outpaint", "upscale", "adjust", "remove_background",
@@ -228,6 +231,39 @@ def test_what_can_be_done_is_done_and_the_rest_is_said_only_if_nothing_can() -> 
         edit(brief(Change(op="time", value="night")), canvas(), 1, frozenset({"adjust"}))
     with pytest.raises(ToolError, match="nothing in the request"):
         planned()
+
+
+@pytest.mark.parametrize("change", [{"op": "time", "value": "night"},
+                                    {"op": "style", "value": "oil"},
+                                    {"op": "extend", "value": "left"}])  # fmt: skip
+def test_a_photograph_is_not_painted_anew(change: dict[str, Any]) -> None:
+    strange = replace(canvas(own=False), seen=replace(canvas().seen, familiar=False))
+    with pytest.raises(ToolError, match="what works on photographs"):
+        planned(change, on=strange)
+    assert planned(change, on=canvas(own=False)), "a drawing of the same world may be"
+
+
+def test_what_is_left_undone_is_told_in_the_language_of_the_request() -> None:
+    both = (Change(op="remove", subject="cat"), Change(op="remove", subject="dog"))
+    chinese = brief(*both).model_copy(update={"language": "zh"})
+    assert edit(chinese, canvas(), 7, ALL)[-1].undone == ("在 img-1 里没有看到猫",)
+    assert planned({"op": "remove", "subject": "dog"})[-1].undone == ()
+
+
+def test_a_reference_that_was_not_found_is_no_reference_to_a_call() -> None:
+    with pytest.raises(ToolError, match="no such picture: #2"):
+        planned(
+            {"op": "recolor", "subject": "house", "value": "blue"},
+            {"op": "style", "reference": "#2"},
+        )
+
+
+def test_a_prompt_is_never_longer_than_the_painter_reads() -> None:
+    crowd = [("tree", None, (k / 12, 0.5, k / 12 + 0.05, 0.6)) for k in range(12)]
+    things = [("cat", "red", (0.1, 0.8, 0.2, 0.9)), *crowd, *THINGS]
+    prompt = planned({"op": "time", "value": "night"}, on=canvas(*things))[0].arguments["prompt"]
+    assert "a red house" in prompt
+    assert len(re.findall(r"<\w+>|\w+|[^\w\s]", prompt)) <= MAX_TOKENS - 2
 
 
 def test_a_photograph_is_not_painted_over_without_a_word() -> None:

@@ -99,7 +99,7 @@ def test_what_was_deleted_is_gone_from_the_tree_and_from_the_disk(talk: Conversa
     assert house is not None
     assert night is not None
     store, digest = talk.ledger.store, talk.ledger.picture(night).digest
-    assert talk.ledger.forget([night]) == 1
+    assert talk.ledger.forget(talk.session, [night]) == 1
     assert not store.has(digest)
     assert store.has(talk.ledger.picture(house).digest)
     assert [(d, n.handle) for d, n in talk.lineage.tree()] == [(0, house), (0, winter)]
@@ -114,9 +114,9 @@ def test_pixels_that_another_picture_has_too_stay(talk: Conversation) -> None:
     image = talk.ledger.store.get(talk.ledger.picture(one).digest)
     [other] = talk.ledger.finish_step(step, [image], None, {}).pictures
     talk.ledger.end_turn(turn, {})
-    assert talk.ledger.forget([one]) == 0
+    assert talk.ledger.forget(talk.session, [one]) == 0
     assert talk.ledger.store.has(other.digest)
-    assert talk.ledger.forget([other.handle]) == 1
+    assert talk.ledger.forget(talk.session, [other.handle]) == 1
 
 
 def test_a_ledger_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 from scripted_engine import SCENE, ScriptedEngine
 
+from danqing.agent.brief import Brief, Change
+from danqing.agent.budget import Budget
 from danqing.agent.home import Home
 from danqing.agent.session import Session
-from danqing.agent.settling import Question
+from danqing.agent.settling import Question, settle
 from danqing.agent.studio import Options, Studio
 from danqing.tools.errors import BadInput, ToolError
 
@@ -184,6 +186,97 @@ def test_where_two_pictures_may_be_meant_it_asks_unless_it_was_told_not_to(
     session.asking = "never"
     assert session.say("show the original").pictures == (second,)
     assert len(asked) == 1
+
+
+def test_what_one_session_deletes_another_one_keeps(studio: Studio, session: Session) -> None:
+    other = Session(studio, OPTIONS)
+    mine, theirs = session.open(png("green")), other.open(png("green"))
+    session.delete(mine)
+    assert other.head == theirs
+    assert studio.image(theirs).size == (40, 30)
+    assert studio.ledger.check() == []
+    other.delete(theirs)
+    assert not any(studio.home.blobs.iterdir())
+
+
+def test_what_was_deleted_can_come_again(session: Session, studio: Studio) -> None:
+    first = session.open(png("green"))
+    session.delete(first)
+    again = session.open(png("green"))
+    assert again != first
+    assert session.head == again
+    assert studio.image(again).size == (40, 30)
+
+
+def test_deleting_elsewhere_does_not_move_the_conversation(session: Session) -> None:
+    one, two, three = (session.open(png(color)) for color in ("green", "red", "blue"))
+    session.go(one)
+    session.delete(three)
+    assert session.head == one
+    session.undo()
+    session.delete(two)
+    assert session.head is None
+
+
+def test_undo_of_more_steps_than_there_are_undoes_none(session: Session) -> None:
+    session.open(png("green"))
+    two = session.open(png("red"))
+    with pytest.raises(BadInput, match="nothing to undo"):
+        session.say("undo 5 steps")
+    assert session.head == two
+
+
+def test_a_variant_is_of_what_was_understood_then(session: Session, studio: Studio) -> None:
+    first, second = session.open(png("green")), session.open(png("red", (48, 32)))
+    flipped = session.say("flip the second picture").pictures[-1]
+    session.delete(first)
+    made = session.variants(1, handle=flipped).turn
+    assert made is not None
+    assert made.brief is not None
+    assert made.brief.target == second
+
+
+def test_a_spent_budget_ends_an_edit_and_does_not_block_what_is_to_be_resumed(
+    studio: Studio,
+) -> None:
+    session = Session(studio, Options(seed=1, size=(64, 64), budget=Budget(steps=1)))
+    session.open(png("green"))
+    said = session.say("remove the house")
+    assert said.turn is not None
+    assert said.turn.picture is None
+    assert not studio.ledger.unfinished()
+
+
+def test_more_than_can_be_checked_is_refused_at_once(session: Session, studio: Studio) -> None:
+    session.say("all later pictures without people")
+    kinds = "dog cat house tree car boat bird ball lamp cup tent horse tower castle rabbit flower"
+    long = ", ".join(f"a red {kind} and two blue {kind}s" for kind in kinds.split())
+    with pytest.raises(BadInput, match=r"asks for \d+ things at once; at most 40"):
+        session.say(long)
+    assert not studio.ledger.unfinished()
+
+
+def test_an_upload_that_a_crash_cut_short_is_no_request(studio: Studio, session: Session) -> None:
+    options = {**OPTIONS.as_json(), "upload": True}
+    studio.ledger.begin_turn(session.id, "a red house.jpg", options)
+    assert studio.cut_short() == []
+
+
+def test_it_is_the_thing_that_was_changed_last(session: Session, studio: Studio) -> None:
+    engine = studio.engine
+    assert isinstance(engine, ScriptedEngine)
+    lineage = session.lineage
+    brief = Brief(
+        language="en", intent="edit", target="img-1",
+        changes=(Change(op="recolor", subject="it", value="blue"),),
+    )  # fmt: skip
+    assert settle(brief, lineage, None).changes[0].op == "tune", "there is no thing"
+    session.say("a red house")
+    drawn = brief.model_copy(update={"target": session.head})
+    settled = settle(drawn, session.lineage, session.head)
+    assert settled.changes[0].subject == "house"
+    assert ("color", "house", "blue") in {(c.kind, c.subject, c.value) for c in settled.claims}
+    assert not any(c.value == "red" for c in settled.claims)
 
 
 def test_a_picture_is_accepted_in_words(session: Session) -> None:

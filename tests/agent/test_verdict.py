@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from truth import brief_of, pairs
 
+from danqing.agent.brief import Brief, Change, Claim
 from danqing.agent.language import understand
 from danqing.agent.seen import Seen, read_caption, read_look
-from danqing.agent.verdict import Status, blind, judge
+from danqing.agent.verdict import Before, Status, blind, judge
 from training.scenes import captions, layout
 
 SCENE = "flat illustration. meadow, summer, day, clear. "
@@ -228,3 +229,63 @@ def test_a_place_holds_for_every_one_of_the_things() -> None:
     near, far = CAT, ("cat", (0.7, 0.6, 0.9, 0.8))
     assert judge(brief, boxed(near)).findings[claim.id].status == "met"
     assert judge(brief, boxed(near, far)).findings[claim.id].status == "unmet"
+
+
+# -- what an edit leaves as it was
+
+
+def sighted(*things: tuple[str, str | None, tuple[float, ...]]) -> Seen:
+    items = [
+        {"kind": kind, "color": color, "looks": color, "box": box, "confidence": 0.99,
+         "color_confidence": 0.99}
+        for kind, color, box in things
+    ]  # fmt: skip
+    return read_look({"things": items, "facts": {}, "horizon": 0.5})
+
+
+RED_HOUSE, PLAIN_DOG = ("house", "red", (0.1, 0.4, 0.4, 0.7)), ("dog", None, (0.6, 0.7, 0.7, 0.8))
+
+
+def kept(before: Seen, after: Seen, changed: float | None, *changes: Change) -> str:
+    brief = Brief(
+        language="en", intent="edit", changes=changes,
+        claims=(Claim(id="c1", kind="kept", subject="everything else"),),
+    )  # fmt: skip
+    return judge(brief, after, before=Before(before, changed)).findings["c1"].status
+
+
+def test_what_was_kept_has_its_number_and_its_color_and_nothing_is_new() -> None:
+    before = sighted(RED_HOUSE, PLAIN_DOG)
+    night = Change(op="time", value="night")
+    assert kept(before, sighted(RED_HOUSE, PLAIN_DOG), None, night) == "met"
+    assert kept(before, sighted(RED_HOUSE), None, night) == "unmet"
+    assert kept(before, sighted(("house", "blue", RED_HOUSE[2]), PLAIN_DOG), None, night) == "unmet"
+    assert (
+        kept(before, sighted(RED_HOUSE, PLAIN_DOG, ("cat", None, PLAIN_DOG[2])), None, night)
+        == "unmet"
+    )
+    assert kept(sighted(), sighted(), None, night) == "unsure"
+    gone = Change(op="remove", subject="dog")
+    assert kept(before, sighted(RED_HOUSE), 0.0, gone) == "met"
+    assert kept(before, sighted(RED_HOUSE), 0.1, gone) == "unmet", "pixels elsewhere changed"
+    assert kept(before, sighted(), 0.0, gone) == "unmet", "the house was hidden"
+    assert kept(sighted(), sighted(), 0.0, gone) == "met", "the pixels say so"
+
+
+def test_a_thing_is_larger_than_it_was_itself() -> None:
+    small, large = (0.1, 0.5, 0.2, 0.6), (0.7, 0.4, 0.9, 0.6)
+    grown = (0.05, 0.4, 0.25, 0.6)
+    brief = Brief(
+        language="en", intent="edit",
+        changes=(Change(op="resize", subject="tree", place="left", value="bigger"),),
+        claims=(Claim(id="c1", kind="size", subject="tree", value="big"),),
+    )  # fmt: skip
+    before = Before(sighted(("tree", None, small), ("tree", None, large)))
+
+    def status(*boxes: tuple[float, ...]) -> str:
+        after = sighted(*(("tree", None, box) for box in boxes))
+        return judge(brief, after, before=before).findings["c1"].status
+
+    assert status(grown, large) == "met"
+    assert status(small, large) == "unmet"
+    assert status(large) == "unsure", "one of them is gone"

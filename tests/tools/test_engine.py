@@ -341,7 +341,7 @@ def test_an_unknown_tool_is_refused_with_the_nearest(engine: Engine) -> None:
 
 def test_a_missing_model_stops_before_a_worker_is_started(tmp_path: Path) -> None:
     engine = Engine(Profile(name="empty", summary="", models={}))
-    without = {"adjust", "blend", "compare", "region", "sketch"}
+    without = {"adjust", "blend", "compare", "recolor", "region", "sketch"}
     assert set(engine.available()) == without, "those that need no model"
     with pytest.raises(Stopped, match="has no model for the role 'captioner'"):
         engine.call("caption", {}, {"image": Image.new("L", (16, 16))})
