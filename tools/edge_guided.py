@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from PIL import Image
 from pydantic import Field
@@ -11,6 +11,9 @@ from .errors import ToolError
 from .options import Guidance, NegativePrompt, Prompt, Seeds, Steps
 from .registry import Context, flatten, tool
 from .upscale import brought_to
+
+STEPS = 9
+"""Denoising steps from noise to a picture; of them a part is taken to paint over an image."""
 
 
 @tool("text-to-image", "controlnet", optional=("detector", "upscaler"))
@@ -39,6 +42,10 @@ def edge_guided(
     heed: Annotated[
         float, Field(ge=0, le=2, description="how closely to follow the outlines; 1 is usual")
     ] = 1.0,
+    strength: Annotated[
+        float,
+        Field(gt=0, le=1, description="how far to paint over the image itself; 1 draws it anew"),
+    ] = 1.0,
     steps: Steps = None,
     guidance_scale: Guidance = None,
 ) -> list[Image.Image]:
@@ -48,16 +55,24 @@ def edge_guided(
     The painter works at its own size, to which the outlines are brought; what it paints is enlarged
     to the image's size. A sketch needs to tell only what matters: where there is nothing on it, the
     painter is free. Of a sketch in color a ControlNet that knows outlines only is shown those.
+    With a strength below 1 the image is noised so far only and painted over (SDEdit, Meng et al.
+    2022), so that its colors and small things stay: another season, or another time of day.
 
-    Raises `ToolError` where there are no outlines, for thresholds of which the lower is above the
-    upper, for a detector that is not there, for depth or pose where the ControlNet knows outlines
-    only, for a prompt longer than the model reads, and for pictures that come out blank.
+    Raises `ToolError` for a strength below 1 with a sketch, where there are no outlines, for
+    thresholds of which the lower is above the upper, for a detector that is not there, for depth or
+    pose where the ControlNet knows outlines only, for a prompt longer than the model reads, and for
+    pictures that come out blank.
     """  # fmt: skip
     from .controls import DARK, of_sketch
     from .painting import paint, steering
 
     if low > high:
         raise ToolError(f"edge_guided: low = {low} is above high = {high}; allowed is up to it.")
+    if strength < 1 and outlines == "drawn":
+        raise ToolError(
+            f"edge_guided: strength = {strength} is refused for a sketch; allowed is 1, since there"
+            " is no picture to be painted over."
+        )
     painter = context.models.get("text-to-image")
     side = painter.entry.native_size
     if outlines == "drawn":
@@ -68,9 +83,13 @@ def edge_guided(
     else:
         small = flatten(image).resize((side, side), Image.Resampling.LANCZOS)
         steered = steering(context, lines=_lines(context, small, outlines, low, high), heed=heed)
+    over: dict[str, Any] = {}
+    if strength < 1:
+        over = {"start": small, "strength": strength}
+        steps = max(STEPS, round(1.001 / strength)) if steps is None else steps
     painted = paint(
         context, "edge_guided", prompt=prompt, negative_prompt=negative_prompt, seeds=seeds,
-        steps=steps, guidance_scale=guidance_scale, steering=steered,
+        steps=steps, guidance_scale=guidance_scale, steering=steered, **over,
     )  # fmt: skip
     return [brought_to(context, picture, image.size) for picture in painted]
 

@@ -278,6 +278,16 @@ def test_guidance_leads_to_what_a_sketch_shows_unless_the_network_is_a_common_on
         assert (apart < 0.1) == (channels == 3), "the words alone lead nowhere"
 
 
+def test_an_image_is_painted_over_as_far_as_asked(context: Context, photo: Image.Image) -> None:
+    little, much, anew = (
+        edge_guided(context, photo, prompt="a", seeds=[1], strength=strength, low=5, high=10)[0]
+        for strength in (0.1, 0.8, 1.0)
+    )
+    assert len({result.tobytes() for result in (little, much, anew)}) == 3
+    with pytest.raises(ToolError, match=r"strength = 0\.5 is refused for a sketch"):
+        edge_guided(context, photo, prompt="a", seeds=[1], strength=0.5, outlines="drawn")
+
+
 def test_no_outlines_and_crossed_thresholds_are_refused(context: Context) -> None:
     empty = Image.new("RGB", (64, 64), "gray")
     with pytest.raises(ToolError, match="the image has no outlines"):
