@@ -41,8 +41,9 @@ from .wording import Placed
 
 REGIONAL = frozenset({"segment", "region", "blend", "sketch", "inpaint", "recolor"})
 """The tools that changing things takes."""
-CHOICE = 4
-"""Pictures that the last painted step makes, each from a seed of its own."""
+CHOICE, TRIED = 4, 3
+"""Pictures that the last painted step makes, each from a seed of its own; the second is for tools
+that know one seed at a time."""
 GROW = 0.025
 """Margin around what is painted over, as a share of the picture."""
 BIGGER, SMALLER, MOST_OF = 1.45, 0.65, 0.66
@@ -204,7 +205,7 @@ class _Draft:
             arguments = {**closing.arguments, "seeds": seeds}
             return [*self.calls, closing.model_copy(update={"arguments": arguments})]
         if "seed" in closing.arguments:
-            several = [{**closing.arguments, "seed": seed} for seed in seeds[:2]]
+            several = [{**closing.arguments, "seed": seed} for seed in seeds[:TRIED]]
             return [*self.calls, *(closing.model_copy(update={"arguments": a}) for a in several)]
         return [*self.calls, closing]
 
