@@ -94,7 +94,8 @@ def settle(
         kept = any(change.op in PAINTED for change in brief.changes)
         room = MAX_CLAIMS - len(claims) - len(standing(lineage)) - kept
         carried = [c for c in before if not _ended(c, [*brief.changes, *ended], claims)]
-        claims += carried[: max(room, 0)]
+        # without their words: those may be in another language than these
+        claims += [c.model_copy(update={"source": None}) for c in carried[: max(room, 0)]]
         if kept:
             claims.append(Claim(id="c1", kind="kept", subject=EVERYTHING))
     if brief.intent == "make" and claims and all(claim.kind != "style" for claim in claims):

@@ -271,7 +271,10 @@ def _claims(brief: Brief) -> list[str]:
     from .agent.reply import describe
 
     own = brief.language == "zh"
-    words = [claim.source if own and claim.source else describe(claim) for claim in brief.claims]
+    words = [
+        claim.source if own and claim.source else describe(claim, brief.language)
+        for claim in brief.claims
+    ]
     return list(dict.fromkeys(words))
 
 

@@ -93,7 +93,7 @@ def asked(claim: Claim, language: Language) -> str:
 
     if language == "zh" and claim.source:
         return f"{claim.source} ({describe(claim)})"
-    return describe(claim)
+    return describe(claim, language)
 
 
 def rows(brief: Brief, verdict: dict[str, Finding]) -> list[tuple[str, str, str]]:
