@@ -198,6 +198,9 @@ def _follows(change: Change) -> list[Claim]:
             return [Claim(id="c1", kind="color", subject=subject, value=value)]
         case "move" if change.object is None:
             return [Claim(id="c1", kind="place", subject=subject, value=value)]
+        case "move":
+            told = {"subject": subject, "value": value, "object": change.object}
+            return [Claim(id="c1", kind="relation", **told)]
         case "resize":
             size = "big" if value == "bigger" else "small"
             return [Claim(id="c1", kind="size", subject=subject, value=size)]
@@ -217,8 +220,6 @@ def _afterwards(
     said, ended = list(claims), []
     for change in changes:
         subject = change.subject
-        if change.op == "tune":  # "black and white" is how it was tuned, and no style of painting
-            said = [c for c in said if c.kind != "style"]
         if subject is None or change.op not in THING_OPS:
             continue
         number = numbers.get(subject)

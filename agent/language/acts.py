@@ -14,14 +14,13 @@ from typing import Literal, get_args
 from ...tools.chinese import is_han, simplified
 from .lexicon import data
 from .mentions import SOME, mentions
-from .references import find_reference, lowered, number_word
+from .references import PICTURE, find_reference, lowered, number_word
 from .text import clean
 
 ActKind = Literal["undo", "redo", "again", "show", "go", "compare", "accept", "account"]
 MAX_LENGTH = 80
 """Characters; what is longer is a request."""
 
-_MARK = "ꙮ"
 _PIECE = re.compile(
     r"[^,，;；.。!！\n]*[,，;；.。!！\n]*(?:\s*and\b(?=\s(?:draw|paint|make|show)))?"
 )
@@ -68,7 +67,7 @@ def _language(name: str) -> _Language:
     lists = {
         key: "|".join(sorted(words.replace("_", r"\s").split(), key=len, reverse=True))
         for key, words in table["lists"].items()
-    } | {"ref": _MARK}
+    } | {"ref": PICTURE}
 
     def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(re.sub(r"\{([a-z]+)\}", lambda m: f"(?:{lists[m[1]]})", pattern))
@@ -93,14 +92,14 @@ def act_of(text: str) -> Act | None:
         return None
     language = _of(low)
     reference, (_, start, end) = find_reference(low)
-    marked = low[:start] + _MARK + low[end:] if reference else None
+    marked = low[:start] + PICTURE + low[end:] if reference else None
     for said in (marked, low):
         if said is None:
             continue
         said = language.bare(said)
         for kind, pattern in language.rules:
             if match := pattern.fullmatch(said):
-                named = reference if _MARK in said else None
+                named = reference if PICTURE in said else None
                 return Act(kind, _number(match.groupdict().get("n")), named)
     return None
 

@@ -219,7 +219,7 @@ class Chinese(Attaching):
         self.described = self.outer.pop() if self.outer and not self.outer[-1] else Described()
 
     def commands(self, unit: Unit, i: int) -> bool:
-        if unit.low in _BA:
+        if unit.low in _BA and "number" not in self.at(i - 1):
             self.command = "take"
         elif unit.low in {"它", "它们", "他", "她"} and self.command == "take":
             self.group = self.taken
@@ -234,6 +234,8 @@ class Chinese(Attaching):
             for thing in self.group:
                 thing.absent = True
             self.negated = not self.group
+        elif "instead" in unit and self.subject:
+            self.negated = True
         elif "move" in unit and (self.group or self.subject):
             self.group, self.command = self.group or self.subject, "move"
         elif "change" in unit:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..brief import MAX_CLAIMS, SCENE_KINDS, Claim
 from .reading import Fact, Link, Reading, Span, Thing
 
+Statement = tuple[dict[str, Any], Span]
+"""The fields of a claim, and where it is said."""
+Instead = tuple[Span, list[dict[str, Any]]]
+"""Words of which it is known what they claim, and that."""
 
-def claims_of(reading: Reading, source: str) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+
+def claims_of(
+    reading: Reading, source: str, instead: Sequence[Instead] = ()
+) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
     """The claims in the order of the words, and the remarks.
 
-    ``source`` is the text that the spans of ``reading`` point into. Claims that say the same are
-    made once. Past `MAX_CLAIMS` the words of the rest go to the remarks, so that none is lost.
+    ``source`` is the text that the spans of ``reading`` point into. ``instead`` holds spans of
+    which it is known what they claim: their words only say which thing is meant. Claims that say
+    the same are made once. Past `MAX_CLAIMS` the words of the rest go to the remarks, so that none
+    is lost.
     """
     seen: dict[tuple[Any, ...], Claim] = {}
     remarks = list(dict.fromkeys(reading.remarks))
-    for fields, span in _statements(reading):
+    for fields, span in _with(instead, _statements(reading), reading):
         words = source[span[0] : span[1]].strip() or None
         claim = Claim(id=f"c{len(seen) + 1}", source=words, **fields)
         if claim.key in seen:
@@ -30,13 +39,41 @@ def claims_of(reading: Reading, source: str) -> tuple[tuple[Claim, ...], tuple[s
     return tuple(seen.values()), tuple(remarks)
 
 
-def _statements(reading: Reading) -> Iterator[tuple[dict[str, Any], Span]]:
+def _with(
+    instead: Sequence[Instead],
+    statements: Iterator[Statement],
+    reading: Reading,
+) -> Iterable[Statement]:
+    """``statements`` with those of the known spans replaced; what relates their things to others,
+    and what is kept, is said by the words all the same."""
+    if not instead:
+        return statements
+    linked = {thing.span for thing in _linked(reading)}
+    spans = [span for span, _ in instead]
+
+    def stays(fields: dict[str, Any], span: Span) -> bool:
+        kind = fields["kind"]
+        if kind in {"relation", "kept"} or (kind == "object" and span in linked):
+            return True
+        return not any(start <= span[0] and span[1] <= end for start, end in spans)
+
+    known = [(fields, span) for span, several in instead for fields in several]
+    told = [(fields, span) for fields, span in statements if stays(fields, span)]
+    return sorted([*told, *known], key=lambda statement: statement[1][0])
+
+
+def _linked(reading: Reading) -> list[Thing]:
+    """The things that stand in a relation."""
+    return [t for link in reading.items if isinstance(link, Link)
+            for t in (link.a, link.b, link.b2) if t is not None]  # fmt: skip
+
+
+def _statements(reading: Reading) -> Iterator[Statement]:
     redundant = _redundant(reading)
     items = [item for item in reading.items if id(item) not in redundant]
     contrasted = _contrasted(reading.things)
     counted = {t.noun for t in reading.things if t.count is not None and not t.absent}
-    linked = {id(t) for link in reading.items if isinstance(link, Link)
-              for t in (link.a, link.b, link.b2) if t is not None}  # fmt: skip
+    linked = {id(thing) for thing in _linked(reading)}
     for item in items:
         if isinstance(item, Fact):
             yield _fact(item)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from ..brief import SCENE_OPS, Change, Tune
+from .clause import Clause
 from .grammar import grammar, unit_at
-from .mentions import SOME, Mention, mentions
+from .mentions import IT, SOME, Mention, mentions
 from .reading import Fact
 from .references import lowered, styled_after
 from .units import Unit, units_of
@@ -36,36 +37,9 @@ _A_THING = re.compile(r"(?:an?|some|two|three|four|five|\d+)\s")
 _WITH = re.compile(r"\swith\s")
 _GROWS = re.compile(r"(?:放大|变大)(?:一?[点些])?")
 _TINTS: dict[str, Tune] = {"red": "redder", "green": "greener", "blue": "bluer"}
+_SIDES = frozenset({"left of", "right of"})
+_RELATIONS = _SIDES | {"above", "below", "inside"}
 _ONE = frozenset({"one", "ones"})
-
-_ON_PIXELS = frozenset({"tune", "extend", "crop", "scale", "flip", "rotate", "cut out"})
-_TELLING = _ON_PIXELS | {"style", "gone", "resize", "replace"}
-_SHOULD = re.compile(
-    r"(?:i\sthink\s)?(?:the|it|its|this|that|all\sthe)\b.*\bshould\b|(?:could|can)\sthe\b"
-)
-_COMPARES = re.compile(
-    r"\b(?:more|less|too|so|bit|little|increase|raise|boost|reduce|decrease|lower|\w+er)\b"
-    r"|\b(?:brighten|lighten|darken|dim|sharpen|blur|soften|desaturate|saturate)\b"
-    r"|一?[点些]|太|更|再|高|低|提|降|一下|化|调"
-)
-
-
-@dataclass(frozen=True)
-class Clause:
-    """The words ``start`` to ``end`` of a text, the rule that they fit, and what they do."""
-
-    start: int
-    end: int
-    rule: str
-    changes: tuple[Change, ...]
-
-    @property
-    def on_pixels(self) -> bool:
-        """Whether it only turns, cuts or tones the whole picture: nothing to be claimed of it."""
-        whole = all(change.op == "cut out" or not change.subject for change in self.changes)
-        ops: set[str] = {change.op for change in self.changes} or {self.rule}
-        grayed = any(change.value == "gray" for change in self.changes)
-        return whole and not grayed and ops <= _ON_PIXELS
 
 
 def changes_of(text: str, *, chinese: bool) -> tuple[Change, ...]:
@@ -76,16 +50,6 @@ def changes_of(text: str, *, chinese: bool) -> tuple[Change, ...]:
 def clauses_of(text: str, *, chinese: bool) -> list[Clause]:
     """The clauses of ``text`` that a rule fits, in order; some change nothing ("keep the dog")."""
     return _Editor(text, chinese).read()
-
-
-def tells_an_edit(clause: Clause, words: str) -> bool:
-    """Whether ``words`` can be nothing but an edit: "crop it", "too dark", not "vivid colors"."""
-    low = lowered(words).strip()
-    if clause.rule == "tune":
-        return bool(_COMPARES.search(low))
-    if clause.rule == "set":
-        return bool(clause.changes) and bool(_SHOULD.match(low))
-    return clause.rule in _TELLING and bool(clause.changes)
 
 
 class _Editor:
@@ -102,7 +66,7 @@ class _Editor:
         self.verb = self.what = ""
         self.handlers: dict[str, Callable[[dict[str, str]], Found]] = {
             "add": self.add, "also": self.add, "more": self.more, "fewer": self.fewer,
-            "remove": self.remove, "gone": self.remove,
+            "remove": self.remove, "gone": self.remove, "not": self.not_so,
             "replace": self.replace, "move": self.move, "resize": self.resize, "set": self.set,
             "bare": self.bare, "tune": self.tune, "keep": lambda said: [], "cut out": self.cut_out,
             "rotate": self.rotate, "flip": self.flip, "extend": self.extend, "crop": self.crop,
@@ -144,19 +108,28 @@ class _Editor:
             for name, pattern in self.grammar.rules:
                 match = pattern.fullmatch(words)
                 if match and (words == said or name not in {"bare", "keep"}):
+                    if name == "resize" and words == said and self.of_picture():
+                        continue
                     groups = {k: (v or "").strip() for k, v in match.groupdict().items()}
                     changes = self.handlers[name](groups | {"": words})
                     if changes is not None:
-                        self.goes_on(match)
+                        self.goes_on(match, name)
                         return name, changes
             if not self.verb:
                 break
         return None
 
-    def goes_on(self, match: re.Match[str]) -> None:
+    def of_picture(self) -> bool:
+        """Whether a clause without a verb goes on from what is done to the whole picture."""
+        whole = self.grammar.whole.fullmatch(self.what)
+        return bool(self.verb and whole and not self.grammar.it.fullmatch(self.what))
+
+    def goes_on(self, match: re.Match[str], rule: str) -> None:
         groups = match.groupdict()
         opened = next((name for name in ("both", "what", "to") if groups.get(name)), None)
         self.verb = match.string[: match.start(opened)].strip() if opened else ""
+        if opened == "what" and rule == "set" and not self.chinese:
+            self.verb = self.verb or "make"
         self.what = "it" if groups.get("both") else groups.get("what") or ""
         if self.chinese:
             self.what = ""
@@ -166,10 +139,14 @@ class _Editor:
     def named(self, text: str) -> list[Mention]:
         return mentions(text, chinese=self.chinese, last=self.noun)
 
+    @property
+    def it(self) -> Mention:
+        return replace(self.last, count=None, picked=False) if self.last else IT
+
     def subjects(self, what: str) -> list[Mention | None]:
         """The things that ``what`` means, None for the whole picture; [] if it names nothing."""
         if self.grammar.it.fullmatch(what):
-            return [self.last and replace(self.last, count=None, picked=False)]
+            return [self.it]
         if not what or self.grammar.whole.fullmatch(what):
             return [None]
         found = [mention for mention in self.named(what) if mention.noun]
@@ -228,7 +205,7 @@ class _Editor:
 
     def remove(self, said: dict[str, str]) -> Found:
         changes = []
-        for thing in self.subjects(said["what"]):
+        for thing in self.subjects(said["what"]) if said["what"] else [self.it]:
             if thing is None:
                 continue
             if thing.scene is None:
@@ -254,13 +231,34 @@ class _Editor:
 
     def move(self, said: dict[str, str]) -> Found:
         what = said.get("what", "")
-        things = [self.last] if not what and self.last else self.subjects(what)
-        place = None if self.beside(said["to"]) else self.grammar.place(said["to"])
+        things: list[Mention | None] = self.subjects(what) if what else [self.it]
+        settings = [value for kind, value in self.grammar.values(said["to"]) if kind == "setting"]
+        if settings and (None in things or IT in things):
+            return [self.scene("setting", settings[0])]
+        beside = self.beside(said["to"])
+        if beside or IT in things:
+            moved = self.move_beside(things, said["to"])
+            if moved is not None or beside:
+                return moved
+        place = self.grammar.place(said["to"])
         if place and all(things):
             self.last = self.last and replace(self.last, place=place)
             return [self.which("move", thing, value=place) for thing in things if thing] or None
-        settings = [value for kind, value in self.grammar.values(said["to"]) if kind == "setting"]
-        return [self.scene("setting", settings[0])] if settings and None in things else None
+        return None
+
+    def move_beside(self, things: list[Mention | None], to: str) -> Found:
+        """Moves that are measured from a thing: "to the left of the house". What only tells that
+        it is near says no place, and changes nothing."""
+        tag = "localizer" if self.chinese else "relation"
+        known = _SIDES if IT not in things else _RELATIONS
+        for unit in self.grammar.units(to):
+            if unit.tags.get(tag) in known:
+                grounds = self.named(to if self.chinese else to[unit.end :])
+                return [
+                    self.which("move", thing, value=unit[tag], object=grounds[0].noun)
+                    for thing in things if thing and grounds
+                ] or None  # fmt: skip
+        return [] if self.chinese and self.named(to) else None
 
     def beside(self, to: str) -> bool:
         """Whether ``to`` is measured from a thing ("to the left of the house"): no part of the
@@ -277,7 +275,16 @@ class _Editor:
         )
         if "to" in said and self.grammar.word("sizes", said[""]) is None:
             return None
-        return self.apply(self.subjects(said["what"]), [("size", size)])
+        what = said.get("what")
+        things: list[Mention | None] = self.subjects(what) if what else [self.it]
+        return self.apply(things, [("size", size)])
+
+    def not_so(self, said: dict[str, str]) -> Found:
+        """What a thing is not to be, said beside what it is to be: "orange, not black"."""
+        to = said["to"] or said.get("as", "")
+        kinds = {kind for kind, _ in self.grammar.values(to)}
+        named = mentions(to, chinese=self.chinese)
+        return [] if kinds and kinds <= {"color", *SCENE_OPS} and not named else None
 
     # Changes told with "make" and its like.
 
@@ -285,6 +292,8 @@ class _Editor:
         if "both" in said:
             return self.split(said["both"])
         what, to = said.get("what", ""), _WITH.split(said["to"])[0]
+        if what == "her" and f"her {to}" in said[""] and self.named(to):
+            return None
         whose = self.grammar.words["whose"]
         if color := whose["color"].fullmatch(what):
             what = next(group for group in color.groups() if group)
@@ -295,11 +304,15 @@ class _Editor:
             return self.apply([None], scene) or self.styled(to) if scene else self.styled(to)
         subjects, values = self.subjects(what), self.grammar.values(to)
         if not what and self.chinese and all(kind != "tune" for kind, _ in values):
-            subjects = [self.last]
-        if changes := self.becomes([thing for thing in subjects if thing], to):
+            subjects = [self.it]
+        whole = None in subjects or IT in subjects
+        olds = [thing for thing in subjects if thing]
+        if IT in olds and any(kind in SCENE_OPS for kind, _ in values):
+            olds = []
+        if changes := self.becomes(olds, to):
             return changes
         changes = self.apply(subjects, values)
-        return changes or (self.styled(to) if None in subjects else None)
+        return changes or (self.styled(to) if whole else None)
 
     def becomes(self, olds: list[Mention], to: str) -> Found:
         """Things that turn into another one: "the cat into a white dog"."""
@@ -381,9 +394,12 @@ class _Editor:
         return list(dict.fromkeys(changes)) or None
 
     def one(self, thing: Mention | None, kind: str, value: str) -> list[Change]:
+        whole = thing is None or thing == IT
         if kind == "tune":
-            subject = thing.noun if thing else None
+            subject = None if thing is None or whole else thing.noun
             return [Change(op="tune", subject=subject, value=value)]
+        if whole and kind == "color" and value == "gray":
+            return [Change(op="tune", value="gray")]
         if kind == "size" and thing is None:
             return [Change(op="scale", count=2)] if value == "bigger" else []
         if thing is None and kind == "color" and value in _TINTS:
@@ -403,7 +419,7 @@ class _Editor:
     def cut_out(self, said: dict[str, str]) -> Found:
         if "what" not in said:
             return [Change(op="cut out")]
-        things = [thing for thing in self.subjects(said["what"]) if thing]
+        things = [thing for thing in self.subjects(said["what"]) if thing and thing != IT]
         return [Change(op="cut out", subject=thing.noun, color=thing.color, place=thing.place)
                 for thing in things[:1]] or None  # fmt: skip
 

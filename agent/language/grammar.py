@@ -111,7 +111,7 @@ def grammar(language: str) -> Grammar:
         lead=compiled(table["patterns"]["lead"]),
         trail=compiled(table["patterns"]["trail"]),
         breaks=compiled(table["patterns"]["break"]),
-        it=compiled("{it}"),
+        it=compiled("{it}|{its}"),
         whole=compiled("{whole}"),
         rules=tuple((name, compiled(pattern)) for name, _, pattern in rules),
         words={part: {k: compiled(v) for k, v in table[part].items()} for part in words},

@@ -92,6 +92,16 @@ def _chinese(text: str) -> Intent:
     return "ask" if is_["studio"].search(text) or is_["picture"].search(text) else "chat"
 
 
+def may_be_an_edit(text: str, intent: Intent) -> bool:
+    """Whether a request that reads as ``intent`` may be done to a picture that is there, if its
+    words can be: all but a question that asks, and what is to be a new picture."""
+    low = text.lower().replace("’", "'").strip()
+    both = _patterns("en"), _patterns("zh")
+    if intent in {"ask", "chat"}:
+        return any(is_["proposes"].search(low) for is_ in both)
+    return not any(is_["anew"].search(low) for is_ in both)
+
+
 def target_of(
     text: str, intent: Intent, known_pictures: Sequence[str], reference: str | None = None
 ) -> str | None:

@@ -52,6 +52,10 @@ class Mention:
     picked: bool = False
 
 
+IT = Mention("it")
+"""The thing of a change that its own sentence does not tell."""
+
+
 def mentions(text: str, *, chinese: bool, last: str | None = None) -> list[Mention]:
     """The things that ``text`` names, in order, without those that only say where they are.
 

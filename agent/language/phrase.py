@@ -109,6 +109,8 @@ class PhraseReader:
             pass
         elif "size" in unit:
             self.phrase.sizes.append((unit["size"], span))
+        elif unit.low == "black and white" and "noun" in following and "frame" not in following:
+            self.phrase.colors += [("black", span), ("white", span)]
         elif unit.has(*SCENE_TAGS) and not ("noun" in unit and not self.scene_wins(unit)):
             self.scene(unit)
         elif "modifier" in unit and (goes_on or "noun" not in unit or self.joined_adjective()):

@@ -14,11 +14,12 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _DIGITS = "一二三四五六七八九十"
 _COUNT = {word: i + 1 for words in (_ORDINALS, _NUMBERS, _DIGITS) for i, word in enumerate(words)}
-_COUNT["两"] = 2
+_COUNT |= {"两": 2, "zero": 0, "zeroth": 0, "零": 0}
 
 _PICTURE = "(?:picture|image|photo|pic|painting|drawing|illustration|version|variant|result|draft)"
 _ONE = f"(?:one|{_PICTURE})"
-_NTH = rf"(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
+_NTH = rf"(?:zeroth|{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
+_CARDINAL = rf"\d{{1,4}}|zero|{'|'.join(_NUMBERS)}"
 _END = r"(?=\s*(?:$|[,.;:!?)]|(?:and|but|then|please|with|without|is|to|in|at|back|instead)\b))"
 _GO = (
     r"(?P<go>(?:\b(?:(?:go|get|return|switch|revert|jump)\s(?:back\s)?to|back\sto|in|on|for|from|use"
@@ -46,6 +47,9 @@ _AFTER_STYLE = (
     ),
 )
 
+PICTURE = "ꙮ"
+"""Stands for the name of a picture where a pattern is to see one."""
+
 Resolve = Callable[[re.Match[str]], str | None]
 
 
@@ -61,7 +65,7 @@ def _nth(match: re.Match[str]) -> str | None:
     word = match["n"]
     digits = re.sub(r"\D", "", word)
     number = int(digits[:4]) if digits else _COUNT.get(word)
-    return f"#{number}" if number else None
+    return None if number is None else f"#{number}"
 
 
 def _thing(relation: str, *, chinese: bool = False) -> Resolve:
@@ -79,8 +83,8 @@ _PATTERNS: tuple[tuple[str, Resolve], ...] = (
     (rf"{_GO}\bthe\soriginal(?:\s{_ONE}\b{_IS_OF}|{_END})", _is("original")),
     (rf"{_GO}(?:\bthe\s)?\b(?P<n>{_NTH})\s{_ONE}\b{_IS_OF}", _nth),
     (rf"{_GO}\bthe\s(?P<n>{_NTH})(?=\s*$)", _nth),
-    (rf"{_GO}\b{_PICTURE}\s(?:number\s|no\.?\s)?(?P<n>\d{{1,4}}|{'|'.join(_NUMBERS)})\b", _nth),
-    (rf"{_GO}\bnumber\s(?P<n>\d{{1,4}}|{'|'.join(_NUMBERS)})\b{_END}", _nth),
+    (rf"{_GO}\b{_PICTURE}\s(?:number\s|no\.?\s)?(?P<n>{_CARDINAL})\b", _nth),
+    (rf"{_GO}\bnumber\s(?P<n>{_CARDINAL})\b{_END}", _nth),
     (rf"{_GO}\bthe\s(?:last|latest|newest|current|most\srecent)\s{_ONE}\b{_IS_OF}", _is("last")),
     (rf"{_GO}\bthis\s{_PICTURE}\b{_IS_OF}", _is("last")),
     (rf"{_GO}\bthe\s(?:previous|preceding|prior)(?:\s{_ONE}\b{_IS_OF}|(?=\s*$))", _is("previous")),
@@ -93,7 +97,7 @@ _PATTERNS: tuple[tuple[str, Resolve], ...] = (
     (rf"{_ZH_GO}(?:最后|最新|最近)(?:的)?(?:一|那)?(?:一)?{_ZH}{_ZH_TAIL}", _is("last")),
     (rf"{_ZH_GO}刚(?:才|刚)(?:的|那)(?:一)?(?:{_ZH}{_ZH_TAIL}|图片?|画){_ZH_IN}", _is("last")),
     (rf"{_ZH_GO}这(?:一)?[张幅](?:图片|图像|图|画|照片){_ZH_IN}", _is("last")),
-    (rf"{_ZH_GO}第(?P<n>\d{{1,4}}|[一二两三四五六七八九十])(?:{_ZH}|个版本){_ZH_TAIL}", _nth),
+    (rf"{_ZH_GO}第(?P<n>\d{{1,4}}|[零一二两三四五六七八九十])(?:{_ZH}|个版本){_ZH_TAIL}", _nth),
     (rf"{_ZH_GO}(?P<n>\d{{1,4}}|[一二三四五六七八九十])号(?:图片?|画|照片){_ZH_IN}", _nth),
     (rf"{_ZH_GO}图(?P<n>\d{{1,4}}){_ZH_IN}", _nth),
     (rf"{_ZH_GO}(?:原图|原画|原作|原稿|原版|原(?:来|始|先)的?(?:那)?(?:{_ZH}{_ZH_TAIL}|图片?|画)"
@@ -116,7 +120,7 @@ def lowered(text: str) -> str:
 
 
 def number_word(word: str) -> int | None:
-    """1 to 10 as English and Chinese words say them; None for another word."""
+    """0 to 10 as English and Chinese words say them; None for another word."""
     return _COUNT.get(word)
 
 

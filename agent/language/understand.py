@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ...tools.chinese import is_han, simplified
-from ..brief import Brief, Change, Claim, Intent, Language
+from ..brief import MAX_CLAIMS, Brief, Change, Claim, Intent, Language
 from .acts import act_of, lifted_of, standing_of
-from .claims import claims_of
-from .edits import Clause, clauses_of, tells_an_edit
+from .claims import Instead, claims_of
+from .clause import Clause
+from .edits import clauses_of
 from .english import English
-from .intent import intent_of, target_of
+from .fitting import fits_a_picture, tells_an_edit
+from .intent import intent_of, may_be_an_edit, target_of
+from .made import made_so
 from .reading import Reading
-from .references import find_reference, styled_after
+from .references import PICTURE, find_reference, styled_after
 from .text import check, clean, language_of, without_surrogates
 
 _OPTION = re.compile(r"(?<!\S)--\w+(?:[ =][\w.:/]+)?|<\w+:[^>\n]*>|:\d(?:\.\d+)?(?=\s*\))")
@@ -48,13 +51,15 @@ def understand(request: str, *, known_pictures: Sequence[str] = ()) -> Brief:
     reference, (start, name, end) = find_reference(_blanked(plain, [span]))
     rest = _blanked(plain, [span, (start, end)])
     told = _blanked(plain, [(start, end)])
-    if reference and start == name and plain[name:end].isascii():
-        told = told[:start] + "it".ljust(end - start) + told[end:]
+    if reference and plain[start:name].strip() in {"", "把", "将"}:
+        told = told[:start] + PICTURE.ljust(end - start) + told[end:]
     intent = intent_of(plain, chinese=language == "zh")
     short = len(plain.strip()) <= SHORT[language]
     clauses = _clauses(told) if intent == "edit" or reference or short else []
     if intent in {"make", "chat"} and (act or _edits(rest, clauses, named=bool(reference))):
         intent = "chat" if act else "edit"
+    elif known_pictures and may_be_an_edit(plain, intent) and _fits(rest, clauses):
+        intent = "edit"
     target = target_of(_blanked(plain, [span]), intent, known_pictures, reference)
     brief = Brief(language=language, intent=intent, target=target)
     if intent == "make":
@@ -71,8 +76,11 @@ def _edited(brief: Brief, request: str, rest: str, clauses: Sequence[Clause]) ->
         for change in clause.changes
     )
     on_pixels = [(clause.start, clause.end) for clause in clauses if clause.on_pixels]
-    claims, remarks = _claims(_blanked(rest, on_pixels), request, edit=True)
-    claims = _without_partial(claims, changes)
+    made = (made_so(clause, rest[clause.start : clause.end]) for clause in clauses)
+    claims, remarks = _claims(
+        _blanked(rest, on_pixels), request, edit=True, instead=[one for one in made if one]
+    )
+    claims = _with_new(_without_partial(claims, changes), changes)
     changes = changes or tuple(_moves(claims))
     return brief.model_copy(update={"claims": claims, "changes": changes, "remarks": remarks})
 
@@ -88,10 +96,10 @@ def _moves(claims: Sequence[Claim]) -> Iterator[Change]:
 
 
 def _claims(
-    plain: str, request: str, *, edit: bool = False
+    plain: str, request: str, *, edit: bool = False, instead: Sequence[Instead] = ()
 ) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
     plain, options = without_options(plain)
-    claims, remarks = claims_of(read(plain, edit=edit), request)
+    claims, remarks = claims_of(read(plain, edit=edit), request, instead)
     return claims, remarks + options
 
 
@@ -129,6 +137,34 @@ def _edits(rest: str, clauses: Sequence[Clause], *, named: bool) -> bool:
     return all(change.op == "remove" for change in changes) and all(
         claim.kind == "absent" for claim in said
     )
+
+
+def _fits(rest: str, clauses: Sequence[Clause]) -> bool:
+    """Whether ``rest`` from its first word on is done to the picture that the session works on, and
+    shows nothing else."""
+    if not any(clause.changes for clause in clauses) or re.search(r"\w", rest[: clauses[0].start]):
+        return False
+    left = _blanked(rest, [(clause.start, clause.end) for clause in clauses])
+    shown = claims_of(read(left), left)[0]
+    words = rest[: clauses[1].start] if clauses[1:] else rest
+    chinese = any(map(is_han, words))
+    return fits_a_picture(clauses[0], words, chinese=chinese) and all(
+        claim.kind in {"absent", "kept"} for claim in shown
+    )
+
+
+def _with_new(claims: Sequence[Claim], changes: Sequence[Change]) -> tuple[Claim, ...]:
+    """``claims`` and one for each thing that is to be new and that none of them shows."""
+    shown = {claim.subject for claim in claims if claim.kind in {"object", "count"}}
+    new = {
+        str(change.subject if change.op == "add" else change.value): change.source
+        for change in changes if change.op in {"add", "replace"}
+    }  # fmt: skip
+    more = [
+        Claim(id="c1", kind="object", subject=noun, source=source)
+        for noun, source in new.items() if noun not in shown
+    ]  # fmt: skip
+    return _numbered([*claims, *more][:MAX_CLAIMS])
 
 
 def _without_partial(claims: Sequence[Claim], changes: Sequence[Change]) -> tuple[Claim, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_language import keys
 
 from danqing.agent.brief import Change
 from danqing.agent.language import understand
@@ -61,6 +62,33 @@ def test_an_edit_becomes_its_changes_in_order(request_: str, expected: str) -> N
     brief = understand(request_)
     assert brief.intent == "edit"
     assert [sorted_marks(short(change)) for change in brief.changes] == parts(expected)
+
+
+@pytest.mark.parametrize(("request_", "expected"), cases("open_english") + cases("open_chinese"))
+def test_at_an_open_picture_words_that_fit_it_change_it(request_: str, expected: str) -> None:
+    brief = understand(request_, known_pictures=("img-1", "img-2"))
+    told, _, claims = (part.strip() for part in expected.partition("|"))
+    if told in {"make", "ask", "chat"}:
+        assert (brief.intent, brief.target) == (told, "last" if told == "ask" else None)
+    else:
+        target, _, rest = told.partition(" ") if told.startswith("#") else ("last", "", told)
+        assert (brief.intent, brief.target) == ("edit", target)
+        assert [sorted_marks(short(change)) for change in brief.changes] == parts(rest)
+    assert {claim.key for claim in brief.claims} == keys(claims)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "there should be a dog on the left", "also draw a tree on the right", "how about winter?",
+        "I'd like a tree, too", "let there be snow", "black and white", "black-and-white",
+        "桌子上放一个杯子", "我想要冬天的样子", "油画的效果", "水彩效果", "它应该是蓝色的",
+    ],
+)  # fmt: skip
+def test_the_same_words_are_a_new_picture_where_none_is_open(request_: str) -> None:
+    brief = understand(request_)
+    assert (brief.intent, brief.target, brief.changes) == ("make", None, ())
+    assert understand(request_, known_pictures=("img-1",)).intent == "edit"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""Whether words that may be a picture described are an edit: told by how they begin."""
+
+from __future__ import annotations
+
+import re
+
+from .clause import ON_PIXELS, Clause
+from .grammar import grammar
+from .references import lowered
+
+_TELLING = ON_PIXELS | {"style", "gone", "resize", "replace"}
+_SHOULD = re.compile(
+    r"(?:i\sthink\s)?(?:the|it|its|this|that|all\sthe)\b.*\bshould\b|(?:could|can)\sthe\b"
+)
+_COMPARES = re.compile(
+    r"\b(?:more|less|too|so|bit|little|increase|raise|boost|reduce|decrease|lower|\w+er)\b"
+    r"|\b(?:brighten|lighten|darken|dim|sharpen|blur|soften|desaturate|saturate)\b"
+    r"|一?[点些]|太|更|再|高|低|提|降|一下|化|调"
+)
+_BESIDES = re.compile(r"\b(?:also|as\swell|another|more)\b|\btoo\b(?!\s\w)|再|还|也")
+_DRAWN = re.compile(
+    r"(?:draw|paint|an?|some|two|three|\d+)\b|.{0,8}(?:画(?![面里中])|来|生成|绘制)|[一两三几\d]"
+)
+_GIVEN = re.compile(
+    r"\b(?:it|its|this|that|the|them|these|those|his|her)\b|[它他她这那把将]|去|删|移|了\W*$"
+)
+_WISHED = re.compile(r"[应要得可能最希想把将让换改变涂染刷调它这那]")
+_OFFERED = re.compile(
+    r"\b(?:how|what)\sabout\s(?!an?\b)|\bwhat\sif\b|\bwhy\snot\b|\b(?:can|could)\s(?:it|we|you)\b"
+    r"|^(?!.*[张幅]).*(?:怎么样|如何|如果|要是|样子|效果|感觉)"
+)
+
+
+def tells_an_edit(clause: Clause, words: str) -> bool:
+    """Whether ``words`` can be nothing but an edit: "crop it", "too dark", not "vivid colors"."""
+    low = lowered(words).strip()
+    if clause.rule == "tune":
+        return bool(_COMPARES.search(low))
+    if clause.rule == "set":
+        return bool(clause.changes) and bool(_SHOULD.match(low))
+    return clause.rule in _TELLING and bool(clause.changes)
+
+
+def fits_a_picture(clause: Clause, words: str, *, chinese: bool) -> bool:
+    """Whether the ``words`` of a clause, and those after it that no rule fits, are likelier done to
+    a picture that is there than asked of a new one: "the dog should be on the left", "a tree,
+    too", not "draw a dog"."""
+    low = lowered(words)
+    drawn = _DRAWN.match(grammar("zh" if chinese else "en").bare(low))
+    match clause.rule:
+        case "add":
+            return bool(_BESIDES.search(low) or not drawn)
+        case "also":
+            return bool(_BESIDES.search(low))
+        case "remove":
+            return bool(_GIVEN.search(low))
+        case "set":
+            return bool((_WISHED if chinese else _GIVEN).search(low)) and not drawn
+        case "bare":
+            return bool(_OFFERED.search(low))
+    return clause.rule in _TELLING | {"move", "fewer", "more"}

@@ -1,0 +1,44 @@
+"""What a change makes so: claims that follow from what is done, and not from the words for it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..brief import Change, Op
+from .claims import Instead
+from .clause import Clause
+from .mentions import IT
+
+TOLD: frozenset[Op] = frozenset({"recolor", "resize", "move", "remove", "tune"})
+"""Changes of which all that is to be claimed follows; what else an edit says is read."""
+
+_MORE = re.compile(r"\bwith\b")
+_SIZES = {"bigger": "big", "smaller": "small"}
+
+
+def made_so(clause: Clause, words: str) -> Instead | None:
+    """What the ``words`` of a clause claim, as fields of claims, and where; None where they are to
+    be read, for they say more than what is changed. A thing that is not named claims nothing."""
+    changes = clause.changes
+    beside = any(change.object for change in changes if change.subject != IT.noun)
+    if not changes or beside or _MORE.search(words):
+        return None
+    if any(change.op not in TOLD for change in changes):
+        return None
+    fields = [_fields(change) for change in changes if change.subject not in (None, IT.noun)]
+    return (clause.start, clause.end), [one for one in fields if one]
+
+
+def _fields(change: Change) -> dict[str, Any]:
+    subject, value = change.subject, change.value
+    match change.op:
+        case "recolor":
+            return {"kind": "color", "subject": subject, "value": value}
+        case "resize":
+            return {"kind": "size", "subject": subject, "value": _SIZES[str(value)]}
+        case "move":
+            return {"kind": "place", "subject": subject, "value": value}
+        case "remove":
+            return {"kind": "absent", "subject": subject, "color": change.color}
+    return {}
