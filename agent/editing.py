@@ -8,6 +8,7 @@ are and how the painter is told of them; which steps there are follows from the 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -638,17 +639,18 @@ def again(
     if rounds >= ROUNDS:
         return []
     start = seed + CHOICE * rounds
-    try:
-        if best is not None and best in seen:
-            verdict = verdict_of(attempts, best)
-            wrong = verdict.with_status("unmet") | verdict.with_status("unsure")
-            claims = [claim for claim in brief.claims if claim.id in wrong]
-            left = [c for c in brief.changes if any(_is_about(c, claim) for claim in claims)]
-            explained = all(any(_is_about(c, claim) for c in left) for claim in claims)
-            if left and explained and all(c.op in THING_OPS for c in left):
-                left = [_still(c, brief, seen[best]) for c in left]
-                now = replace(canvas, handle=best, seen=seen[best])
+    if best is not None and best in seen:
+        verdict = verdict_of(attempts, best)
+        wrong = verdict.with_status("unmet") | verdict.with_status("unsure")
+        claims = [claim for claim in brief.claims if claim.id in wrong]
+        left = [c for c in brief.changes if any(_is_about(c, claim) for claim in claims)]
+        explained = all(any(_is_about(c, claim) for c in left) for claim in claims)
+        if left and explained and all(c.op in THING_OPS for c in left):
+            left = [_still(c, brief, seen[best]) for c in left]
+            now = replace(canvas, handle=best, seen=seen[best])
+            with contextlib.suppress(ToolError):  # such as where the thing was lost
                 return edit(brief, now, start, offered, left, repainting=True)
+    try:
         calls = edit(brief, canvas, start, offered, repainting=True)
     except ToolError:
         return []

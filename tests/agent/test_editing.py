@@ -308,6 +308,16 @@ def test_only_what_is_still_wrong_is_changed_again_in_the_best_picture() -> None
     assert not any("dog" in str(call.arguments.get("text")) for call in calls)
 
 
+def test_a_thing_that_the_first_try_lost_is_painted_from_where_it_was() -> None:
+    asked = brief(
+        Change(op="recolor", subject="dog", value="blue"),
+        claims=(Claim(id="c1", kind="color", subject="dog", value="blue"),),
+    )
+    calls = again(asked, canvas(), 7, *tried(asked, look(*THINGS[:3])), ALL)
+    assert calls[-1].images["image"] == "img-1"
+    assert calls[-1].tool == "inpaint"
+
+
 def test_of_several_to_be_added_only_the_missing_ones_are() -> None:
     asked = brief(
         Change(op="add", subject="bird", count=2),
