@@ -54,7 +54,7 @@ def split() -> None:
 
 
 def late_files() -> None:
-    whole = Store.put
+    whole, there = Store.put, Store.has
     waiting: list[Any] = []
 
     @functools.wraps(whole)
@@ -64,7 +64,10 @@ def late_files() -> None:
         waiting.append(image)
         return digest_of(image)
 
-    Store.put = put  # type: ignore[method-assign]
+    def has(self: Store, digest: str) -> bool:
+        return any(digest_of(image) == digest for image in waiting) or there(self, digest)
+
+    Store.put, Store.has = put, has  # type: ignore[method-assign]
 
 
 def step_by_step() -> None:
