@@ -259,6 +259,8 @@ class Ledger:
                     self._picture_id(handle),
                     _now(),
                 )
+        # Only what is on record as given up goes, and nobody finishes a step in the meantime.
+        with self._db.alone(), self._db.reading():
             rows = self._db.all(f"SELECT digest FROM pictures EXCEPT {_HELD}")
             return sum(self.store.remove(row["digest"]) for row in rows)
 
