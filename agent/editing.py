@@ -17,24 +17,13 @@ from typing import Any, cast
 
 from ..prompts import render
 from ..tools.errors import ToolError
-from ..tools.geometry import Box, center
+from ..tools.geometry import Box
 from ..tools.painter_words import MAX_TOKENS, Phrase, painter_prompt, spots_of
 from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind
-from .composition import (
-    ASPECT,
-    CROWDED,
-    PLACE,
-    Stage,
-    fits,
-    in_opening,
-    in_sky,
-    on_surface,
-    on_top,
-    scales,
-)
 from .evidence import in_chinese
 from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
+from .room import Room, away, cropped, flies, in_place_of, meet, related, within
 from .seen import Seen
 from .settling import IT
 from .verdict import SURE
@@ -52,17 +41,14 @@ OVER = 0.9
 """How far a picture is painted over in another season or light: of 48 scenes the things stayed, all
 of them and as many, in 92 of 100, and had their colors in 98; drawn anew along its outlines, in 83
 and 92."""
+HORIZON = 0.55
+"""Where the ground begins in a picture in which that is not seen."""
 EXTENSION = 0.5
 """How much of a side is added to it."""
 HALF_LIGHT = 0.3
 """How far brightness and color are moved by "a bit"."""
-FOCUS = {"left": (0.2, 0.25), "right": (0.8, 0.25), "center": (0.5, 0.2)}
-"""Where in the width a place is: its middle, and how far around it."""
 LEAST = 1.2
 """So much larger a thing becomes at least, be there room or not."""
-APART = 0.04
-"""How far from another a thing comes to stand that is moved beside it."""
-TRIES = 60
 ROUNDS = 3
 ORDER = ("tune", "recolor", "remove", "replace", "move", "resize", "add")
 """Things first, each before what might come to stand in its place; then the scene, then the
@@ -219,7 +205,7 @@ class _Draft:
         horizon = self.canvas.seen.horizon
         phrases = [
             Phrase(
-                noun, len(boxes), color, sky=_flies(noun, boxes, horizon, setting),
+                noun, len(boxes), color, sky=flies(noun, boxes, horizon, setting),
                 spots=spots_of(boxes),
             )
             for (noun, color), boxes in groups.items()
@@ -247,7 +233,7 @@ class _Draft:
             thing = _said(self.brief, change.subject)
             raise _refusal(self.brief, "unseen", thing=thing, picture=self.canvas.handle)
         if change.place is not None:
-            found.sort(key=lambda n: _away(self.things[n].box, str(change.place)))
+            found.sort(key=lambda n: away(self.things[n].box, str(change.place)))
             found = found[: change.count or 1]
         elif change.count is not None:
             found = found[: change.count]
@@ -265,7 +251,7 @@ class _Draft:
             boxes = self.region(mine, GROW)
             plain = self.call("segment", {"text": kind, "grow": grow}, image=self.picture)
             mask = self.call("blend", {"mode": "darken"}, image=plain, over=boxes)
-        alone = [b for b in mine if not any(_meet(b, thing.box, 2 * GROW) for thing in rest)]
+        alone = [b for b in mine if not any(meet(b, thing.box, 2 * GROW) for thing in rest)]
         if grow >= GROW and alone:
             mask = self.union([mask, self.region(alone, GROW)])
         return mask
@@ -292,6 +278,10 @@ class _Draft:
             "anyway": self.canvas.own, "how": "paint" if new else "clear",
         }  # fmt: skip
         self.becomes("inpaint", arguments, mask, **images)
+
+    def room(self) -> Room:
+        setting, horizon = self.facts.get("setting", "meadow"), self.canvas.seen.horizon or HORIZON
+        return Room(self.brief, self.things, setting, horizon, self.random)
 
     # -- the changes, each by its name
 
@@ -330,7 +320,7 @@ class _Draft:
         found = self.mask_of(change, numbers, GROW)
         kind = self.things[numbers[0]].kind
         color = change.new_color
-        new = [Placed(noun, _in_place_of(self.things[n], noun), color) for n in numbers]
+        new = [Placed(noun, in_place_of(self.things[n], noun), color) for n in numbers]
         kept = [t for n, t in enumerate(self.things) if n not in numbers]
         self.things = [*kept, *new]
         mask = self.union([found, self.region([t.box for t in new], GROW)])
@@ -342,7 +332,9 @@ class _Draft:
             raise _refusal(self.brief, "unknown", thing=_said(self.brief, change.subject))
         new: list[Placed] = []
         for _ in range(min(change.count or 1, 6)):
-            box = self.free(noun, change.value, [t.box for t in (*self.things, *new)])
+            box = self.room().free(noun, change.value, [t.box for t in (*self.things, *new)])
+            if box is None:
+                raise _refusal(self.brief, "no-place", thing=_said(self.brief, noun))
             new.append(Placed(noun, box, change.new_color or change.color))
         self.things += new
         self.painted(self.region([t.box for t in new], GROW), new)
@@ -354,10 +346,10 @@ class _Draft:
         cutout = self.call("remove_background", {"subject": _named(change)}, image=self.picture)
         others = [t for n, t in enumerate(self.things) if n not in numbers]
         if change.object is None:
-            box = self.beside(thing, str(change.value), [t.box for t in others])
+            box = self.room().beside(thing, str(change.value), [t.box for t in others])
         else:
             other = self.meant(change.model_copy(update={"subject": change.object, "color": None}))
-            box = _related(thing.box, str(change.value), self.things[other[0]].box)
+            box = related(thing.box, str(change.value), self.things[other[0]].box)
         self.things = others
         self.painted(mask, unwanted=thing.kind)
         self.things = [*others, replace(thing, box=box)]
@@ -374,7 +366,7 @@ class _Draft:
         half, x = (right - left) / 2 * factor, (left + right) / 2
         foot = min(foot, 0.99)
         foot += max(0.0, 0.02 - (foot - (foot - top) * factor))
-        box = _within((x - half, foot - (thing.box[3] - top) * factor, x + half, foot))
+        box = within((x - half, foot - (thing.box[3] - top) * factor, x + half, foot))
         if factor < 1:
             mask = self.mask_of(change, numbers, GROW)
             self.things = [t for n, t in enumerate(self.things) if n not in numbers]
@@ -447,7 +439,7 @@ class _Draft:
                 arguments["anyway"] = self.canvas.own
                 self.becomes("outpaint", arguments, None, image=self.picture)
             case "crop":
-                box = _crop(value, width, height)
+                box = cropped(value, width, height)
                 self.becomes("adjust", {"crop": box}, None, image=self.picture)
             case "scale":
                 scale = 4 if (change.count or 2) > 2 else 2
@@ -461,77 +453,6 @@ class _Draft:
                 subject = _named(change) if change.subject else ""
                 self.becomes("remove_background", {"subject": subject}, None, image=self.picture)
 
-    # -- where things go
-
-    def free(self, noun: str, place: str | None, taken: Sequence[Box]) -> Box:
-        """A free place for a new thing. Raises `ToolError` where there is none."""
-        setting = self.facts.get("setting", "meadow")
-        horizon = self.canvas.seen.horizon or 0.55
-        stage = Stage(setting, horizon)
-        holder = self._holder(noun)
-        focus = FOCUS.get((place or "").split()[-1] if place else "", (0.5, 1.0))
-        focus = self._beside_another(noun) or focus
-        flying = PLACE[noun] & {"sky"} and "bottom" not in (place or "")
-        for scale in (*scales(len(taken) + 1), *CROWDED):
-            for _ in range(TRIES):
-                if holder is not None:
-                    over = holder.kind == "table"
-                    box = (
-                        on_top(holder.box, noun, self.random, scale) if over
-                        else in_opening(holder.kind, holder.box, noun, flip=False)
-                    )  # fmt: skip
-                elif flying and setting != "indoors":
-                    box = in_sky(stage, noun, focus, scale, self.random, clear=False)
-                else:
-                    floats = "water" in PLACE[noun] & stage.surfaces
-                    surface = "water" if floats else "ground"
-                    level = self.random.random()
-                    box = on_surface(stage, noun, surface, focus, level, scale, self.random)
-                others = [b for b in taken if holder is None or b != holder.box]
-                if box is not None and fits(box, others, stage):
-                    return box
-        raise _refusal(self.brief, "no-place", thing=_said(self.brief, noun))
-
-    def _holder(self, noun: str) -> Placed | None:
-        """The thing of the picture that a new one is to be in or on, if it is."""
-        for claim in self.brief.claims:
-            if claim.kind == "relation" and known_noun(claim.subject)[0] == noun:
-                other = known_noun(claim.object)[0]
-                held = claim.value == "inside" or (claim.value == "above" and other == "table")
-                if held:
-                    return next((t for t in self.things if t.kind == other), None)
-        return None
-
-    def _beside_another(self, noun: str) -> tuple[float, float] | None:
-        """The focus that a relation of a new thing to one of the picture gives it."""
-        for claim in self.brief.claims:
-            if claim.kind == "relation" and known_noun(claim.subject)[0] == noun:
-                other = known_noun(claim.object)[0]
-                box = next((t.box for t in self.things if t.kind == other), None)
-                if box is not None and claim.value == "left of":
-                    return box[0] / 2, box[0] * 0.7
-                if box is not None and claim.value == "right of":
-                    return (box[2] + 1) / 2, (1 - box[2]) * 0.7
-                if box is not None:
-                    return center(box)[0], 0.15
-        return None
-
-    def beside(self, thing: Placed, place: str, taken: Sequence[Box]) -> Box:
-        """Where a thing that is moved comes to stand: at its height, or as high as the place is."""
-        wide, high = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
-        top = thing.box[1]
-        for part in place.split():
-            top = {"top": 0.06, "bottom": 0.97 - high}.get(part, top)
-        spots = FOCUS.get(place.split()[-1])
-        if spots is None:
-            return thing.box[0], top, thing.box[2], top + high
-        stage = Stage(self.facts.get("setting", "meadow"), self.canvas.seen.horizon or 0.55)
-        middle, around = spots
-        steps = [middle + k / 20 * around * side for k in range(11) for side in (1, -1)]
-        boxes = [_within((x - wide / 2, top, x + wide / 2, top + high)) for x in steps]
-        free = next((box for box in boxes if fits(box, taken, stage)), None)
-        return free or min(boxes, key=lambda box: sum(_shared(box, other) for other in taken))
-
 
 def _named(change: Change) -> str:
     """The words by which the segmenter finds what a change means."""
@@ -544,88 +465,6 @@ def _as_known(claim: Claim, otherwise: str) -> str:
     from .wording import _fact
 
     return _fact(claim)[0] or otherwise
-
-
-def _away(box: Box, place: str) -> float:
-    """How far a box is from a part of the picture."""
-    x, y = center(box)
-    ends = {"left": x, "right": 1 - x, "top": y, "bottom": 1 - y, "center": abs(x - 0.5)}
-    return sum(ends.get(part, 0.0) for part in place.split())
-
-
-def _related(box: Box, value: str, other: Box) -> Box:
-    """A box moved to where it stands in a relation to another one, as far as the picture goes."""
-    wide, high = box[2] - box[0], box[3] - box[1]
-    x, foot = center(box)[0], box[3]
-    match value:
-        case "left of":
-            x = other[0] - APART - wide / 2
-        case "right of":
-            x = other[2] + APART + wide / 2
-        case "above":
-            x, foot = center(other)[0], other[1] + 0.01
-        case "below":
-            x, foot = center(other)[0], other[3] + APART + high
-        case _:
-            x, foot = center(other)[0], other[3]
-    foot = min(max(foot, high + 0.02), 0.98)
-    return _within((x - wide / 2, foot - high, x + wide / 2, foot))
-
-
-def _shared(a: Box, b: Box) -> float:
-    """The area that two boxes share."""
-    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    return max(wide, 0.0) * max(high, 0.0)
-
-
-def _meet(a: Box, b: Box, margin: float) -> bool:
-    """Whether two boxes are nearer than a margin."""
-    apart = max(a[0], b[0]) - min(a[2], b[2]), max(a[1], b[1]) - min(a[3], b[3])
-    return max(apart) < margin
-
-
-def _in_place_of(old: Placed, noun: str) -> Box:
-    """A box for another thing where an old one stands: on its foot, about as large."""
-    left, top, right, bottom = old.box
-    area = (right - left) * (bottom - top)
-    high = min((area / ASPECT[noun]) ** 0.5, bottom - 0.02)
-    wide = high * ASPECT[noun]
-    x = (left + right) / 2
-    return _within((x - wide / 2, bottom - high, x + wide / 2, bottom))
-
-
-def _within(box: Box) -> Box:
-    """A box moved sideways into the picture."""
-    aside = max(0.02 - box[0], 0.0) + min(0.98 - box[2], 0.0)
-    return box[0] + aside, box[1], box[2] + aside, box[3]
-
-
-def _flies(noun: str, boxes: Sequence[Box], horizon: float | None, setting: str | None) -> bool:
-    if "sky" not in PLACE[noun] or setting == "indoors":
-        return False
-    line = 0.5 if horizon is None else horizon
-    return "ground" not in PLACE[noun] or all(box[3] < line for box in boxes)
-
-
-def _crop(value: str, width: int, height: int) -> list[int]:
-    if value == "square":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        return [left, top, left + side, top + side]
-    left, top, right, bottom = 0, 0, width, height
-    for part in value.split():
-        if part == "left":
-            right = width * 3 // 5
-        elif part == "right":
-            left = width * 2 // 5
-        elif part == "top":
-            bottom = height * 3 // 5
-        elif part == "bottom":
-            top = height * 2 // 5
-        elif part == "center":
-            left, right = max(left, width // 6), min(right, width * 5 // 6)
-            top, bottom = max(top, height // 6), min(bottom, height * 5 // 6)
-    return [left, top, right, bottom]
 
 
 def again(
