@@ -63,9 +63,7 @@ def main() -> None:
     rows = -(-len(tiles) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * (TILE + GAP) + GAP, rows * (TILE + GAP) + GAP), "white")
     for k, picture in enumerate(tiles):
-        sheet.paste(
-            picture, (GAP + k % COLUMNS * (TILE + GAP), GAP + k // COLUMNS * (TILE + GAP))
-        )
+        sheet.paste(picture, (GAP + k % COLUMNS * (TILE + GAP), GAP + k // COLUMNS * (TILE + GAP)))
     sheet.save(HERE / "pictures.jpg", quality=88)
     head = (
         "# A conversation\n\n"
