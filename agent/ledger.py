@@ -11,6 +11,7 @@ Two processes may share a home (see `database`); a turn belongs to the one that 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import re
@@ -192,6 +193,13 @@ class Ledger:
                 limit,
             )
             return [self._record(row) for row in rows]
+
+    def outlines(self, session: str) -> list[TurnRecord]:
+        """Every turn of a session without its steps, pictures and verdicts, oldest first: enough to
+        know what was said and what came of it, in one read."""
+        with self._db.reading():
+            rows = self._db.all("SELECT * FROM turns WHERE session = ? ORDER BY id", scrub(session))
+            return [self._outline(row) for row in rows]
 
     def unfinished(self) -> list[TurnRecord]:
         """The turns that were cut short: not ended, and their process is gone. Oldest first."""
@@ -543,18 +551,19 @@ class Ledger:
         return Step.of(row, tuple(Picture.of(picture) for picture in pictures))
 
     def _record(self, row: sqlite3.Row) -> TurnRecord:
-        turn = Turn.of(row)
+        turn = self._outline(row)
         rows = self._db.all("SELECT * FROM steps WHERE turn = ? ORDER BY id", turn.id)
         steps = tuple(self._step(step) for step in rows)
-        return TurnRecord(
-            **vars(turn),
-            **{name: row[name] and json.loads(row[name]) for name in ("brief", "plan", "outcome")},
-            ended=row["ended"],
-            steps=steps,
-            pictures=tuple(
-                {picture.handle: picture for step in steps for picture in step.pictures}.values()
-            ),
+        pictures = {picture.handle: picture for step in steps for picture in step.pictures}
+        return dataclasses.replace(
+            turn, steps=steps, pictures=tuple(pictures.values()),
             verdicts=tuple(self.verdicts(turn)),
+        )  # fmt: skip
+
+    def _outline(self, row: sqlite3.Row) -> TurnRecord:
+        told = {name: row[name] and json.loads(row[name]) for name in ("brief", "plan", "outcome")}
+        return TurnRecord(
+            **vars(Turn.of(row)), **told, ended=row["ended"], steps=(), pictures=(), verdicts=()
         )
 
     def _digests(self) -> set[str]:

@@ -18,7 +18,6 @@ from .records import TurnRecord
 
 UPLOAD = "upload"
 """The name of the step that takes in a picture of the user's own."""
-_TURNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Lineage:
 
     @cached_property
     def turns(self) -> list[TurnRecord]:
-        """The turns, oldest first."""
-        turns = reversed(self.ledger.turns(_TURNS, self.session))
+        """The turns without their steps, oldest first."""
+        turns = self.ledger.outlines(self.session)
         return [turn for turn in turns if self._before is None or turn.id < self._before]
 
-    @property
+    @cached_property
     def briefs(self) -> list[Brief]:
         """What was asked, oldest first."""
         return [Brief.model_validate(turn.brief) for turn in self.turns if turn.brief]

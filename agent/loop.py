@@ -292,10 +292,10 @@ class Loop:
     def _count(self, handle: str, noun: str) -> int | None:
         """How many of a thing are seen in a picture, where that is sure."""
         try:
-            self._read(handle)
+            seen = self._read(handle)
         except ToolError:  # nobody could look: the words are believed
             return None
-        groups = [g for g in self._read(handle).groups if g.noun == known_noun(noun)[0]]
+        groups = [g for g in seen.groups if g.noun == known_noun(noun)[0]]
         if any(g.count is None or g.sure() < SURE for g in groups):
             return None
         return sum(g.count or 0 for g in groups)

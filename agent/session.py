@@ -234,7 +234,7 @@ class Session:
 
     def _account(self, language: Language) -> str:
         """What was done in the last turn that did anything, and why."""
-        turns = [t for t in self.lineage.turns if t.steps and t.outcome and t.brief]
+        turns = [t for t in self.lineage.turns if (t.outcome or {}).get("cost", {}).get("calls")]
         if not turns:
             return answers.account(None, (), language)
         turn = self.studio.document(turns[-1].id)

@@ -75,6 +75,7 @@ def settle(
             "changes": tuple(_with_reference(c, lineage, base, ask) for c in brief.changes),
         }
     )
+    rules = standing(lineage) if brief.intent in ("make", "edit") else []
     claims = list(brief.claims)
     if any(change.subject == IT for change in brief.changes):
         changes, told = _resolved(brief, lineage)
@@ -92,7 +93,7 @@ def settle(
         }  # fmt: skip
         claims, ended = _afterwards(claims, brief.changes, numbers)
         kept = any(change.op in PAINTED for change in brief.changes)
-        room = MAX_CLAIMS - len(claims) - len(standing(lineage)) - kept
+        room = MAX_CLAIMS - len(claims) - len(rules) - kept
         carried = [c for c in before if not _ended(c, [*brief.changes, *ended], claims)]
         # without their words: those may be in another language than these
         claims += [c.model_copy(update={"source": None}) for c in carried[: max(room, 0)]]
@@ -102,7 +103,6 @@ def settle(
         styles = Question("style", tuple(world().styles))
         if styles.default != (chosen := ask(styles)) < len(styles.choices):
             claims.append(Claim(id="c1", kind="style", value=styles.choices[chosen]))
-    rules = standing(lineage) if brief.intent in ("make", "edit") else []
     return brief.model_copy(update=_numbered(brief, claims, rules))
 
 

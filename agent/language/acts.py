@@ -12,7 +12,7 @@ from functools import cache
 from typing import Literal, get_args
 
 from ...tools.chinese import is_han, simplified
-from .lexicon import data
+from .lexicon import compiler, data
 from .mentions import SOME, mentions
 from .references import PICTURE, find_reference, lowered, number_word
 from .text import clean
@@ -64,14 +64,7 @@ class _Language:
 @cache
 def _language(name: str) -> _Language:
     table = data("acts")[name]
-    lists = {
-        key: "|".join(sorted(words.replace("_", r"\s").split(), key=len, reverse=True))
-        for key, words in table["lists"].items()
-    } | {"ref": PICTURE}
-
-    def compiled(pattern: str) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\{([a-z]+)\}", lambda m: f"(?:{lists[m[1]]})", pattern))
-
+    compiled = compiler(table["lists"], ref=PICTURE)
     rules = []
     for rule in table["rules"]["rules"].strip().splitlines():
         word, _, pattern = rule.partition(": ")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from .lexicon import SCENE_TAGS, data
+from .lexicon import SCENE_TAGS, compiler, data
 from .units import Unit, units_of
 
 _NUMBER = re.compile(r"\d+|[一二两三四五六七八九十百]+|\b(?:twice|double|two|four|three)\b")
@@ -91,19 +91,11 @@ class Grammar:
 def grammar(language: str) -> Grammar:
     """The grammar of "en" or "zh", compiled once."""
     table = data("edits")[language]
-    lists = {
-        name: "|".join(sorted(words.replace("_", r"\s").split(), key=len, reverse=True))
-        for name, words in table["lists"].items()
-    }
-    for name in ("tune", "tune_verb", "size"):
-        lists[name] = "|".join(table[f"{name}s"].values())
+    lists = table["lists"]
     verbs = [lists[name] for name in ("add", "remove", "move", "set", "ba", "become")
              if name in lists]  # fmt: skip
-    lists["verb"] = "|".join(verbs)
-
-    def compiled(pattern: str) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\{([a-z_]+)\}", lambda m: f"(?:{lists[m[1]]})", pattern))
-
+    tunes = {name: "|".join(table[f"{name}s"].values()) for name in ("tune", "tune_verb", "size")}
+    compiled = compiler({**lists, "verb": " ".join(verbs)}, **tunes)
     rules = [rule.partition(": ") for rule in table["rules"]["rules"].strip().splitlines()]
     words = ("tunes", "tune_verbs", "sizes", "places", "whose")
     return Grammar(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from ..brief import Intent
-from .lexicon import data
+from .lexicon import compiler, data
 
 _WORD = re.compile(r"[a-z]+(?:['’-][a-z]+)*|\d+|\?")
 _GREETING = re.compile(r"\bgood (?:morning|afternoon|evening|night|day)\b")
@@ -18,14 +18,8 @@ _HANDLE = re.compile(r"img-\d+")
 def _patterns(language: str) -> dict[str, re.Pattern[str]]:
     """The patterns of data/intent.toml; ``{word list}`` in one stands for that list's words."""
     table = data("intent")[language]
-    lists = {
-        k: "|".join(sorted(v.split(), key=len, reverse=True)) for k, v in table["lists"].items()
-    }
-    lists = {name: words.replace("_", r"\s") for name, words in lists.items()}
-    return {
-        name: re.compile(re.sub(r"\{(\w+)\}", lambda m: f"(?:{lists[m[1]]})", pattern))
-        for name, pattern in table["patterns"].items()
-    }
+    compiled = compiler(table["lists"])
+    return {name: compiled(pattern) for name, pattern in table["patterns"].items()}
 
 
 def intent_of(text: str, *, chinese: bool) -> Intent:

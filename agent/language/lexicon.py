@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -23,6 +24,20 @@ def data(name: str) -> dict[str, Any]:
     return tomllib.loads(
         resources.files(__package__).joinpath("data", f"{name}.toml").read_text("utf-8")
     )
+
+
+def compiler(lists: Mapping[str, str], **more: str) -> Callable[[str], re.Pattern[str]]:
+    """What compiles patterns in which ``{name}`` stands for any word of that list; in the lists "_"
+    stands for a space. ``more`` are patterns by name, to be put in as they are."""
+    alternatives = {
+        name: "|".join(sorted(words.replace("_", r"\s").split(), key=len, reverse=True))
+        for name, words in lists.items()
+    } | more
+
+    def compiled(pattern: str) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{([a-z_]+)\}", lambda m: f"(?:{alternatives[m[1]]})", pattern))
+
+    return compiled
 
 
 @dataclass
