@@ -156,4 +156,6 @@ def seed_of(step: Step, handle: str) -> int | None:
     """The seed of one picture of a drawing step."""
     seeds = step.args.get("seeds")
     position = next((i for i, p in enumerate(step.pictures) if p.handle == handle), None)
-    return seeds[position] if isinstance(seeds, list) and position is not None else step.seed
+    if isinstance(seeds, list) and position is not None:
+        return int(seeds[position])
+    return step.args.get("seed", step.seed)

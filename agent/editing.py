@@ -186,7 +186,9 @@ class _Draft:
         within = None
         if self.masks and "blend" in self.offered:
             within = self.union(list(dict.fromkeys(self.masks)))
-        closing = closing.model_copy(update={"aid": False, "within": within})
+        closing = closing.model_copy(
+            update={"aid": False, "within": within, "before": self.canvas.handle}
+        )
         seeds = [(self.seed + k) % 2**32 for k in range(CHOICE)]
         if "seeds" in closing.arguments:
             arguments = {**closing.arguments, "seeds": seeds}

@@ -278,7 +278,7 @@ class Loop:
         within = call.within or (call.images["mask"] if call.tool == "inpaint" else None)
         if within is None or "compare" not in self.hands.offered:
             return handles
-        before = call.images["image"] if call.within is None else self._target()
+        before = call.before or call.images["image"]
         kept = []
         for handle in handles:
             images = {"image": before, "other": handle, "mask": within}
@@ -286,7 +286,7 @@ class Loop:
             changed = (step.value or {})["changed"]
             if changed is None or changed <= DAMAGE:  # None where nothing was to be kept
                 kept.append(handle)
-            self.changed[handle] = changed or 0.0
+            self.changed[handle] = max(changed or 0.0, self.changed.get(before, 0.0))
         return tuple(kept)
 
     def _count(self, handle: str, noun: str) -> int | None:
@@ -299,10 +299,6 @@ class Loop:
         if any(g.count is None or g.sure() < SURE for g in groups):
             return None
         return sum(g.count or 0 for g in groups)
-
-    def _target(self) -> str:
-        """The picture that is edited, by the Brief that was frozen."""
-        return str((self.ledger.turn(self.turn.id).brief or {})["target"])
 
     def _canvas(self, brief: Brief) -> Canvas | None:
         """The picture that an edit begins with, and what is seen in it."""

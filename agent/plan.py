@@ -16,9 +16,9 @@ class Call(BaseModel):
     the first picture of the first call of the same plan, and so on.
 
     What an ``aid`` makes is for later calls (a mask, a sketch): it is never judged or handed over.
-    ``within`` is a mask outside of which an edit leaves everything as it was, as a handle or a
-    reference. ``undone`` tells in the user's language what was asked for and is not done by the
-    plan that the call is of.
+    ``within`` is a mask outside of which an edit leaves everything as it was in the picture
+    ``before``, as a handle or a reference, and that picture's handle. ``undone`` tells in the
+    user's language what was asked for and is not done by the plan that the call is of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +28,7 @@ class Call(BaseModel):
     images: dict[str, str] = Field(default_factory=dict)
     aid: bool = False
     within: str | None = None
+    before: str | None = None
     undone: tuple[str, ...] = ()
 
     def over(self, made: Sequence[str | None]) -> Call:

@@ -234,7 +234,8 @@ class Session:
 
     def _account(self, language: Language) -> str:
         """What was done in the last turn that did anything, and why."""
-        turns = [t for t in self.lineage.turns if (t.outcome or {}).get("cost", {}).get("calls")]
+        ended = [t for t in self.lineage.turns if (t.outcome or {}).get("cost", {}).get("calls")]
+        turns = [t for t in ended if t.brief and t.brief["intent"] in ("make", "edit")]
         if not turns:
             return answers.account(None, (), language)
         turn = self.studio.document(turns[-1].id)

@@ -417,7 +417,7 @@ class Studio:
         """The seed that a picture, or the picture it was made from, was drawn with."""
         picture = self.ledger.picture(handle)
         step = next(s for s in self.ledger.turn(picture.turn).steps if s.id == picture.step)
-        if step.tool == "text_to_image":
+        if "seeds" in step.args or "seed" in step.args:
             return seed_of(step, handle)
         return self.seed(picture.parents[0]) if picture.parents else picture.seed
 

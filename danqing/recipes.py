@@ -87,7 +87,7 @@ def run(
     if catalogue.is_folder(profile):
         profile = str(Path(profile).expanduser().resolve())
     catalogue.profile(profile)
-    work = _Work(door, source, outs, choices)
+    work = _Work(door, source, outs, choices, each=each is not None)
     if each is not None:
         name, folder = _pair(each, "--each")
         pictures = _pictures(Path(os.path.expanduser(folder)))
@@ -98,6 +98,7 @@ def run(
     if choices["dry_run"]:
         work.show_plan()
         return
+    work.make_folders()
     with door.interruption.flagging(), door.studio(profile) as studio:
         work.warm_up(studio)
         if each is None:
@@ -113,9 +114,12 @@ class _Work:
     """One command: a recipe, and what is done with what it makes."""
 
     def __init__(
-        self, door: Door, source: Source, outs: tuple[str, ...], choices: Mapping[str, Any]
-    ) -> None:
+        self, door: Door, source: Source, outs: tuple[str, ...], choices: Mapping[str, Any],
+        *, each: bool,
+    ) -> None:  # fmt: skip
         from .agent.budget import Budget
+
+        self.each, self.new = each, set[Path]()
 
         self.door, self.source, self.outs = door, source, outs
         self.as_json, self.quiet = bool(choices["as_json"]), bool(choices["quiet"])
@@ -153,9 +157,7 @@ class _Work:
             if equals and name in names:
                 places[name] = Path(place(file))
                 format_of(places[name])
-            elif Path(os.path.expanduser(out)).is_dir():
-                folder = Path(os.path.expanduser(out)).absolute()
-                check_folder(folder)
+            elif (folder := self._folder(out, several=len(names) > 1)) is not None:
                 for name in names:
                     file = name if stem is None else stem if len(names) == 1 else f"{stem}-{name}"
                     places[name] = folder / f"{file}.png"
@@ -165,9 +167,27 @@ class _Work:
             else:
                 raise BadInput(
                     f"-o {out} names one file, and the recipe makes {', '.join(names)}.",
-                    hint="Name a folder that is there, or give -o NAME=FILE for each.",
+                    hint="Name a folder, or give -o NAME=FILE for each.",
                 )
         return places
+
+    def _folder(self, out: str, *, several: bool) -> Path | None:
+        """The folder that -o names; one that is not there is made once anything is to be written,
+        where ``several`` pictures, or one of each run, go to a name without an ending."""
+        folder = Path(os.path.expanduser(out)).absolute()
+        if folder.is_dir():
+            check_folder(folder)
+        elif (several or self.each) and not folder.suffix and not folder.exists():
+            check_folder(folder.parent)
+            self.new.add(folder)
+        else:
+            return None
+        return folder
+
+    def make_folders(self) -> None:
+        """Make the folders that -o names and that are not there yet."""
+        for folder in self.new:
+            folder.mkdir(exist_ok=True)
 
     def _pictures(self) -> list[str]:
         """The names of the outputs that are pictures."""
@@ -186,10 +206,10 @@ class _Work:
         """With --each every run has names of its own, so -o is a folder."""
         from .tools.errors import BadInput
 
-        if len(self.outs) > 1 or any(not Path(os.path.expanduser(o)).is_dir() for o in self.outs):
+        if len(self.outs) > 1 or any(self._folder(o, several=True) is None for o in self.outs):
             raise BadInput(
                 f"-o {' '.join(self.outs)} is no folder.",
-                hint="With --each name a folder that is there, for pictures named as theirs.",
+                hint="With --each name a folder, for pictures named as theirs.",
             )
 
     def warm_up(self, studio: Studio) -> None:

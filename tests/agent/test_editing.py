@@ -63,7 +63,7 @@ def test_a_thing_is_recolored_where_it_is() -> None:
     assert (found.tool, found.arguments["text"]) == ("segment", "the house")
     assert painted.arguments == {"color": "blue"}
     assert painted.images == {"image": "img-1", "mask": "#1"}
-    assert (painted.aid, painted.within) == (False, "#1")
+    assert (painted.aid, painted.within, painted.before) == (False, "#1", "img-1")
 
 
 def test_what_is_removed_is_painted_over_as_if_nothing_stood_there() -> None:
@@ -303,7 +303,7 @@ def test_only_what_is_still_wrong_is_changed_again_in_the_best_picture() -> None
     left = look(("house", "red", HOUSE), ("tree", None, NEAR), ("tree", None, FAR))
     calls = again(asked, canvas(), 7, *tried(asked, left), ALL)
     assert tools(calls)[-1] == "inpaint", "recoloring was not enough, so it is painted"
-    assert calls[-1].images["image"] == "img-2"
+    assert calls[-1].images["image"] == calls[-1].before == "img-2", "what was changed then stays"
     assert calls[-1].arguments["seeds"][0] == 7 + CHOICE
     assert not any("dog" in str(call.arguments.get("text")) for call in calls)
 

@@ -156,8 +156,9 @@ def test_two_pictures_are_compared_in_numbers(session: Session) -> None:
 def test_the_account_is_given_from_the_ledger(session: Session) -> None:
     assert "Nothing was made" in session.say("what did you change?").words
     session.say("a red house")
+    session.say("how many trees are there?")
     told = session.say("why did you redraw it?").words
-    assert "“a red house”" in told
+    assert "“a red house”" in told, "a question redraws nothing"
     assert "text_to_image × 1" in told
 
 

@@ -58,7 +58,8 @@ def test_a_recipe_makes_its_picture_where_it_is_told(folder: Path) -> None:
 def test_several_pictures_go_to_a_folder_or_each_by_its_name(folder: Path) -> None:
     recipe = ["run", f"{folder}/two.yaml", "--input", f"photo={folder}/a.png"]
     assert "-o NAME=FILE" in call(*recipe, "-o", f"{folder}/out.png").stderr
-    (folder / "made").mkdir()
+    assert call(*recipe, "-o", f"{folder}/made", "--dry-run").exit_code == 0
+    assert not (folder / "made").exists(), "nothing is written by a dry run"
     assert call(*recipe, "-o", f"{folder}/made").exit_code == 0
     assert sorted(p.name for p in (folder / "made").iterdir()) == ["before.png", "picture.png"]
     assert call(*recipe, "-o", f"before={folder}/b.jpg", "-o", f"picture={folder}/p.webp").stdout
@@ -69,7 +70,6 @@ def test_several_pictures_go_to_a_folder_or_each_by_its_name(folder: Path) -> No
 def test_each_picture_of_a_folder_is_taken_and_one_failure_ends_nothing(folder: Path) -> None:
     photos, made = folder / "photos", folder / "made"
     photos.mkdir()
-    made.mkdir()
     shutil.copy(folder / "a.png", photos / "a.png")
     shutil.copy(folder / "a.png", photos / "c.png")
     (photos / "b.png").write_bytes(b"no picture")
