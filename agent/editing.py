@@ -29,8 +29,6 @@ from .settling import IT
 from .verdict import SURE
 from .wording import Placed
 
-REGIONAL = frozenset({"segment", "region", "blend", "sketch", "inpaint", "recolor"})
-"""The tools that changing things takes."""
 CHOICE, TRIED = 4, 3
 """Pictures that the last painted step makes, each from a seed of its own; the second is for tools
 that know one seed at a time."""

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from danqing.agent.brief import Brief, Change, Claim
-from danqing.agent.editing import CHOICE, REGIONAL, Canvas, again, edit
+from danqing.agent.editing import CHOICE, Canvas, again, edit
 from danqing.agent.plan import Attempt, Call
 from danqing.agent.seen import read_look
 from danqing.agent.verdict import Before, judge
 from danqing.tools.errors import ToolError
 from danqing.tools.painter_words import MAX_TOKENS
 
-ALL = REGIONAL | {
+ALL = {
+    "segment", "region", "blend", "sketch", "inpaint", "recolor",
     "edge_guided", "style_transfer", "outpaint", "upscale", "adjust", "remove_background",
 }  # fmt: skip
 HOUSE, NEAR, FAR, DOG = (
