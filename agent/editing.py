@@ -2,8 +2,9 @@
 
 Things are changed in their regions, so that all else is kept exactly: found by words, then
 recolored, painted over, moved, or painted into a free place along a sketch. The scene is changed by
-painting it anew along the outlines of the picture. What was seen in the picture says where things
-are and how the painter is told of them; which steps there are follows from the user's words alone.
+painting over it along its outlines, and laying the things it is not about back in front. What was
+seen in the picture says where things are, which of them those are, and how the painter is told of
+them; all else follows from the user's words alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, cast
@@ -19,7 +21,9 @@ from ..prompts import render
 from ..tools.errors import ToolError
 from ..tools.geometry import Box
 from ..tools.painter_words import MAX_TOKENS, Phrase, painter_prompt, spots_of
+from . import mending
 from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind
+from .composition import HEAVENLY
 from .evidence import in_chinese
 from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
@@ -39,6 +43,14 @@ OVER = 0.9
 """How far a picture is painted over in another season or light: of 48 scenes the things stayed, all
 of them and as many, in 92 of 100, and had their colors in 98; drawn anew along its outlines, in 83
 and 92."""
+STAGE = frozenset(SCENE_OPS) - {"style"}
+PLANTS = frozenset({"tree", "pine", "flower"})
+"""Things that have a look of their own in every season, unless they were given a color."""
+RELIT = {"season": 0.0, "time": 0.5, "setting": 0.5, "weather": 0.8}
+"""How far things take the light of what is painted around them. Much of what changes there with the
+hour is sky; fog and rain are on everything."""
+FULL, TINGE = 0.85, 0.3
+"""How far a picture takes the looks of another; less where it was painted in its style before."""
 HORIZON = 0.55
 """Where the ground begins in a picture in which that is not seen."""
 EXTENSION = 0.5
@@ -88,9 +100,9 @@ def edit(
             raise _refusal(brief, "no-picture", words=change.reference)
     draft = _Draft(brief, canvas, seed, offered, repainting)
     trouble: list[str] = []
-    for change in sorted(wanted, key=_rank):
+    for together in _together(sorted(wanted, key=_rank)):
         try:
-            draft.make(change)
+            draft.make(together)
         except ToolError as error:
             trouble.append(str(error))
     if draft.last is None:
@@ -113,6 +125,18 @@ def _rank(change: Change) -> int:
     if of_thing:
         return ORDER.index(change.op)
     return len(ORDER) + (change.op not in SCENE_OPS) + 2 * (change.op in ("tune", "scale"))
+
+
+def _together(changes: Sequence[Change]) -> list[list[Change]]:
+    """The changes in their order, those of light, season and setting as one: the picture is painted
+    over once for all of them."""
+    found: list[list[Change]] = []
+    for change in changes:
+        if change.op in STAGE and found and found[-1][0].op in STAGE:
+            found[-1].append(change)
+        else:
+            found.append([change])
+    return found
 
 
 @dataclass
@@ -188,6 +212,10 @@ class _Draft:
             update={"aid": False, "within": within, "before": self.canvas.handle}
         )
         seeds = [(self.seed + k) % 2**32 for k in range(CHOICE)]
+        if (number := self.sprite_of(closing)) is not None:
+            return self.varied(closing, number, seeds[:TRIED])
+        if closing.arguments.get("how") == "fill":
+            return [*self.calls, closing]
         if "seeds" in closing.arguments:
             arguments = {**closing.arguments, "seeds": seeds}
             return [*self.calls, closing.model_copy(update={"arguments": arguments})]
@@ -196,13 +224,28 @@ class _Draft:
             return [*self.calls, *(closing.model_copy(update={"arguments": a}) for a in several)]
         return [*self.calls, closing]
 
+    def sprite_of(self, call: Call) -> int | None:
+        """The number of the call that painted what a call lays over the picture, if one did."""
+        over = call.images.get("over", "")
+        number = int(over[1:]) if over.startswith("#") else 0
+        return number if number and self.calls[number - 1].tool == "sprite" else None
+
+    def varied(self, closing: Call, number: int, seeds: Sequence[int]) -> list[Call]:
+        """The calls with what the last one lays over the picture painted from several seeds."""
+        first, calls = self.calls[number - 1], [*self.calls, closing]
+        for k, seed in enumerate(seeds[1:], start=1):
+            arguments = {**first.arguments, "seeds": [seed], "variant": k % 2}
+            calls.append(first.model_copy(update={"arguments": arguments}))
+            images = {**closing.images, "over": f"#{len(calls)}"}
+            calls.append(closing.model_copy(update={"images": images}))
+        return calls
+
     def prompt(self) -> str:
         """The scene as it will be, in the painter's words."""
         groups: dict[tuple[str, str | None], list[Box]] = {}
         for thing in self.things:
             groups.setdefault((thing.kind, thing.color), []).append(thing.box)
-        setting = self.facts.get("setting")
-        horizon = self.canvas.seen.horizon
+        setting, horizon = self.facts.get("setting"), self.canvas.seen.horizon
         phrases = [
             Phrase(
                 noun, len(boxes), color, sky=flies(noun, boxes, horizon, setting),
@@ -212,14 +255,15 @@ class _Draft:
         ]  # fmt: skip
         phrases.sort(key=lambda phrase: sum(s.x for s in phrase.spots) / len(phrase.spots))
         while True:
-            told = painter_prompt(
-                style=self.facts.get("style"), setting=setting, season=self.facts.get("season"),
-                time=self.facts.get("time"), weather=self.facts.get("weather"), horizon=horizon,
-                phrases=phrases,
-            )  # fmt: skip
+            told = self.told(phrases, horizon)
             if not phrases or len(_TOKEN.findall(told)) <= MAX_TOKENS - 2:
                 return told
             phrases.remove(min(phrases, key=lambda p: sum(s.height for s in p.spots)))
+
+    def told(self, phrases: Sequence[Phrase], horizon: float | None) -> str:
+        facts = cast(dict[str, Any], self.facts)
+        scene = {kind: facts.get(kind) for kind in SCENE_OPS}
+        return painter_prompt(**scene, horizon=horizon, phrases=phrases)
 
     def meant(self, change: Change) -> list[int]:
         """The numbers of the things that a change means. Raises `ToolError` where none are."""
@@ -240,9 +284,9 @@ class _Draft:
         return found
 
     def mask_of(self, change: Change, numbers: Sequence[int], grow: float = 0.0) -> str:
-        """A mask of things that are in the picture: by words where those tell them from the others,
-        else by their boxes as well. What is to be painted over, with a margin to ``grow`` by, is
-        the whole box of a thing that no other one reaches into."""
+        """A mask of things that are in the picture, with a margin to ``grow`` by: by words where
+        those tell them from the others, else by their boxes as well. With ``repainting``, what is
+        to be painted over is the whole box of a thing that no other one reaches into."""
         kind = self.things[numbers[0]].kind
         mine = [self.things[n].box for n in numbers]
         rest = [t for n, t in enumerate(self.things) if n not in numbers]
@@ -252,7 +296,7 @@ class _Draft:
             plain = self.call("segment", {"text": kind, "grow": grow}, image=self.picture)
             mask = self.call("blend", {"mode": "darken"}, image=plain, over=boxes)
         alone = [b for b in mine if not any(meet(b, thing.box, 2 * GROW) for thing in rest)]
-        if grow >= GROW and alone:
+        if self.repainting and grow >= GROW and alone:
             mask = self.union([mask, self.region(alone, GROW)])
         return mask
 
@@ -266,18 +310,43 @@ class _Draft:
         ]
         return self.call("sketch", {"things": told, "size": list(self.size)})
 
-    def painted(self, mask: str, new: Sequence[Placed] = (), unwanted: str | None = None) -> None:
-        """Paint what a mask shows anew: with ``new`` things along a sketch, or without any."""
+    def painted(self, mask: str, new: Sequence[Placed]) -> None:
+        """Paint what a mask shows anew, with things along a sketch."""
+        images = {"image": self.picture, "mask": mask, "sketch": self.sketch(new)}
+        self.becomes("inpaint", self.painting("paint"), mask, **images)
+
+    def cleared(self, mask: str, unwanted: str | None = None) -> None:
+        """Take away what a mask shows: filled with other parts of the picture or, with
+        ``repainting``, painted as mere ground, with none of what is ``unwanted``."""
         images = {"image": self.picture, "mask": mask}
-        if new:
-            images["sketch"] = self.sketch(new)
+        if not self.repainting:
+            arguments = {"seeds": [self.seed % 2**32], "how": "fill"}
+            self.becomes("inpaint", arguments, mask, **images)
+            return
         left = unwanted is not None and all(t.kind != unwanted for t in self.things)
         negative = painter_prompt(phrases=[Phrase(unwanted, None)]) if unwanted and left else ""
-        arguments = {
-            "prompt": self.prompt(), "negative_prompt": negative, "seeds": [self.seed % 2**32],
-            "anyway": self.canvas.own, "how": "paint" if new else "clear",
-        }  # fmt: skip
+        arguments = {**self.painting("clear"), "negative_prompt": negative}
         self.becomes("inpaint", arguments, mask, **images)
+
+    def painting(self, how: str) -> dict[str, Any]:
+        seeds = [self.seed % 2**32]
+        return {"prompt": self.prompt(), "seeds": seeds, "anyway": self.canvas.own, "how": how}
+
+    def put(self, new: Sequence[Placed], mask: str | None = None) -> None:
+        """Put new things into the picture, where a mask shows the place of old ones: painted by
+        themselves and laid in, or with ``repainting`` painted into it along a sketch."""
+        if self.repainting or "sprite" not in self.offered:
+            place = self.region([t.box for t in new], GROW)
+            self.painted(place if mask is None else self.union([mask, place]), new)
+            return
+        if mask is not None:
+            self.cleared(mask)
+        for k, thing in enumerate(new):
+            scene, seed = self.told((), None), self.seed + CHOICE * k
+            self.calls.append(mending.alone(thing, self.size, scene, seed, variant=k % 2))
+            corner = [round(v * side) for v, side in zip(thing.box, self.size, strict=False)]
+            images = {"image": self.picture, "over": f"#{len(self.calls)}"}
+            self.becomes("blend", {"position": corner}, self.region([thing.box], GROW), **images)
 
     def room(self) -> Room:
         setting, horizon = self.facts.get("setting", "meadow"), self.canvas.seen.horizon or HORIZON
@@ -285,9 +354,22 @@ class _Draft:
 
     # -- the changes, each by its name
 
-    def make(self, change: Change) -> None:
-        if change.op in SCENE_OPS:
-            self.restage(change)
+    def make(self, together: Sequence[Change]) -> None:
+        """Make changes that are made at once, mostly a single one. Raises `ToolError`, with nothing
+        of it made, where that cannot be."""
+        before = {k: copy(v) if isinstance(v, list | dict) else v for k, v in vars(self).items()}
+        try:
+            self._make(together)
+        except ToolError:  # half a change is none
+            vars(self).update(before)
+            raise
+
+    def _make(self, together: Sequence[Change]) -> None:
+        change = together[0]
+        if change.op == "style":
+            self.restyle(change)
+        elif change.op in SCENE_OPS:
+            self.restage(together)
         elif change.op in THING_OPS or change.op == "tune":
             getattr(self, change.op)(change)
         else:
@@ -310,7 +392,7 @@ class _Draft:
         mask = self.mask_of(change, numbers, GROW)
         kind = self.things[numbers[0]].kind
         self.things = [t for n, t in enumerate(self.things) if n not in numbers]
-        self.painted(mask, unwanted=kind)
+        self.cleared(mask, kind)
 
     def replace(self, change: Change) -> None:
         noun = known_noun(change.value)[0]
@@ -318,13 +400,11 @@ class _Draft:
             raise _refusal(self.brief, "unknown", thing=_said(self.brief, change.value))
         numbers = self.meant(change)
         found = self.mask_of(change, numbers, GROW)
-        kind = self.things[numbers[0]].kind
         color = change.new_color
         new = [Placed(noun, in_place_of(self.things[n], noun), color) for n in numbers]
         kept = [t for n, t in enumerate(self.things) if n not in numbers]
         self.things = [*kept, *new]
-        mask = self.union([found, self.region([t.box for t in new], GROW)])
-        self.painted(mask, new, unwanted=kind)
+        self.put(new, found)
 
     def add(self, change: Change) -> None:
         noun = known_noun(change.subject)[0]
@@ -337,7 +417,7 @@ class _Draft:
                 raise _refusal(self.brief, "no-place", thing=_said(self.brief, noun))
             new.append(Placed(noun, box, change.new_color or change.color))
         self.things += new
-        self.painted(self.region([t.box for t in new], GROW), new)
+        self.put(new)
 
     def move(self, change: Change) -> None:
         numbers = self.meant(change)[:1]
@@ -351,7 +431,7 @@ class _Draft:
             other = self.meant(change.model_copy(update={"subject": change.object, "color": None}))
             box = related(thing.box, str(change.value), self.things[other[0]].box)
         self.things = others
-        self.painted(mask, unwanted=thing.kind)
+        self.cleared(mask, thing.kind)
         self.things = [*others, replace(thing, box=box)]
         apart = box[0] - thing.box[0], box[1] - thing.box[1]
         self.laid(cutout, apart, 1.0, [thing.box, box])
@@ -370,7 +450,7 @@ class _Draft:
         if factor < 1:
             mask = self.mask_of(change, numbers, GROW)
             self.things = [t for n, t in enumerate(self.things) if n not in numbers]
-            self.painted(mask, unwanted=thing.kind)
+            self.cleared(mask, thing.kind)
             self.things.append(replace(thing, box=box))
         else:
             self.things[numbers[0]] = replace(thing, box=box)
@@ -387,25 +467,61 @@ class _Draft:
         touched = self.region(boxes, 2 * GROW)
         self.becomes("blend", {"position": position}, touched, image=self.picture, over=over)
 
-    def restage(self, change: Change) -> None:
-        if change.reference is not None:
-            images = {"image": self.picture, "reference": change.reference}
-            self.becomes("style_transfer", {"strength": 0.85}, None, **images)
+    def restyle(self, change: Change) -> None:
+        paintable = self.canvas.own or self.canvas.seen.familiar
+        if change.reference is None:
+            self.check_paintable()
+            self.paint_over(_known_fact(change))
             return
+        named = next((c for c in self.brief.claims if c.kind == "style"), None)
+        style = None if named is None else _as_known(named, "")
+        strength = FULL
+        if style and paintable and style != self.facts.get("style"):
+            self.paint_over(style)
+            strength = TINGE
+        images = {"image": self.picture, "reference": change.reference}
+        self.becomes("style_transfer", {"strength": strength}, None, **images)
+
+    def paint_over(self, style: str) -> None:
+        self.facts["style"] = style
+        arguments = {"style": style, "prompt": self.prompt(), "seed": self.seed % 2**32}
+        self.becomes("style_transfer", arguments, None, image=self.picture)
+
+    def restage(self, together: Sequence[Change]) -> None:
+        """Another season, light or setting: the things that it does not change are taken out, the
+        rest is painted over, and they are laid back. With ``repainting`` all is painted anew along
+        the outlines."""
+        self.check_paintable()
+        ops = {change.op for change in together}
+        held = [] if self.repainting else [t for t in self.things if _unchanged(t, ops)]
+        front, things = self.picture, self.things
+        self.things = [thing for thing in things if thing not in held]
+        images: dict[str, str] = {}
+        if held:
+            kinds = list(dict.fromkeys(thing.kind for thing in held))
+            exact, grown = (
+                self.union([
+                    self.call("segment", {"text": f"the {kind}", "grow": grow}, image=front)
+                    for kind in kinds
+                ])
+                for grow in (0.0, GROW)
+            )  # fmt: skip
+            images = {"front": front, "mask": exact}
+            self.cleared(grown)
+        for change in together:
+            self.facts[cast(Kind, change.op)] = _known_fact(change)
+        arguments: dict[str, Any] = {"prompt": self.prompt(), "seeds": [self.seed % 2**32]}
+        if not self.repainting:
+            arguments["strength"] = OVER
+        if held:
+            arguments["relight"] = max(RELIT[op] for op in ops)
+        self.becomes("edge_guided", arguments, None, image=self.picture, **images)
+        self.things = things
+
+    def check_paintable(self) -> None:
+        """Raises `ToolError` where the built-in painter is out of its depth."""
         if not (self.canvas.own or self.canvas.seen.familiar):
             raise _refusal(self.brief, "photo", picture=self.canvas.handle)
-        value = str(change.value)
-        kind = cast(Kind, change.op)
-        self.facts[kind] = known = _as_known(Claim(id="c1", kind=kind, value=value), value)
-        prompt = self.prompt()
-        if kind == "style":
-            arguments = {"style": known, "prompt": prompt, "seed": self.seed % 2**32}
-            self.becomes("style_transfer", arguments, None, image=self.picture)
-            return
-        arguments = {"prompt": prompt, "seeds": [self.seed % 2**32]}
-        if not self.repainting:  # else its outlines alone are followed
-            arguments["strength"] = OVER
-        self.becomes("edge_guided", arguments, None, image=self.picture)
 
     def tune(self, change: Change) -> None:
         value = str(change.value)
@@ -432,8 +548,7 @@ class _Draft:
                     side: round(EXTENSION * (width if side in ("left", "right") else height))
                     for side in sides.get(value, (value,))
                 }
-                if not (self.canvas.own or self.canvas.seen.familiar):
-                    raise _refusal(self.brief, "photo", picture=self.canvas.handle)
+                self.check_paintable()
                 prompt = painter_prompt(**{k: self.facts.get(k) for k in SCENE_OPS})  # type: ignore[arg-type]
                 arguments = {**added, "prompt": prompt, "seed": self.seed % 2**32}
                 arguments["anyway"] = self.canvas.own
@@ -458,6 +573,20 @@ def _named(change: Change) -> str:
     """The words by which the segmenter finds what a change means."""
     noun = known_noun(change.subject)[0] or change.subject
     return " ".join(["the", *filter(None, (change.place, change.color)), str(noun)])
+
+
+def _known_fact(change: Change) -> str:
+    """The value of a change of the scene as the painter knows it."""
+    value = str(change.value)
+    return _as_known(Claim(id="c1", kind=cast(Kind, change.op), value=value), value)
+
+
+def _unchanged(thing: Placed, ops: Collection[str]) -> bool:
+    """Whether a thing stays as it is when the scene changes in these ways."""
+    seasonal = thing.kind in PLANTS and thing.color is None
+    if "season" in ops and seasonal:
+        return False
+    return "time" not in ops or thing.kind not in HEAVENLY
 
 
 def _as_known(claim: Claim, otherwise: str) -> str:

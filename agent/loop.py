@@ -8,7 +8,7 @@ ledger, so a turn that was cut short is resumed by running it again from the sta
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -113,7 +113,7 @@ class Loop:
         if known is None:
             lineage = Lineage(self.ledger, self.turn.session, before=self.turn.id)
             brief = self.planner.understand(self.turn.request, tuple(lineage.nodes))
-            brief = settle(brief, lineage, self.base, self.ask, self._count)
+            brief = settle(brief, lineage, self.base, self.ask, self._count, self._style)
             self.ledger.record_brief(self.turn, brief.model_dump(mode="json"))
         else:  # frozen when the turn began
             brief = Brief.model_validate(known)
@@ -215,7 +215,7 @@ class Loop:
         if best is None:
             return {"stopped": state.get("stopped", "no picture was drawn")}
         self._enter("finishing")
-        picture, verdict, trouble = self._finished(_brief(state), best, verdict_of(attempts, best))
+        picture, verdict, trouble = self._finished(_brief(state), best, attempts)
         self.emit(events.Judged(picture, verdict, best=True))
         stopped = state.get("stopped")
         if verdict.satisfied:
@@ -300,6 +300,15 @@ class Loop:
             return None
         return sum(g.count or 0 for g in groups)
 
+    def _style(self, handle: str) -> str | None:
+        """The style of a picture, where that is sure."""
+        try:
+            seen = self._read(handle)
+        except ToolError:  # nobody could look
+            return None
+        style, sure = seen.facts.get("style", ("", 0.0))
+        return style if seen.familiar and sure >= SURE else None
+
     def _canvas(self, brief: Brief) -> Canvas | None:
         """The picture that an edit begins with, and what is seen in it."""
         if brief.intent != "edit" or brief.target is None:
@@ -373,21 +382,30 @@ class Loop:
         except ToolError as error:
             return reply.unfinished(brief.language, f"{reply.FAILED}: {error}")
 
-    def _finished(self, brief: Brief, best: str, draft: Verdict) -> tuple[str, Verdict, str | None]:
+    def _finished(
+        self, brief: Brief, best: str, attempts: Sequence[Attempt]
+    ) -> tuple[str, Verdict, str | None]:
         """The best picture at its size, the verdict on it, and why it is not at its size.
 
-        Enlarging must not break what was met: where the model does, the picture is enlarged
-        plainly, and where even that does, the draft itself is handed over. Only another shape than
+        It is enlarged by a model, and what the planner knows of is painted once more. That must not
+        break what was met: where it does, the picture is enlarged alone, at last plainly, and where
+        even that does, the draft itself is handed over. Only another shape than
         the draft's cannot be had without a cut, and is handed over with what the cut left. What was
         edited has its size already.
         """
+        draft = verdict_of(attempts, best)
         if brief.intent == "edit":
             return best, draft, None
         ways: list[tuple[str, Verdict]] = []
         trouble: str | None = "it would no longer meet what it meets"
-        for model in (True, False):
+        for way in ("detailed", "enlarged", "plain"):
             try:
-                picture = self._to_size(best, model=model)
+                picture = self._to_size(best, model=way != "plain")
+                if way == "detailed":
+                    call = self.planner.finish(brief, attempts, best, picture, self.hands.offered)
+                    if call is None:
+                        continue
+                    picture = self.hands.run(call, closing=True).pictures[0].handle
             except Cancelled:
                 raise
             except (ToolError, Stopped) as error:

@@ -16,7 +16,7 @@ from .brief import Brief
 from .editing import Canvas
 from .plan import Attempt, Call
 from .seen import Seen
-from .wording import Placed, Wording
+from .wording import Wording
 
 BATCH = 4
 """Pictures drawn in one call, each from a seed of its own."""
@@ -48,6 +48,13 @@ class Planner(Protocol):
         offered: Collection[str], canvas: Canvas | None = None,
     ) -> list[Call]:  # fmt: skip
         """The next calls after failed attempts; empty when there is nothing left to try."""
+
+    def finish(
+        self, brief: Brief, attempts: Sequence[Attempt], best: str, picture: str,
+        offered: Collection[str],
+    ) -> Call | None:  # fmt: skip
+        """A last call on the ``best`` picture, which is now a larger ``picture``, where there is
+        one that would do it good."""
 
     def talk(self, request: str, brief: Brief) -> str:
         """An answer in words, for a request that asks for no picture."""
@@ -95,9 +102,10 @@ class BuiltinPlanner:
         if not draws:
             return []
         if not self._plain and set(offered) >= MENDING:
-            layouts = {a.call.arguments["prompt"]: self._layout(brief, a) for a in draws}
             start = seed + BATCH * attempts[-1].round
-            if calls := mending.mend(brief, attempts, layouts, start):
+            if calls := mending.mend(
+                brief, attempts, lambda draw: self._words(brief, draw), start, offered
+            ):
                 return calls
         if len(draws) >= ROUNDS:
             return []
@@ -111,9 +119,24 @@ class BuiltinPlanner:
             guidance_scale=round(self._guidance * GUIDANCE_UP, 2),
         )  # fmt: skip
 
-    def _layout(self, brief: Brief, draw: Attempt) -> tuple[Placed, ...]:
-        """Where the things were to stand: a composition follows from the first of its seeds."""
-        return self.wording(brief, seed=draw.call.arguments["seeds"][0]).layout
+    def finish(
+        self, brief: Brief, attempts: Sequence[Attempt], best: str, picture: str,
+        offered: Collection[str],
+    ) -> Call | None:  # fmt: skip
+        draw = mending.origin(attempts, best)
+        drawn = draw is not None and draw.call.tool == "edge_guided"
+        if draw is None or not drawn or self._plain or "detail" not in offered:
+            return None
+        words = self._words(brief, draw)
+        arguments = {
+            "things": mending.listed(words.layout), "scene": words.scene,
+            "seed": draw.call.arguments["seeds"][0],
+        }  # fmt: skip
+        return Call(tool="detail", arguments=arguments, images={"image": picture})
+
+    def _words(self, brief: Brief, draw: Attempt) -> Wording:
+        """How a picture was told: a composition follows from the first of its seeds."""
+        return self.wording(brief, seed=draw.call.arguments["seeds"][0])
 
     def talk(self, request: str, brief: Brief) -> str:
         if brief.intent == "ask":

@@ -11,6 +11,7 @@ from .brief import Brief
 from .composition import (
     ASPECT,
     CROWDED,
+    HEIGHT,
     PLACE,
     Stage,
     fits,
@@ -28,6 +29,8 @@ FOCUS = {"left": (0.2, 0.25), "right": (0.8, 0.25), "center": (0.5, 0.2)}
 APART = 0.04
 """How far from another a thing comes to stand that is moved beside it."""
 TRIES = 60
+LESS, MORE = 0.6, 1.4
+"""How much smaller and larger than an old thing a new one may be that takes its place."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +152,12 @@ def meet(a: Box, b: Box, margin: float) -> bool:
 
 
 def in_place_of(old: Placed, noun: str) -> Box:
-    """A box for another thing where an old one stands: on its foot, about as large."""
+    """A box for another thing where an old one stands: on its foot, as large as it is beside the
+    old one, within what is about as large."""
     left, top, right, bottom = old.box
-    area = (right - left) * (bottom - top)
-    high = min((area / ASPECT[noun]) ** 0.5, bottom - 0.02)
+    equal = ((right - left) * (bottom - top) / ASPECT[noun]) ** 0.5
+    natural = (bottom - top) * HEIGHT[noun] / HEIGHT[old.kind]
+    high = min(max(natural, LESS * equal), MORE * equal, bottom - 0.02)
     wide = high * ASPECT[noun]
     x = (left + right) / 2
     return within((x - wide / 2, bottom - high, x + wide / 2, bottom))

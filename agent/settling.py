@@ -55,19 +55,27 @@ Counter = Callable[[str, str], int | None]
 sure."""
 
 
-def unseen(handle: str, noun: str) -> int | None:
-    """A counter that has not looked."""
-    return None
+Stylist = Callable[[str], str | None]
+"""The style of a picture, by its handle; None where that is not sure."""
+
+
+def unseen(handle: str, noun: str = "") -> None:
+    """A counter, and a stylist, that has not looked."""
 
 
 def settle(
-    brief: Brief, lineage: Lineage, base: str | None, ask: Asker = nobody, count: Counter = unseen
+    brief: Brief,
+    lineage: Lineage,
+    base: str | None,
+    ask: Asker = nobody,
+    count: Counter = unseen,
+    style: Stylist = unseen,
 ) -> Brief:
     """The Brief with its pictures named by their handles, and all claims that are to hold.
 
     ``base`` is where the conversation stood. A target that cannot be found becomes None. Where it
     matters how many things there are before an edit, ``count`` is asked, and else the words are
-    believed.
+    believed; ``style`` is asked for the style of a picture that another is to have.
     """
     brief = brief.model_copy(
         update={
@@ -80,6 +88,7 @@ def settle(
     if any(change.subject == IT for change in brief.changes):
         changes, told = _resolved(brief, lineage)
         brief, claims = brief.model_copy(update={"changes": changes}), [*claims, *told]
+    claims += _styles(brief, style)
     before: tuple[Claim, ...] = ()
     if brief.target is not None and (brief.intent == "edit" or brief.again):
         before = asked_of(lineage.ledger, brief.target, met=brief.intent == "edit")
@@ -176,6 +185,17 @@ def _resolved(brief: Brief, lineage: Lineage) -> tuple[tuple[Change, ...], list[
         else:
             changes.append(change)
     return tuple(changes), claims
+
+
+def _styles(brief: Brief, style: Stylist) -> list[Claim]:
+    """The claim that a picture has the style of the one it is to look like."""
+    claims = []
+    for change in brief.changes:
+        found = change.reference if change.op == "style" else None
+        word = style(found) if found is not None and found.startswith("img-") else None
+        if word is not None:
+            claims.append(Claim(id="c1", kind="style", value=word, source=change.source))
+    return claims
 
 
 def _last_thing(handle: str | None, lineage: Lineage) -> str | None:

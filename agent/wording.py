@@ -59,13 +59,15 @@ COMPOSITIONS = 40
 class Wording:
     """A prompt for the painter. ``paintable`` is False when nothing asked for can be drawn.
 
-    ``layout`` is where the things of a composed prompt stand, the farthest first.
+    ``layout`` is where the things of a composed prompt stand, the farthest first; ``scene`` are the
+    words of it that say all else.
     """
 
     prompt: str
     notes: tuple[Note, ...]
     paintable: bool
     layout: tuple[Placed, ...] = ()
+    scene: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def word(brief: Brief, *, seed: int | None = None) -> Wording:
         prompt, layout = _composed(kept, facts, brief, Random(seed))
     notes += [note for group in groups.values() for note in group.notes] + unknown + too_much
     notes += [Note(f"“{c.value}”") for c in brief.claims if c.kind == "text"]
-    return Wording(prompt, tuple(dict.fromkeys(notes)), paintable, layout)
+    return Wording(prompt, tuple(dict.fromkeys(notes)), paintable, layout, _told(facts, ()))
 
 
 def plain(brief: Brief) -> Wording:

@@ -13,6 +13,7 @@ from .ask import ask
 from .blend import blend
 from .caption import caption
 from .compare import compare
+from .detail import detail
 from .edge_guided import edge_guided
 from .gan_image import gan_image
 from .inpaint import inpaint
@@ -23,6 +24,7 @@ from .region import region
 from .remove_background import remove_background
 from .segment import segment
 from .sketch import sketch
+from .sprite import sprite
 from .style_transfer import style_transfer
 from .text_to_image import text_to_image
 from .upscale import upscale
@@ -35,6 +37,7 @@ TOOLS: tuple[Callable[..., Any], ...] = (
     outpaint,
     edge_guided,
     upscale,
+    detail,
     gan_image,
     vae_variation,
     caption,
@@ -47,6 +50,7 @@ TOOLS: tuple[Callable[..., Any], ...] = (
     blend,
     compare,
     sketch,
+    sprite,
     region,
 )
 """Every tool there is."""
@@ -58,6 +62,7 @@ __all__ = [
     "blend",
     "caption",
     "compare",
+    "detail",
     "edge_guided",
     "gan_image",
     "inpaint",
@@ -68,6 +73,7 @@ __all__ = [
     "remove_background",
     "segment",
     "sketch",
+    "sprite",
     "style_transfer",
     "text_to_image",
     "upscale",

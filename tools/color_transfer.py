@@ -12,6 +12,10 @@ STRIP = 256
 """Rows that are converted at once."""
 LEAST = 0.5
 """A channel that deviates less than this, in units of Lab, is taken to deviate so much."""
+FLATTEST = 0.6
+"""The spread of colors to which other light brings things at least, as a share of what it was."""
+TAKEN = np.array([1.0, 0.5, 0.5])
+"""Things take on the hue of another light half as far as its lightness."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,37 @@ def recolored(image: Image.Image, reference: Image.Image) -> Image.Image:
     Reinhard et al. 2001, in CIE Lab: each channel is shifted and scaled to the mean and the
     standard deviation that it has in the reference. Transparent parts do not count.
     """
+    own, wanted = colors_of(image), colors_of(reference)
+    scale = wanted.deviation / np.maximum(own.deviation, LEAST)
+    return _moved(image, scale, wanted.mean - own.mean * scale)
+
+
+def relit(image: Image.Image, before: Image.Image, after: Image.Image, share: float) -> Image.Image:
+    """An image as it looks when its surroundings, in other light, go from ``before`` to ``after``:
+    RGB, of its size.
+
+    The surroundings' mean and spread of each channel of Lab move as in `recolored`, and with them
+    the image's colors by a ``share`` from 0 to 1, in hue by half of that, never to more contrast.
+    """
+    own, wanted = colors_of(before), colors_of(after)
+    scale = np.clip(wanted.deviation / np.maximum(own.deviation, LEAST), FLATTEST, 1.0)
+    shift = wanted.mean - own.mean * scale
+    taken = share * TAKEN
+    return _moved(image, 1 + taken * (scale - 1), taken * shift)
+
+
+def _moved(
+    image: Image.Image, scale: NDArray[np.float64], shift: NDArray[np.float64]
+) -> Image.Image:
+    """The channels of Lab scaled and shifted: RGB."""
     import cv2
 
-    own, wanted = colors_of(image), colors_of(reference)
-    scale = (wanted.deviation / np.maximum(own.deviation, LEAST)).astype(np.float32)
-    shift = (wanted.mean - own.mean * scale).astype(np.float32)
     pixels = np.asarray(image.convert("RGB"))
     result = np.empty_like(pixels)
     for top in range(0, len(pixels), STRIP):
         rows = slice(top, top + STRIP)
-        rgb = cv2.cvtColor(_lab(pixels[rows]) * scale + shift, cv2.COLOR_Lab2RGB)
+        lab = _lab(pixels[rows]) * scale.astype(np.float32) + shift.astype(np.float32)
+        rgb = cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
         result[rows] = (np.clip(rgb, 0, 1) * 255).round().astype(np.uint8)
     return Image.fromarray(result)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from PIL import Image
+from PIL import Image, ImageFilter
 from pydantic import Field
 
 from .errors import ToolError
+from .masks import mask_of
 from .options import Guidance, NegativePrompt, Prompt, Seeds, Steps
 from .registry import Context, flatten, tool
 from .upscale import brought_to
 
+EDGE = 1 / 400
+"""Width over which the border of what is laid over a picture fades, as a share of its side."""
 STEPS = 9
 """Denoising steps from noise to a picture; of them a part is taken to paint over an image."""
 
@@ -20,6 +23,8 @@ STEPS = 9
 def edge_guided(
     context: Context,
     image: Image.Image,
+    front: Image.Image | None = None,
+    mask: Image.Image | None = None,
     *,
     prompt: Prompt,
     negative_prompt: NegativePrompt = "",
@@ -46,6 +51,14 @@ def edge_guided(
         float,
         Field(gt=0, le=1, description="how far to paint over the image itself; 1 draws it anew"),
     ] = 1.0,
+    relight: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="how far to bring what is laid in front into the light of what was painted",
+        ),
+    ] = 0.0,
     steps: Steps = None,
     guidance_scale: Guidance = None,
 ) -> list[Image.Image]:
@@ -57,8 +70,12 @@ def edge_guided(
     painter is free. Of a sketch in color a ControlNet that knows outlines only is shown those.
     With a strength below 1 the image is noised so far only and painted over (SDEdit, Meng et al.
     2022), so that its colors and small things stay: another season, or another time of day.
+    What a mask shows of a ``front`` image is laid over each picture: things that are to stay as
+    they are. So far as ``relight`` says, its colors move as those of the image did (after Reinhard
+    et al. 2001).
 
-    Raises `ToolError` for a strength below 1 with a sketch, where there are no outlines, for
+    Raises `ToolError` for a strength below 1 with a sketch, for a front without a mask or one of
+    another size than the image, where there are no outlines, for
     thresholds of which the lower is above the upper, for a detector that is not there, for depth or
     pose where the ControlNet knows outlines only, for a prompt longer than the model reads, and for
     pictures that come out blank.
@@ -73,6 +90,14 @@ def edge_guided(
             f"edge_guided: strength = {strength} is refused for a sketch; allowed is 1, since there"
             " is no picture to be painted over."
         )
+    if (front is None) != (mask is None):
+        raise ToolError("edge_guided: front and mask go together; one of them is missing.")
+    if front is not None and front.size != image.size:
+        raise ToolError(
+            f"edge_guided: the front has {front.width}x{front.height} pixels, the image"
+            f" {image.width}x{image.height}; allowed is the same size."
+        )
+    shown = None if mask is None else mask_of("edge_guided", mask, image.size)
     painter = context.models.get("text-to-image")
     side = painter.entry.native_size
     if outlines == "drawn":
@@ -91,7 +116,17 @@ def edge_guided(
         context, "edge_guided", prompt=prompt, negative_prompt=negative_prompt, seeds=seeds,
         steps=steps, guidance_scale=guidance_scale, steering=steered, **over,
     )  # fmt: skip
-    return [brought_to(context, picture, image.size) for picture in painted]
+    pictures = [brought_to(context, picture, image.size) for picture in painted]
+    if front is None or shown is None:
+        return pictures
+    from .color_transfer import relit
+
+    soft = shown.filter(ImageFilter.GaussianBlur(EDGE * max(image.size)))
+    own, plain = front.convert("RGB"), flatten(image)
+    return [
+        Image.composite(relit(own, plain, picture, relight) if relight else own, picture, soft)
+        for picture in pictures
+    ]
 
 
 def _lines(context: Context, image: Image.Image, outlines: str, low: int, high: int) -> Image.Image:

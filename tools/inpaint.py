@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .painting import Kept
 
 
-FILL = 0.12
-"""Largest share of an image that its surroundings alone can fill."""
+THIN = 1 / 100
+"""A hole up to twice so wide, as a share of the image's longer side, is filled from its rim."""
 RADIUS = 4
-"""Pixels around a hole that are looked at to fill it."""
+"""Pixels around such a hole that are looked at to fill it."""
 ALIKE = 32
 """Up to such a difference, of 255, two pixels are of the same thing in another tint."""
 FADING = 1 / 16
@@ -50,7 +50,7 @@ def inpaint(
         Literal["paint", "clear", "fill"],
         Field(
             description="paint it to the prompt; clear it, so that nothing stands there; or fill it"
-            " from its surroundings alone"
+            " with other parts of the image, by which things are removed best"
         ),
     ] = "paint",
     anyway: Annotated[
@@ -63,19 +63,20 @@ def inpaint(
     The painter sees the whole image at its own size, and what it paints is enlarged to the image's
     size. A sketch of the image's size says what is to be in the hole and where: things in color on
     transparent paper, or white lines on black. To clear is to paint it where a ControlNet is told
-    that there are no outlines: ground without things. To fill takes no model and works on
-    photographs too, for small holes such as scratches (Telea 2004).
+    that there are no outlines: ground without things. To fill takes no painter and works on
+    photographs too: what is as thin as a scratch from its rim (Telea 2004), all else with parts of
+    the image whose surroundings fit (`patches`), and with nothing of a thing that is known.
 
     Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
     missing prompt, a prompt longer than the model reads, a photograph where the painter is the
-    built-in one, a hole too large to fill, and pictures that come out blank.
+    built-in one, a hole that nothing in the image fits, and pictures that come out blank.
     """
     import numpy as np
 
     white = mask_of("inpaint", mask, image.size)
     hole = np.asarray(white) > 0
     if how == "fill":
-        return [put_back(image, _filled(image, hole), white)] * len(seeds)
+        return [put_back(image, _filled(context, image, hole), white)] * len(seeds)
     if not prompt:
         raise ToolError("inpaint: prompt is missing; say what the picture shows afterwards.")
     if sketch is not None and how == "clear":
@@ -88,7 +89,7 @@ def inpaint(
             f" of the image, {image.width}x{image.height}."
         )
     if not anyway:
-        check_familiar(context, "inpaint", image, "how='fill' for small holes")
+        check_familiar(context, "inpaint", image, "how='fill'")
     painted = repainted(
         context, "inpaint", flatten(image), hole, sketch, clear=how == "clear",
         prompt=prompt, negative_prompt=negative_prompt, seeds=seeds, steps=steps,
@@ -178,15 +179,32 @@ def _reduced(hole: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     return np.asarray(white.resize((side, side), Image.Resampling.BOX)) > 0
 
 
-def _filled(image: Image.Image, hole: NDArray[np.bool_]) -> Image.Image:
+def _filled(context: Context, image: Image.Image, hole: NDArray[np.bool_]) -> Image.Image:
     import cv2
     import numpy as np
 
-    share = float(hole.mean())
-    if share > FILL:
-        raise ToolError(
-            f"inpaint: the mask covers {share:.0%} of the image; its surroundings can fill at most"
-            f" {FILL:.0%}. Use a smaller mask, or how='paint'."
-        )
+    from .patches import patched
+
     rgb = np.asarray(flatten(image))
-    return Image.fromarray(cv2.inpaint(rgb, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    if depth.max() <= max(RADIUS, THIN * max(image.size)):
+        return Image.fromarray(cv2.inpaint(rgb, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
+    found = patched(rgb, hole, _things(context, image))
+    if found is None:
+        raise ToolError(
+            f"inpaint: the mask covers {hole.mean():.0%} of the image, and nothing in the rest of"
+            " it fits. Use a smaller mask, or how='paint'."
+        )
+    return Image.fromarray(found)
+
+
+def _things(context: Context, image: Image.Image) -> NDArray[np.bool_] | None:
+    """Where things are in an image, bool (h, w); None where nobody can tell."""
+    from .panoptic import see
+    from .segment import enlarged
+
+    if not context.models.has("panoptic"):
+        return None
+    sight = see(context, image)
+    there = (sight.owner > 0).astype("float32")
+    return enlarged(there, image.size) if sight.familiar and there.any() else None

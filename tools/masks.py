@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+UNSURE = 1 / 72
+"""How far from where it is the border of a coarse mask may be, as a share of the longer side."""
+ROUNDS = 2
+"""Turns of cutting and learning colors anew."""
+
+
 def mask_of(tool: str, mask: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The ``mask`` as an L image of 0 and 255, for a picture of ``size``.
 
@@ -55,3 +61,36 @@ def grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
         return mask
     apart = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(apart < pixels + 1e-3)
+
+
+def refined(image: Image.Image, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A coarse mask of things, bool (h, w), brought to the borders that colors have in the image
+    (GrabCut, Rother et al. 2004); one that would lose most of itself is left as it is."""
+    import cv2
+    import numpy as np
+
+    band = round(UNSURE * max(image.size))
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
+    coarse = mask.astype(np.uint8)
+    sure, near = cv2.erode(coarse, disk), cv2.dilate(coarse, disk)
+    if not sure.any():
+        sure = cv2.erode(coarse, np.ones((3, 3), np.uint8))
+    if not sure.any():
+        return mask
+    ys, xs = np.nonzero(near)
+    part = (
+        slice(max(int(ys.min()) - 3 * band, 0), int(ys.max()) + 3 * band + 1),
+        slice(max(int(xs.min()) - 3 * band, 0), int(xs.max()) + 3 * band + 1),
+    )
+    told = np.full(mask.shape, cv2.GC_BGD, np.uint8)
+    told[near > 0], told[mask], told[sure > 0] = cv2.GC_PR_BGD, cv2.GC_PR_FGD, cv2.GC_FGD
+    inside = np.ascontiguousarray(told[part])
+    if not (inside == cv2.GC_BGD).any():
+        return mask
+    rgb = np.ascontiguousarray(np.asarray(flatten(image))[part])
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(0)  # it begins with clusters of colors
+    cv2.grabCut(rgb, inside, (0, 0, 1, 1), *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cut = np.zeros_like(mask)
+    cut[part] = (inside == cv2.GC_FGD) | (inside == cv2.GC_PR_FGD)
+    return cut if cut.sum() > 0.5 * mask.sum() else mask

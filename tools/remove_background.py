@@ -11,7 +11,7 @@ from .errors import ToolError
 from .panoptic import see
 from .phrases import Phrase, read_phrase
 from .registry import Context, tool
-from .segment import find
+from .segment import cut
 
 FEATHER = 256
 """A border is soft over one pixel for every so many of the image's longer side, one at least."""
@@ -40,7 +40,7 @@ def remove_background(
     import numpy as np
 
     phrase = read_phrase("remove_background", subject) if subject else Phrase(None)
-    mask, found = find(see(context, image), phrase, image.size)
+    mask, found = cut(see(context, image), phrase, image)
     if not found.found:
         raise ToolError(
             f"remove_background: no {found.text} was found in the image; say what to keep by"

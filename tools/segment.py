@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from .geometry import Box, rounded
-from .masks import grown
+from .masks import grown, refined
 from .panoptic import Sight, Thing, see
 from .phrases import Phrase, read_phrase
 from .registry import Context, tool
@@ -60,9 +60,20 @@ def segment(
     Raises `ToolError` for words that name nothing the model knows, or more than one thing.
     """
     phrase = read_phrase("segment", text)
-    mask, found = find(see(context, image), phrase, image.size)
+    mask, found = cut(see(context, image), phrase, image)
     mask = grown(mask, round(grow * max(image.size)))
     return Image.fromarray(mask.astype("uint8") * 255), found
+
+
+def cut(
+    sight: Sight, phrase: Phrase, image: Image.Image
+) -> tuple[NDArray[np.bool_], Found]:  # fmt: skip
+    """What a phrase names, as of `find`; things are cut out along the borders that their colors
+    have, where the image is larger than what was seen of it."""
+    mask, found = find(sight, phrase, image.size)
+    if found.found and not phrase.ground and max(image.size) > max(sight.owner.shape):
+        mask = refined(image, mask)
+    return mask, found
 
 
 def find(sight: Sight, phrase: Phrase, size: tuple[int, int]) -> tuple[NDArray[np.bool_], Found]:

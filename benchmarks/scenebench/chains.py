@@ -29,7 +29,7 @@ from .edits import OUTSIDE, boxes_of, file_of, look
 from .graders.spec import Atom, Sight, holds
 from .graders.words import COLORS, FACTS
 from .keeping import Other
-from .report import _table, hashes
+from .report import hashes, table
 from .statistics import wilson
 from .wording import Language
 
@@ -380,7 +380,7 @@ def markdown(doc: dict[str, Any]) -> str:
     ):  # fmt: skip
         facts.append([name, _told(doc[key]), str(doc[key]["n"])])
     drift = ", ".join(f"{d:.2%}" for d in doc["drift"] if d is not None)
-    return f"{_table(rows)}\n\n{_table(facts)}\n\nDrift after each turn: {drift}.\n"
+    return f"{table(rows)}\n\n{table(facts)}\n\nDrift after each turn: {drift}.\n"
 
 
 def _told(share: dict[str, Any]) -> str:

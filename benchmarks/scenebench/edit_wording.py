@@ -1,7 +1,8 @@
 """Requests for changes in English and Chinese, written from what is to change by templates.
 
 Every kind of change has one plain form in each language, the first, and paraphrases that are held
-out: whoever tunes the product does not look at them.
+out. They are the second edition, written without knowledge of the reader once it had been tuned on
+the first: whoever tunes the product does not look at them.
 """
 
 from __future__ import annotations
@@ -17,116 +18,191 @@ REFERENCE = "{reference}"
 
 FORMS: dict[str, dict[Language, tuple[str, ...]]] = {
     "add": {
-        "en": ("add {a new}{at}", "please put {a new} into the picture{at}",
-               "I'd like to have {a new}{at}, too", "also draw {a new}{at}"),
-        "zh": ("{at}加{a new}", "请{at}再画上{a new}", "{at}添{a new}吧", "{at}给我加上{a new}"),
+        "en": ("add {a new}{at}", "can we get {a new}{at}?", "the scene could use {a new}{at}",
+               "throw in {a new}{at}", "could you squeeze in {a new}{at}?",
+               "there's {a new} missing{at}"),
+        "zh": ("{at}加{a new}", "能不能{at}加上{a new}呀", "{at}来{a new}呗",
+               "要是{at}有{a new}就好了", "麻烦{at}补{a new}", "帮我{at}弄{a new}出来"),
     },
     "remove": {
-        "en": ("remove {the}", "please get rid of {the}", "I don't want {the} in the picture",
-               "take {the} out, please"),
-        "zh": ("去掉{the}", "请把{the}删掉", "我不想要{the}了", "把{the}擦掉吧"),
+        "en": ("remove {the}", "lose {the}", "can you make {the} disappear?",
+               "it would look better without {the}", "{the} needs to go",
+               "we don't need {the} anymore"),
+        "zh": ("去掉{the}", "把{the}拿掉吧", "{the}有点碍眼，弄走吧", "没有{the}的话会更好看",
+               "帮我把{the}P掉", "能不能让{the}消失"),
     },
     "recolor": {
-        "en": ("make {the} {color}", "could {the} be {color}, please?",
-               "paint {the} {color} instead", "change the color of {the} to {color}"),
-        "zh": ("把{the}改成{color}", "请给{the}换成{color}", "{the}涂成{color}",
-               "我想让{the}变成{color}"),
+        "en": ("make {the} {color}", "{the} would look better in {color}",
+               "can you turn {the} {color}?", "I'd prefer {the} in {color}",
+               "let's have {the} in {color}", "switch {the} to {color}"),
+        "zh": ("把{the}改成{color}", "帮我把{the}弄成{color}的", "{the}要是{color}的就好了",
+               "给{the}换个颜色，要{color}的", "{the}还是{color}的好看", "能不能让{the}变{color}"),
     },
     "move": {
-        "en": ("move {the} to the {place}", "please put {the} on the {place} side",
-               "shift {the} over to the {place}", "{the} should be on the {place}"),
-        "zh": ("把{the}移到{place}", "请将{the}挪到{place}", "把{the}放到{place}去",
-               "{the}应该在{place}"),
+        "en": ("move {the} to the {place}", "can {the} go on the {place} instead?",
+               "I want {the} over on the {place}", "{the} would look better on the {place}",
+               "slide {the} across to the {place}",
+               "have {the} on the {place}, not where it is now"),
+        "zh": ("把{the}移到{place}", "{the}换到{place}来吧", "能不能让{the}待在{place}",
+               "{the}还是放{place}好看", "麻烦把{the}搬到{place}去",
+               "{the}位置不对，要在{place}才行"),
     },
     "replace": {
-        "en": ("replace {the} with {a new}", "swap {the} for {a new}, please",
-               "turn {the} into {a new}", "I'd rather have {a new} instead of {the}"),
-        "zh": ("把{the}换成{a new}", "请用{a new}代替{the}", "{the}改为{a new}",
-               "我想把{the}变成{a new}"),
+        "en": ("replace {the} with {a new}", "can we have {a new} where {the} is now?",
+               "lose {the} and put {a new} in its place", "what if {the} were {a new}?",
+               "{a new} would fit better there than {the}", "trade {the} for {a new}"),
+        "zh": ("把{the}换成{a new}", "{the}不要了，换{a new}", "{the}那个位置改画{a new}吧",
+               "与其画{the}，不如画{a new}", "把{the}拿走，原地放{a new}", "拿{a new}把{the}替掉"),
     },
     "bigger": {
-        "en": ("make {the} bigger", "please enlarge {the}", "I'd like {the} to be larger",
-               "{the} should be a bit bigger"),
-        "zh": ("把{the}变大", "请把{the}放大一些", "让{the}大一点", "{the}画大一点"),
+        "en": ("make {the} bigger", "{the} is way too small, can you fix that?", "scale {the} up",
+               "can {the} take up more room?", "{the} looks kind of tiny to me",
+               "bump up the size of {the}"),
+        "zh": ("把{the}变大", "{the}太小了，放大点", "{the}再大些就好了", "帮我把{the}弄大一圈",
+               "{the}看着有点小", "能不能把{the}整大点儿"),
     },
     "smaller": {
-        "en": ("make {the} smaller", "please shrink {the}", "I'd like {the} to be smaller",
-               "{the} should be a bit smaller"),
-        "zh": ("把{the}变小", "请把{the}缩小一些", "让{the}小一点", "{the}画小一点"),
+        "en": ("make {the} smaller", "{the} is way too big, can you fix that?", "scale {the} down",
+               "can {the} take up less room?", "{the} looks kind of huge to me",
+               "bring down the size of {the}"),
+        "zh": ("把{the}变小", "{the}太大了，缩一缩", "{the}再小些就好了", "帮我把{the}弄小一圈",
+               "{the}看着有点大", "能不能把{the}整小点儿"),
     },
     "season": {
-        "en": ("make it {season}", "change the season to {season}",
-               "the same scene in {season}, please", "let it be {season}"),
-        "zh": ("改成{season}", "请把季节换成{season}", "同样的画面，但是在{season}",
-               "我想要{season}的样子"),
+        "en": ("make it {season}", "what would this look like {in season}?",
+               "can it be {season} here instead?", "show me the {season} version",
+               "set this {in season}", "I want it to feel like {season}"),
+        "zh": ("改成{season}", "{season}的话会是什么样，画出来看看", "来个{season}版的呗",
+               "能不能弄成{season}的感觉", "画成{deep}的样子吧", "我更想看{deep}的景色"),
     },
     "time": {
-        "en": ("make it {time}", "the same scene {at time}, please", "let it be {time}",
-               "I'd like to see this {at time}"),
-        "zh": ("改成{time}", "请换成{time}", "同样的画面，但是在{time}", "我想要{time}的样子"),
+        "en": ("make it {time}", "what would this look like {moment}?",
+               "can we have the same view {moment}?", "I'd love {a time} version of this",
+               "it should be {hour} in this one", "it'd be nicer if it were {hour}"),
+        "zh": ("改成{time}", "弄成{when}的样子", "时间换到{hour}吧", "我想看看这里{hour}是什么样的",
+               "能不能来个{time}版的", "这张要是{hour}的就好了"),
     },
     "weather": {
-        "en": ("make it {weather}", "the same picture {in weather}, please",
-               "change the weather to {weather noun}", "I'd like to see this {in weather}"),
-        "zh": ("改成{weather}", "请把天气换成{weather}", "同样的画面，但是{weather}",
-               "我想要{weather}的样子"),
+        "en": ("make it {weather}", "what if {it were so}?", "it'd look better if {it were so}",
+               "how about some {such} weather?", "show me the same place on a {such} day",
+               "can we have it {in weather} instead?"),
+        "zh": ("改成{weather}", "要是{sky}的话会是什么样，画来看看", "想看{so}的样子",
+               "天气弄成{sky}好不好", "我更想要{sky}", "还是{sky}更有感觉，改一下吧"),
     },
     "style": {
-        "en": ("turn it into {a style}", "redo this as {a style}, please",
-               "make {a style} of it", "I'd like it as {a style}"),
-        "zh": ("改成{style}", "请重画成{style}", "把它变成{style}", "我想要{style}的效果"),
+        "en": ("turn it into {a style}", "can I get this as {a style}?",
+               "could you redo it {done}?", "I want it to look like {a style}",
+               "what would it look like as {a style}?", "let's do the whole thing {done}"),
+        "zh": ("改成{style}", "能不能画成{style}那样的", "整张图换成{look}的",
+               "我想看看{style}版的", "帮我转成{style}", "整体走{look}吧"),
     },
     "extend": {
-        "en": ("extend it to the {side}", "please extend the canvas to the {side}",
-               "make the picture wider on the {side}", "add more room on the {side}"),
-        "zh": ("向{side}扩展", "请把画面往{side}延伸", "画布往{side}扩一些",
-               "{side}再多画一点出来"),
+        "en": ("extend it to the {side}", "show me more of what's to the {side}",
+               "I need some extra space on the {side}", "let the scene go on past the {side} edge",
+               "can you widen the frame to the {side}?",
+               "it feels cramped on the {side}, continue the picture there"),
+        "zh": ("向{side}扩展", "想看看{side}还有什么，接着画", "{side}太挤了，往外多画点",
+               "帮我把图往{side}接着画", "画面{side}再接出去一截", "能不能把画面往{side}拓宽点"),
     },
     "upscale": {
-        "en": ("upscale it", "make it twice as large", "please enlarge the picture",
-               "double the resolution"),
-        "zh": ("放大两倍", "提高分辨率", "请把图片放大一倍", "把分辨率翻倍"),
+        "en": ("upscale it", "can I get this at twice the size?", "give me a higher-res version",
+               "I need this one twice as big for printing",
+               "could you blow the whole picture up to double its size?",
+               "there aren't enough pixels, double them in both directions"),
+        "zh": ("放大两倍", "这图太小了，尺寸翻个倍吧", "给我一张大一倍的图", "像素不够，长宽都乘二",
+               "我要打印，麻烦出一张两倍大小的", "能不能出个高分辨率版的"),
     },
     "reference": {
-        "en": ("in the style of {reference}", "please redo it in the style of {reference}",
-               "give it the style of {reference}", "make it look like {reference} in style"),
-        "zh": ("按{reference}的风格", "请用{reference}的风格重画", "参考{reference}的画风",
-               "把它改成{reference}的风格"),
+        "en": ("in the style of {reference}", "can you paint it the way {reference} is painted?",
+               "match the style of {reference}", "borrow the look of {reference} for this one",
+               "I love the style of {reference}, do this one like that",
+               "use the same style as {reference}"),
+        "zh": ("按{reference}的风格", "照着{reference}的风格来一版", "画风跟{reference}一样就行",
+               "能不能画成{reference}那种风格", "我喜欢{reference}的画风，这张也这么画",
+               "套用{reference}的画风"),
     },
 }  # fmt: skip
 """A place that stands before what it is said of in Chinese stands after it in English."""
-EN_TIMES = {
-    "morning": ("morning", "in the morning"), "day": ("day", "by day"),
-    "sunset": ("sunset", "at sunset"), "night": ("night", "at night"),
+SLOTS: dict[Language, dict[str, tuple[str, ...]]] = {
+    "en": {
+        "season": ("season", "in season"), "time": ("time", "moment", "a time", "hour"),
+        "weather": ("weather", "in weather", "such", "it were so"), "style": ("a style", "done"),
+    },
+    "zh": {
+        "season": ("season", "deep"), "time": ("time", "hour", "when"),
+        "weather": ("weather", "sky", "so"), "style": ("style", "look"),
+    },
 }  # fmt: skip
-ZH_TIMES = {"morning": "清晨", "day": "白天", "sunset": "黄昏", "night": "夜晚"}
-EN_WEATHERS = {
-    "clear": ("sunny", "in sunny weather", "a clear sky"),
-    "cloudy": ("cloudy", "under a cloudy sky", "cloudy"),
-    "rain": ("rain", "in the rain", "rain"), "snow": ("snow", "in falling snow", "snow"),
-    "fog": ("foggy", "in the fog", "fog"),
-}  # fmt: skip
-ZH_WEATHERS = {"clear": "晴天", "cloudy": "阴天", "rain": "下雨", "snow": "下雪", "fog": "大雾"}
-ZH_SEASONS = {"spring": "春天", "summer": "夏天", "autumn": "秋天", "winter": "冬天"}
-EN_STYLES = {
-    "flat": "a flat illustration", "watercolor": "a watercolor", "ink wash": "an ink wash painting",
-    "oil": "an oil painting", "pixel art": "pixel art", "line drawing": "a line drawing",
-}  # fmt: skip
-ZH_STYLES = {
-    "flat": "扁平插画", "watercolor": "水彩画", "ink wash": "水墨画", "oil": "油画",
-    "pixel art": "像素画", "line drawing": "线描画",
+"""What the words of a fact are called in the forms; the first is the plain one."""
+WORDS: dict[Language, dict[str, dict[str, tuple[str, ...]]]] = {
+    "en": {
+        "season": {
+            "spring": ("spring", "in the springtime"), "summer": ("summer", "in high summer"),
+            "autumn": ("autumn", "in the fall"), "winter": ("winter", "in the dead of winter"),
+        },
+        "time": {
+            "morning": ("morning", "first thing in the morning", "an early-morning",
+                        "early morning"),
+            "day": ("day", "in broad daylight", "a daytime", "daytime"),
+            "sunset": ("sunset", "as the sun goes down", "a sunset", "sunset"),
+            "night": ("night", "after dark", "a nighttime", "nighttime"),
+        },
+        "weather": {
+            "clear": ("sunny", "in sunny weather", "sunny", "the sky was clear"),
+            "cloudy": ("cloudy", "under a cloudy sky", "cloudy", "it was overcast"),
+            "rain": ("rain", "in the rain", "rainy", "it was raining"),
+            "snow": ("snow", "in falling snow", "snowy", "it was snowing"),
+            "fog": ("foggy", "in the fog", "foggy", "it was really foggy"),
+        },
+        "style": {
+            "flat": ("a flat illustration", "in a flat graphic style"),
+            "watercolor": ("a watercolor", "in watercolors"),
+            "ink wash": ("an ink wash painting", "in Chinese ink wash"),
+            "oil": ("an oil painting", "in oils"),
+            "pixel art": ("pixel art", "in retro pixel graphics"),
+            "line drawing": ("a line drawing", "with nothing but lines"),
+        },
+    },
+    "zh": {
+        "season": {
+            "spring": ("春天", "阳春三月"), "summer": ("夏天", "盛夏时节"),
+            "autumn": ("秋天", "深秋时节"), "winter": ("冬天", "寒冬腊月"),
+        },
+        "time": {
+            "morning": ("清晨", "一大早", "天刚亮"), "day": ("白天", "大中午", "大白天"),
+            "sunset": ("黄昏", "傍晚", "太阳快下山"), "night": ("夜晚", "大晚上", "天黑了"),
+        },
+        "weather": {
+            "clear": ("晴天", "大晴天", "天放晴了"), "cloudy": ("阴天", "阴天", "天阴下来"),
+            "rain": ("下雨", "雨天", "下起雨来"), "snow": ("下雪", "雪天", "飘起雪来"),
+            "fog": ("大雾", "大雾天", "起了大雾"),
+        },
+        "style": {
+            "flat": ("扁平插画", "扁平风"), "watercolor": ("水彩画", "水彩风"),
+            "ink wash": ("水墨画", "水墨风"), "oil": ("油画", "油画风"),
+            "pixel art": ("像素画", "像素风"), "line drawing": ("线描画", "线稿风"),
+        },
+    },
 }  # fmt: skip
 ZH_SIDES = {"left": "左", "right": "右", "top": "上", "bottom": "下"}
 NOTHING: dict[Language, tuple[str, ...]] = {
     "en": ("thanks", "how many trees are there?", "very nice", "is there a dog in the picture?",
-           "what can you do?"),
-    "zh": ("谢谢", "图里有几棵树？", "很好看", "画里有没有狗？", "你会做什么？"),
+           "what can you do?", "haha, that turned out really cute",
+           "hang on, let me look at it for a second", "what did you change just now?",
+           "I like the colors the way they are", "did that take you long?"),
+    "zh": ("谢谢", "图里有几棵树？", "很好看", "画里有没有狗？", "你会做什么？",
+           "哈哈，还挺可爱的", "先别动，我再看看", "刚才改了哪里呀？", "我觉得现在这样就挺好",
+           "你画一张要多久啊？"),
 }  # fmt: skip
 """What is said that asks for no change."""
 UNDO: dict[Language, str] = {"en": "undo", "zh": "撤销"}
 RULES: dict[Language, str] = {
     "en": "from now on everything as {style}", "zh": "以后的图都用{style}风格",
 }  # fmt: skip
+STATEMENTS = ("the ", "I'd ")
+"""How English forms begin that do not ask."""
+WISHES = ("就好了", "好看")
+"""How Chinese forms end that do not ask."""
 
 
 def request(
@@ -159,24 +235,12 @@ def a(kind: str, color: str | None, language: Language, count: int = 1) -> str:
 
 def fact(kind: str, value: str, language: Language) -> dict[str, str]:
     """The words for a season, a time, a weather or a style."""
-    if language == "zh":
-        pools = {
-            "season": ZH_SEASONS, "time": ZH_TIMES, "weather": ZH_WEATHERS, "style": ZH_STYLES,
-        }  # fmt: skip
-        return {kind: pools[kind][value]}
-    if kind == "season":
-        return {kind: value}
-    if kind == "time":
-        return dict(zip(("time", "at time"), EN_TIMES[value], strict=True))
-    if kind == "weather":
-        return dict(zip(("weather", "in weather", "weather noun"), EN_WEATHERS[value], strict=True))
-    return {"a style": EN_STYLES[value]}
+    return dict(zip(SLOTS[language][kind], WORDS[language][kind][value], strict=True))
 
 
 def rule(style: str, language: Language) -> str:
     """That all later pictures are to have a style."""
-    pool = EN_STYLES if language == "en" else ZH_STYLES
-    return RULES[language].replace("{style}", pool[style])
+    return RULES[language].replace("{style}", WORDS[language]["style"][style][0])
 
 
 def at(place: str | None, language: Language) -> str:
@@ -201,5 +265,7 @@ def color(value: str, language: Language) -> str:
 
 
 def joined(first: str, second: str, language: Language) -> str:
-    """Two requests in one sentence."""
-    return f"{first} and {second}" if language == "en" else f"{first}，再{second}"
+    """Two requests in one sentence; what asks is linked politely to what only states."""
+    if language == "en":
+        return f"{first}{', and please' if first.startswith(STATEMENTS) else ' and'} {second}"
+    return f"{first}，再{'帮我' if first.endswith(WISHES) else ''}{second}"

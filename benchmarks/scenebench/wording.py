@@ -1,18 +1,21 @@
 """Requests in English and Chinese, written from what is wanted by templates.
 
 Every language has one plain form, one canonical form that spells everything out, and paraphrases
-that are held out: whoever tunes the product does not look at them.
+that are held out. They are the second edition, written without knowledge of the reader once it
+had been tuned on the first: whoever tunes the product does not look at them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 Language = Literal["en", "zh"]
+Pick = Callable[[Sequence[str]], str]
+"""Chooses one of several ways to say the same; the first is the plain one."""
 
 
 @dataclass(frozen=True)
@@ -63,56 +66,95 @@ ZH_COLORS = {
 ZH_PLACES = {"left": "左边", "right": "右边", "center": "中间"}
 ZH_RELATIONS = {"left of": "左边", "right of": "右边", "above": "上方", "below": "下方"}
 
+EN_PLACED: dict[str, tuple[str, ...]] = {
+    "left": (" on the left", " over on the left", " on the left-hand side"),
+    "right": (" on the right", " over on the right", " on the right-hand side"),
+    "center": (" in the middle", " right in the center", " dead center"),
+}
+ZH_PLACED: dict[str, tuple[str, ...]] = {
+    "left": ("在画面左侧", "靠左边"), "right": ("在画面右侧", "靠右边"),
+    "center": ("在正中央", "摆在正当中"),
+}  # fmt: skip
+"""Said of a thing after all are named; the plain form has the place before the thing."""
+EN_RELATED: dict[str, tuple[str, ...]] = {
+    "left of": ("{a} to the left of {b}", "{b} with {a} to its left",
+                "{a} on the left-hand side of {b}", "{a} and {b}, the {first} on the left"),
+    "right of": ("{a} to the right of {b}", "{b} with {a} to its right",
+                 "{a} on the right-hand side of {b}", "{a} and {b}, the {first} on the right"),
+    "above": ("{a} above {b}", "{b} with {a} overhead", "{a} somewhere over {b}",
+              "{a} and {b}, the {first} higher up"),
+    "below": ("{a} below {b}", "{b} with {a} down below it", "{a} underneath {b}",
+              "{a} and {b}, the {first} lower down"),
+}  # fmt: skip
+ZH_RELATED: dict[str, tuple[str, ...]] = {
+    relation: (f"{{a}}在{{b}}的{side}", f"{{b}}，{near}是{{a}}", f"{{b}}，{near}再来{{a}}",
+               f"{{a}}和{{b}}，{{first}}在{near}")
+    for relation, side, near in (
+        ("left of", "左边", "左侧"), ("right of", "右边", "右侧"), ("above", "上方", "上面"),
+        ("below", "下方", "下面"),
+    )
+}  # fmt: skip
+"""Of one thing ``a`` and another ``b``; ``first`` is the first one's kind."""
+EN_ABSENT = ("without {}", "with no {} in sight", "but no {} anywhere", "with absolutely no {}")
+ZH_ABSENT = ("没有{name}", "别画{name}", "一{measure}{name}都没有", "{name}就别画了")
+
 EN_FACTS: dict[str, dict[str, tuple[str, ...]]] = {
     "season": {
-        season: (f"in {season}", f"on a fine {season} day", f"during {season}")
-        for season in ("spring", "summer", "autumn", "winter")
+        "spring": ("in spring", "in the springtime", "in early spring"),
+        "summer": ("in summer", "in high summer", "in the summertime"),
+        "autumn": ("in autumn", "in the fall", "in late autumn"),
+        "winter": ("in winter", "in the dead of winter", "in wintertime"),
     },
     "time": {
-        "morning": ("in the morning", "at dawn", "early in the morning"),
-        "day": ("by day", "at noon", "in the afternoon"),
-        "sunset": ("at sunset", "at dusk", "in the evening"),
-        "night": ("at night", "late at night", "at midnight"),
+        "morning": ("in the morning", "at daybreak", "first thing in the morning"),
+        "day": ("by day", "in broad daylight", "in the middle of the day"),
+        "sunset": ("at sunset", "as the sun goes down", "at sundown"),
+        "night": ("at night", "after dark", "in the middle of the night"),
     },
     "weather": {
-        "clear": ("under a clear sky", "in sunny weather"),
-        "cloudy": ("under a cloudy sky", "on an overcast day"),
-        "rain": ("in the rain", "while it is raining"),
-        "snow": ("in falling snow", "while it is snowing"),
-        "fog": ("in the fog", "on a misty day"),
+        "clear": ("under a clear sky", "on a cloudless day", "in fine weather"),
+        "cloudy": ("under a cloudy sky", "beneath gray clouds", "in dull, overcast weather"),
+        "rain": ("in the rain", "on a rainy day", "in pouring rain"),
+        "snow": ("in falling snow", "on a snowy day", "in a heavy snowfall"),
+        "fog": ("in the fog", "in thick fog", "shrouded in mist"),
     },
     "style": {
-        "flat": ("as a flat illustration", "in flat style"),
-        "watercolor": ("as a watercolor", "in watercolour"),
-        "ink wash": ("as an ink wash painting", "in ink wash style"),
-        "oil": ("as an oil painting", "in the style of an oil painting"),
-        "pixel art": ("as pixel art", "in pixel style"),
-        "line drawing": ("as a line drawing", "as line art"),
+        "flat": ("as a flat illustration", "in a flat graphic style", "as flat artwork"),
+        "watercolor": ("as a watercolor", "in watercolors", "painted with watercolors"),
+        "ink wash": ("as an ink wash painting", "in Chinese ink wash", "done as an ink wash"),
+        "oil": ("as an oil painting", "in oils", "done in oil paint"),
+        "pixel art": ("as pixel art", "in chunky pixels", "like an old pixel game"),
+        "line drawing": ("as a line drawing", "using nothing but lines", "in plain outlines"),
     },
 }
 ZH_FACTS: dict[str, dict[str, tuple[str, ...]]] = {
     "season": {
-        "spring": ("春天", "春日里"), "summer": ("夏天", "夏日里"), "autumn": ("秋天", "秋日里"),
-        "winter": ("冬天", "冬日里"),
+        "spring": ("春天", "阳春三月", "春暖花开的时候"), "summer": ("夏天", "盛夏时节", "大夏天"),
+        "autumn": ("秋天", "深秋时节", "金秋"), "winter": ("冬天", "寒冬腊月", "大冬天"),
     },
     "time": {
-        "morning": ("清晨", "早上"), "day": ("白天", "中午"), "sunset": ("日落时", "黄昏时"),
-        "night": ("夜晚", "深夜"),
+        "morning": ("清晨", "一大早", "天刚亮的时候"), "day": ("白天", "大白天", "大中午"),
+        "sunset": ("日落时", "傍晚", "太阳快下山的时候"), "night": ("夜晚", "大晚上", "天黑以后"),
     },
     "weather": {
-        "clear": ("晴天", "天气晴朗"), "cloudy": ("多云", "阴天"), "rain": ("下雨", "雨天"),
-        "snow": ("下雪", "雪天"), "fog": ("大雾", "起雾了"),
+        "clear": ("晴天", "大晴天", "万里无云"), "cloudy": ("多云", "天阴沉沉的", "阴云密布"),
+        "rain": ("下雨", "下着大雨", "雨下个不停"), "snow": ("下雪", "飘着雪", "大雪纷飞"),
+        "fog": ("大雾", "雾蒙蒙的", "起了浓雾"),
     },
     "style": {
-        "flat": ("扁平插画风格", "扁平风格"), "watercolor": ("水彩画", "水彩风格"),
-        "ink wash": ("水墨画", "水墨风格"), "oil": ("油画", "油画风格"),
-        "pixel art": ("像素画", "像素风格"), "line drawing": ("线描画", "线稿"),
+        "flat": ("扁平插画风格", "扁平风", "扁平设计那种"),
+        "watercolor": ("水彩画", "水彩风", "水彩的感觉"),
+        "ink wash": ("水墨画", "水墨风", "国画水墨那种"), "oil": ("油画", "油画风", "油画的质感"),
+        "pixel art": ("像素画", "像素风", "像素游戏那种"),
+        "line drawing": ("线描画", "线稿风", "只用线条勾勒"),
     },
 }  # fmt: skip
 
-EN_FRAMES = ("{}", "Draw {}.", "I would like to see {}, please.", "Could you paint {} for me?",
-             "Make me a picture: {}")  # fmt: skip
-ZH_FRAMES = ("{}", "画{}。", "我想看{}。", "请帮我画{}，谢谢。", "来一幅画，要有{}。")
+EN_FRAMES = ("{}", "show me {}", "can I get a picture of {}?", "I'd love a drawing of {}",
+             "how about {}?", "picture this: {}",
+             "I need something for my wall: {}")  # fmt: skip
+ZH_FRAMES = ("{}", "来张图：{}", "帮我弄张图，里面有{}", "想要一张画，上面有{}",
+             "能不能画这么一张：{}", "我脑子里有个画面：{}", "{}，给画一张呗")  # fmt: skip
 """The first is the plain one."""
 
 
@@ -154,43 +196,44 @@ def _written(wanted: Wanted, language: Language, rng: np.random.Generator | None
         return options[0] if rng is None else str(options[int(rng.integers(1, len(options)))])
 
     if language == "en":
-        text = _en_things(wanted, turned=rng is not None)
+        text = _en_things(wanted, pick)
         for kind, value in wanted.facts.items():
             text += f" {pick(EN_FACTS[kind][value])}" if kind != "style" else ""
         if wanted.absent:
-            word = pick(("without", "with no", "but without any"))
-            text += f" {word} {_en_kind(wanted.absent, 2)}"
+            text += f" {pick(EN_ABSENT)}".format(_en_kind(wanted.absent, 2))
         if "style" in wanted.facts:
             text += f", {pick(EN_FACTS['style'][wanted.facts['style']])}"
         return pick(EN_FRAMES).format(text)
-    text = _zh_things(wanted, turned=rng is not None)
+    text = _zh_things(wanted, pick, turned=rng is not None)
     if wanted.absent:
-        text += f"，{pick(('没有', '不要', '不要有'))}{ZH_NOUNS[wanted.absent][1]}"
+        measure, name = ZH_NOUNS[wanted.absent]
+        text += f"，{pick(ZH_ABSENT)}".format(measure=measure, name=name)
     text += "".join(f"，{pick(ZH_FACTS[k][v])}" for k, v in wanted.facts.items())
     return pick(ZH_FRAMES).format(text)
+
+
+def _plainest(options: Sequence[str]) -> str:
+    return options[0]
 
 
 # -- English
 
 
-def _en_things(wanted: Wanted, *, turned: bool) -> str:
-    nouns = [_en(n) for n in wanted.nouns]
+def _en_things(wanted: Wanted, pick: Pick) -> str:
+    nouns = [_en(n, pick) for n in wanted.nouns]
     if wanted.relation is None:
         return _en_joined(nouns)
-    relation = _en_relation(wanted.relation)
-    if turned:
-        return f"{nouns[1]}, and {relation} it {nouns[0]}"
-    return f"{nouns[0]} {relation} {nouns[1]}"
+    first = _en_kind(wanted.nouns[0].kind, wanted.nouns[0].count)
+    return pick(EN_RELATED[wanted.relation]).format(a=nouns[0], b=nouns[1], first=first)
 
 
-def _en(noun: Noun, *, one: str = "") -> str:
+def _en(noun: Noun, pick: Pick = _plainest, *, one: str = "") -> str:
     words = [noun.color or "", _en_kind(noun.kind, noun.count)]
     rest = " ".join(filter(None, words))
     number = EN_NUMBERS[noun.count]
     if noun.count == 1:
         number = one or ("an" if rest[0] in "aeiou" else "a")
-    places = {"left": " on the left", "right": " on the right", "center": " in the middle"}
-    return f"{number} {rest}" + places.get(noun.place or "", "")
+    return f"{number} {rest}" + (pick(EN_PLACED[noun.place]) if noun.place else "")
 
 
 def _en_kind(kind: str, count: int) -> str:
@@ -210,14 +253,16 @@ def _en_joined(nouns: Sequence[str]) -> str:
 # -- Chinese
 
 
-def _zh_things(wanted: Wanted, *, turned: bool) -> str:
-    if wanted.relation is None:
+def _zh_things(wanted: Wanted, pick: Pick, *, turned: bool) -> str:
+    if wanted.relation is not None:
+        a, b = (_zh(noun) for noun in wanted.nouns[:2])
+        first = ZH_NOUNS[wanted.nouns[0].kind][1]
+        return pick(ZH_RELATED[wanted.relation]).format(a=a, b=b, first=first)
+    if not turned:
         return _zh_joined(wanted.nouns)
-    first, second = wanted.nouns[:2]
-    side = ZH_RELATIONS[wanted.relation]
-    if turned:
-        return f"{_zh(second)}，它的{side}有{_zh(first)}"
-    return f"{_zh(first)}在{_zh(second)}的{side}"
+    things = _zh_joined([replace(noun, place=None) for noun in wanted.nouns])
+    placed = [n for n in wanted.nouns if n.place]
+    return things + "".join(f"，{ZH_NOUNS[n.kind][1]}{pick(ZH_PLACED[n.place])}" for n in placed)
 
 
 def _zh_joined(nouns: Sequence[Noun]) -> str:

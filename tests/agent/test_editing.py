@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from danqing.agent.brief import Brief, Change, Claim
-from danqing.agent.editing import CHOICE, Canvas, again, edit
+from danqing.agent.editing import CHOICE, TRIED, Canvas, again, edit
 from danqing.agent.plan import Attempt, Call
 from danqing.agent.seen import read_look
 from danqing.agent.verdict import Before, judge
@@ -67,8 +67,15 @@ def test_a_thing_is_recolored_where_it_is() -> None:
     assert (painted.aid, painted.within, painted.before) == (False, "#1", "img-1")
 
 
-def test_what_is_removed_is_painted_over_as_if_nothing_stood_there() -> None:
-    *_, painted = planned({"op": "remove", "subject": "dog"})
+def test_what_is_removed_is_filled_with_other_parts_of_the_picture() -> None:
+    found, filled = planned({"op": "remove", "subject": "dog"})
+    assert (found.tool, found.arguments["text"]) == ("segment", "the dog")
+    assert (filled.tool, filled.arguments) == ("inpaint", {"seeds": [7], "how": "fill"})
+    assert filled.images == {"image": "img-1", "mask": "#1"}
+
+
+def test_where_that_was_not_enough_it_is_painted_over_as_if_nothing_stood_there() -> None:
+    *_, painted = planned({"op": "remove", "subject": "dog"}, repainting=True)
     assert painted.arguments["how"] == "clear"
     assert painted.arguments["seeds"] == [7, 8, 9, 10]
     assert "dog" not in painted.arguments["prompt"]
@@ -76,24 +83,51 @@ def test_what_is_removed_is_painted_over_as_if_nothing_stood_there() -> None:
     assert "two trees" in painted.arguments["prompt"]
 
 
-def test_what_stands_alone_is_removed_with_all_of_its_box() -> None:
-    calls = planned({"op": "remove", "subject": "dog"})
+def test_what_stands_alone_is_painted_over_with_all_of_its_box() -> None:
+    calls = planned({"op": "remove", "subject": "dog"}, repainting=True)
     assert tools(calls) == ["segment", "region", "blend", "inpaint"]
     assert calls[1].arguments["boxes"] == [list(DOG)]
     near = ("cat", None, (0.79, 0.78, 0.9, 0.9))
-    crowded = planned({"op": "remove", "subject": "dog"}, on=canvas(*THINGS, near))
+    crowded = planned({"op": "remove", "subject": "dog"}, on=canvas(*THINGS, near), repainting=True)
     assert tools(crowded) == ["segment", "inpaint"], "nothing of the cat may go"
 
 
 def test_of_several_only_the_meant_one_is_touched() -> None:
     calls = planned({"op": "remove", "subject": "tree", "place": "right"})
-    regions = [call for call in calls if call.tool == "region"]
-    assert [call.arguments["boxes"] for call in regions] == [[list(FAR)]] * 2
-    painted = calls[-1]
+    [region] = [call for call in calls if call.tool == "region"]
+    assert region.arguments["boxes"] == [list(FAR)]
+    painted = planned({"op": "remove", "subject": "tree", "place": "right"}, repainting=True)[-1]
     assert "a tree" in painted.arguments["prompt"]
     assert painted.arguments["negative_prompt"] == "", "another tree is to stay"
     with pytest.raises(ToolError, match="no cat is seen in img-1"):
         planned({"op": "remove", "subject": "cat"})
+
+
+def test_what_is_added_is_painted_by_itself_and_laid_in_several_times() -> None:
+    change = Change(op="add", subject="ball", value="left", new_color="yellow")
+    calls = edit(brief(change), canvas(), 7, {*ALL, "sprite"})
+    made = {f"#{n}": call for n, call in enumerate(calls, start=1)}
+    laid = [call for call in calls if not call.aid]
+    assert tools(laid) == ["blend"] * TRIED
+    assert {call.images["image"] for call in laid} == {"img-1"}
+    assert {made[str(call.within)].tool for call in laid} == {"region"}
+    sprites = [made[call.images["over"]].arguments for call in laid]
+    assert len({str(sprite["seeds"]) for sprite in sprites}) == TRIED
+    assert {(sprite["kind"], sprite["color"]) for sprite in sprites} == {("ball", "yellow")}
+    assert "a yellow ball" in sprites[0]["prompt"]
+    left, top = laid[0].arguments["position"]
+    wide, high = sprites[0]["size"]
+    [box] = made[str(laid[0].within)].arguments["boxes"]
+    assert [left, top, left + wide, top + high] == pytest.approx([v * 256 for v in box], abs=1)
+
+
+def test_an_old_thing_is_taken_out_before_another_is_laid_in() -> None:
+    change = Change(op="replace", subject="dog", value="cat")
+    calls = edit(brief(change), canvas(), 7, {*ALL, "sprite"})
+    kept = [call.tool for call in calls if call.tool != "region"]
+    assert kept[:4] == ["segment", "inpaint", "sprite", "blend"]
+    cleared = calls.index(next(call for call in calls if call.tool == "inpaint")) + 1
+    assert all(call.images["image"] == f"#{cleared}" for call in calls if not call.aid)
 
 
 def test_what_is_added_gets_a_free_place_where_it_was_asked_for() -> None:
@@ -156,17 +190,40 @@ def test_a_thing_grows_and_shrinks_on_its_foot(value: str, factor: float) -> Non
     assert left < 0 if value == "bigger" else left > 0
 
 
-def test_the_scene_is_painted_anew_along_its_outlines() -> None:
-    [painted] = planned({"op": "time", "value": "night"})
+def test_the_scene_is_painted_over_and_what_it_does_not_change_laid_back() -> None:
+    calls = planned({"op": "season", "value": "winter"})
+    *_, painted = calls
+    made = {f"#{n}": call for n, call in enumerate(calls, start=1)}
+    told = {call.arguments["text"] for call in calls if call.tool == "segment"}
+    assert told == {"the house", "the dog"}, "trees look another way in winter"
     assert painted.tool == "edge_guided"
-    assert painted.images == {"image": "img-1"}
+    assert painted.images["front"] == "img-1"
+    cleared = made[painted.images["image"]]
+    assert (cleared.tool, cleared.arguments["how"]) == ("inpaint", "fill")
+    assert made[cleared.images["mask"]] != made[painted.images["mask"]], "there is a rim around"
     assert painted.within is None
-    assert "night" in painted.arguments["prompt"]
-    assert "day" not in painted.arguments["prompt"]
+    prompt = painted.arguments["prompt"]
+    assert "winter" in prompt
+    assert "summer" not in prompt
+    assert "two trees" in prompt
+    assert "house" not in prompt
     assert len(painted.arguments["seeds"]) == CHOICE
     assert painted.arguments["strength"] < 1, "its colors stay"
+    assert painted.arguments["relight"] == 0, "the season is not a light"
+    night = planned({"op": "time", "value": "night"}, {"op": "season", "value": "winter"})
+    assert tools(night).count("edge_guided") == 1, "it is painted over once"
+    assert night[-1].arguments["relight"] > 0
     [anew] = planned({"op": "time", "value": "night"}, repainting=True)
+    assert anew.images == {"image": "img-1"}
     assert "strength" not in anew.arguments
+
+
+def test_the_sun_does_not_stay_when_night_comes() -> None:
+    sun = ("sun", None, (0.4, 0.05, 0.5, 0.15))
+    calls = planned({"op": "time", "value": "night"}, on=canvas(*THINGS, sun))
+    assert "the sun" not in {call.arguments.get("text") for call in calls}
+    winter = planned({"op": "season", "value": "winter"}, on=canvas(*THINGS, sun))
+    assert "the sun" in {call.arguments.get("text") for call in winter}
 
 
 def test_a_style_is_painted_over_or_taken_from_a_picture() -> None:
@@ -175,6 +232,13 @@ def test_a_style_is_painted_over_or_taken_from_a_picture() -> None:
     assert len({call.arguments["seed"] for call in calls}) == len(calls) == 3
     [taken] = planned({"op": "style", "reference": "img-9"})
     assert taken.images == {"image": "img-1", "reference": "img-9"}
+    claim = Claim(id="c1", kind="style", value="oil")
+    painted, tinged = edit(
+        brief(Change(op="style", reference="img-9"), claims=(claim,)), canvas(), 7, ALL
+    )
+    assert painted.arguments["style"] == "oil", "first in its style, then a little of its colors"
+    assert tinged.images == {"image": "#1", "reference": "img-9"}
+    assert tinged.arguments["strength"] < taken.arguments["strength"]
 
 
 @pytest.mark.parametrize(
@@ -208,11 +272,14 @@ def test_several_changes_build_on_each_other_and_only_the_last_hands_over() -> N
         {"op": "recolor", "subject": "house", "value": "blue"},
     )  # fmt: skip
     painting = [c for c in calls if c.tool in ("recolor", "inpaint", "edge_guided")]
-    assert tools(painting) == ["recolor", "inpaint", "edge_guided"]
+    assert tools(painting) == ["recolor", "inpaint", "inpaint", "edge_guided"]
     assert [call.aid for call in calls] == [True] * (len(calls) - 1) + [False]
     for before, after in itertools.pairwise(painting):
         assert after.images["image"] == f"#{calls.index(before) + 1}"
-    assert "a blue house" in calls[-1].arguments["prompt"]
+    assert [c.arguments["text"] for c in calls if c.tool == "segment"][2:4] == [
+        "the house",
+        "the tree",
+    ]
     assert "dog" not in calls[-1].arguments["prompt"]
     two = planned(
         {"op": "recolor", "subject": "house", "value": "blue"}, {"op": "remove", "subject": "dog"}
@@ -228,8 +295,12 @@ def test_what_can_be_done_is_done_and_the_rest_is_said_only_if_nothing_can() -> 
         planned(both[0])
     with pytest.raises(ToolError, match="knows no dragon"):
         planned({"op": "add", "subject": "dragon"})
+    few = frozenset({"segment", "blend", "region", "inpaint", "recolor"})
     with pytest.raises(ToolError, match="edge_guided cannot run now"):
-        edit(brief(Change(op="time", value="night")), canvas(), 1, frozenset({"adjust"}))
+        edit(brief(Change(op="time", value="night")), canvas(), 1, few)
+    blue = Change(op="recolor", subject="house", value="blue")
+    calls = edit(brief(Change(op="time", value="night"), blue), canvas(), 1, few)
+    assert tools(calls) == ["segment", "recolor"], "half a change is none"
     with pytest.raises(ToolError, match="nothing in the request"):
         planned()
 
@@ -262,13 +333,15 @@ def test_a_reference_that_was_not_found_is_no_reference_to_a_call() -> None:
 def test_a_prompt_is_never_longer_than_the_painter_reads() -> None:
     crowd = [("tree", None, (k / 12, 0.5, k / 12 + 0.05, 0.6)) for k in range(12)]
     things = [("cat", "red", (0.1, 0.8, 0.2, 0.9)), *crowd, *THINGS]
-    prompt = planned({"op": "time", "value": "night"}, on=canvas(*things))[0].arguments["prompt"]
+    night = {"op": "time", "value": "night"}
+    prompt = planned(night, on=canvas(*things), repainting=True)[0].arguments["prompt"]
     assert "a red house" in prompt
     assert len(re.findall(r"<\w+>|\w+|[^\w\s]", prompt)) <= MAX_TOKENS - 2
 
 
 def test_a_photograph_is_not_painted_over_without_a_word() -> None:
-    *_, painted = planned({"op": "remove", "subject": "dog"}, on=canvas(own=False))
+    gone = {"op": "remove", "subject": "dog"}
+    *_, painted = planned(gone, on=canvas(own=False), repainting=True)
     assert painted.arguments["anyway"] is False
 
 

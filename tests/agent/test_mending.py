@@ -12,6 +12,7 @@ from scripted_engine import SCENE, ScriptedEngine
 from danqing.agent.brief import Brief
 from danqing.agent.home import Home
 from danqing.agent.language import understand
+from danqing.agent.mending import LAID
 from danqing.agent.plan import Attempt, Call
 from danqing.agent.planners import BuiltinPlanner
 from danqing.agent.seen import read_caption
@@ -105,6 +106,43 @@ def test_a_wrong_color_is_mended_where_the_thing_is_and_where_it_was_meant_to_be
     assert set(inpaint.arguments["seeds"]).isdisjoint(first.arguments["seeds"])
 
 
+def test_what_was_meant_to_be_there_is_painted_by_itself_and_laid_in() -> None:
+    request, caption = "a red house and a tree", f"{SCENE} a blue house; a tree at the right."
+    calls = repaired(request, caption, ALL | {"sprite"})
+    assert tools(calls) == [
+        "segment", "region", "blend", "inpaint", *["sprite", "blend"] * LAID
+    ]  # fmt: skip
+    filled = calls[3]
+    assert (filled.arguments["how"], filled.images) == ("fill", {"image": "img-1", "mask": "#3"})
+    for turn in range(LAID):
+        sprite, laid = calls[4 + 2 * turn : 6 + 2 * turn]
+        assert (sprite.arguments["kind"], sprite.arguments["color"]) == ("house", "red")
+        assert "a red house" in sprite.arguments["prompt"]
+        assert "tree" not in sprite.arguments["prompt"]
+        assert laid.images == {"image": "#4", "over": f"#{5 + 2 * turn}"}
+        assert (laid.aid, laid.within, laid.before) == (False, "#3", "img-1")
+    seeds = [call.arguments["seeds"] for call in calls if call.tool == "sprite"]
+    assert len({str(s) for s in seeds}) == LAID
+
+
+def test_what_is_handed_over_is_painted_in_detail_where_its_layout_is_known() -> None:
+    brief = understand("a red house")
+    draw = PLANNER.plan(brief, 1, ALL)[-1]
+    attempts = [attempt(brief, draw, f"{SCENE} a red house.")]
+    more = ALL | {"detail"}
+    call = PLANNER.finish(brief, attempts, "img-1", "img-9", more)
+    assert call is not None
+    assert call.images == {"image": "img-9"}
+    assert call.arguments["things"] == PLANNER.plan(brief, 1, ALL)[0].arguments["things"]
+    assert call.arguments["scene"] == SCENE
+    mended = Call(tool="inpaint", images={"image": "img-1", "mask": "#1"}, before="img-1")
+    attempts.append(attempt(brief, mended, f"{SCENE} a red house.", 2))
+    assert PLANNER.finish(brief, attempts, "img-2", "img-9", more) == call, "it was drawn first"
+    assert PLANNER.finish(brief, attempts, "img-1", "img-9", ALL) is None
+    free = attempt(brief, Call(tool="text_to_image", arguments=draw.arguments), f"{SCENE} a house.")
+    assert PLANNER.finish(brief, [free], "img-1", "img-9", more) is None
+
+
 def test_what_must_not_be_there_is_painted_over_with_what_is_around_it() -> None:
     calls = repaired("a red house, no dogs", f"{SCENE} a red house at the left; a dog.")
     assert tools(calls) == ["segment", "inpaint"]
@@ -179,7 +217,8 @@ def test_one_wrong_thing_is_mended_and_all_else_is_kept(start: Start) -> None:
     assert turn.satisfied
     assert [s.tool for s in turn.steps if s.tool not in ("caption", "look", "adjust")] == [
         "sketch", "edge_guided",
-        "segment", "region", "blend", "sketch", "inpaint", *["compare"] * 4,
+        "segment", "region", "blend", "inpaint", "sprite", "blend", "compare",
+        "sprite", "blend", "compare", "detail",
     ]  # fmt: skip
     compared = [s for s in studio.ledger.turn(turn.turn).steps if s.tool == "compare"]
     assert all(step.value and step.value["identical"] for step in compared)
@@ -200,7 +239,7 @@ def test_masks_and_sketches_are_never_judged_or_handed_over(start: Start) -> Non
     turn = ask(studio, "a red house")
     aids = {
         handle
-        for step in turn.steps if step.tool in ("segment", "region", "blend", "sketch", "compare")
+        for step in turn.steps if step.tool in ("segment", "region", "sketch", "sprite", "compare")
         for handle in step.outputs
     }  # fmt: skip
     looked = {h for s in turn.steps if s.tool == "caption" for h in s.inputs.values()}

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.scenebench import prompts, report, wording
-from benchmarks.scenebench.__main__ import main, of_others
+from benchmarks.scenebench.__main__ import keep, main, of_others
 from benchmarks.scenebench.arms import ARMS, Judge, Row, statuses
 from benchmarks.scenebench.graders import __main__ as errors
 from benchmarks.scenebench.graders import classical, grade, learned
@@ -293,6 +293,10 @@ def outcomes(arm: str, right: list[bool], said: list[bool]) -> list[Graded]:
     ]
 
 
+def document(results: list[Graded], arms: list[str]) -> report.Document:
+    return report.document(report.compared(results, arms), "digest")
+
+
 def test_an_honest_failure_is_right_only_where_nothing_else_was_possible():
     strange, single = prompts.cases(["unsatisfiable", "single"], 1)
     for satisfied in (True, False):
@@ -307,36 +311,76 @@ def test_an_honest_failure_is_right_only_where_nothing_else_was_possible():
 def test_the_document_counts_gains_false_claims_and_costs():
     single = outcomes("single", [True, False, False, True], [True, False, True, True])
     loop = outcomes("loop", [True, True, True, True], [True, True, True, True])
-    doc = report.document([*loop, *single], ["loop", "single"], "digest")
+    doc = document([*loop, *single], ["loop", "single"])
     scores = doc["scores"]["both"]
     assert scores["arms"]["single"]["tasks"]["single"]["value"] == 0.5
-    assert scores["against"]["single"]["fixed"] == 2
-    assert scores["against"]["single"]["broken"] == 0
+    assert scores["differences"]["loop less single"]["fixed"] == 2
+    assert scores["differences"]["loop less single"]["broken"] == 0
     assert scores["arms"]["single"]["trust"]["fpr"]["value"] == 0.5
     assert scores["arms"]["single"]["trust"]["gap"] == 0.25
-    assert doc["scores"]["learned"]["against"]["single"]["fixed"] == 0
+    assert doc["scores"]["learned"]["differences"]["loop less single"]["fixed"] == 0
     assert doc["costs"]["loop"]["calls"] == 4.0
     assert doc["loop"]["object"]["verdicts"]["tpr"]["value"] == 1.0
     text = report.markdown(json.loads(json.dumps(doc)))
-    assert "| single | 4 | 1.000" in text
+    assert "| single                | 4 | 1.000" in text
+    assert len(text.splitlines()) < 70
+
+
+def test_what_the_loop_mends_is_counted_apart_for_what_a_single_shot_gets_right():
+    single = outcomes("single", [True, False, False, True], [True] * 4)
+    loop = outcomes("loop", [True, True, False, False], [True] * 4)
+    arms = document([*loop, *single], ["loop", "single"])["scores"]["both"]["arms"]
+    assert (arms["loop"]["easy"]["value"], arms["loop"]["easy"]["n"]) == (0.5, 2)
+    assert (arms["loop"]["hard"]["value"], arms["loop"]["hard"]["n"]) == (0.5, 2)
+    assert arms["single"]["hard"]["value"] == 0.0
+
+
+def test_a_task_is_clear_only_after_holm():
+    def of(arm: str, right: dict[str, list[bool]]) -> list[Graded]:
+        return [
+            Graded(spec, row(spec, arm, True), dict.fromkeys(spec.atoms, (r, r)))
+            for task, some in right.items()
+            for spec, r in zip(prompts.cases([task], len(some)), some, strict=True)
+        ]
+
+    before = {"single": [False] * 8, "two": [False] * 6, "colors": [True] * 8}
+    after = {"single": [True] * 8, "two": [True] * 6, "colors": [True] * 8}
+    doc = document([*of("loop", after), *of("single", before)], ["loop", "single"])
+    tasks = doc["scores"]["both"]["differences"]["loop less single"]["tasks"]
+    assert [tasks[t]["p"] for t in before] == pytest.approx([2 / 2**8, 2 / 2**6, 1])
+    assert [tasks[t]["holm"] for t in before] == pytest.approx([6 / 2**8, 4 / 2**6, 1])
+    assert "| single |" in report.markdown(doc)  # the one below 0.05, in the last column
+
+
+def test_what_an_oracle_and_a_placebo_are_worth_is_told_against_the_loop():
+    arms = {"loop": [True, False], "oracle": [True, True], "shuffled": [False, False]}
+    some = [one for arm, right in arms.items() for one in outcomes(arm, right, [True] * 2)]
+    differences = document(some, [*arms])["scores"]["both"]["differences"]
+    assert {name: row["macro"]["value"] for name, row in differences.items()} == {
+        "loop less shuffled": 0.5, "oracle less loop": 0.5,
+    }  # fmt: skip
 
 
 def test_only_cases_that_every_arm_has_are_compared():
     loop = outcomes("loop", [True, True, False], [True] * 3)
     single = outcomes("single", [True, False], [True] * 2)
-    doc = report.document([*loop, *single], ["loop", "single"], "digest")
+    doc = document([*loop, *single], ["loop", "single"])
     assert doc["cases"]["tasks"] == {"single": 2}
 
 
-def test_the_plot_has_a_bar_as_long_as_its_share(tmp_path):
+def test_the_plot_has_a_dot_at_every_share(tmp_path):
     loop = outcomes("loop", [True, True, True, False], [True] * 4)
-    doc = report.document(loop, ["loop"], "digest")
-    report.plot(doc, tmp_path / "plot.png")
-    with Image.open(tmp_path / "plot.png") as plot:
-        pixels = np.array(plot)
-    bar = np.array([int(report.COLORS[0][k : k + 2], 16) for k in (1, 3, 5)], np.uint8)
-    longest = (pixels == bar).all(-1).sum(1).max()
-    assert longest == pytest.approx(0.75 * report.WIDE, abs=3)
+    single = outcomes("single", [True, False, False, False], [True] * 4)
+    report.plot(document([*loop, *single], ["loop", "single"]), tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as file:
+        pixels = np.array(file)[report.TOP :]
+    for arm, share in (("loop", 0.75), ("single", 0.25)):
+        color = [int(report.COLORS[arm][k : k + 2], 16) for k in (1, 3, 5)]
+        high = (pixels == color).all(-1).sum(0)  # a dot is higher than its interval
+        assert np.nonzero(high == high.max())[0].mean() == pytest.approx(
+            report.LEFT + share * report.WIDE, abs=1.5
+        )
+    assert set(report.COLORS) == set(ARMS)
 
 
 def test_the_placebo_draws_on_single_shots_alone():
@@ -368,3 +412,25 @@ def test_a_run_asks_grades_reports_and_goes_on_where_it_was_cut_short(tmp_path, 
     assert set(doc["scores"]["both"]["arms"]) == {"loop", "best", "oracle"}
     assert "oracle" in capsys.readouterr().out
     assert set(ARMS) >= set(rows)
+    cases = (tmp_path / "run" / "cases.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["request"] for line in cases] == [spec.request]
+
+
+def test_a_run_does_not_go_on_with_other_cases(tmp_path, capsys):
+    keep(prompts.cases(["single"], 2), tmp_path)
+    keep(prompts.cases(["single", "two"], 1), tmp_path)
+    assert len((tmp_path / "cases.jsonl").read_text("utf-8").splitlines()) == 3
+    with pytest.raises(SystemExit):
+        main(["--n", "1", "--tasks", "two", "--seed", "1", "--out", str(tmp_path)])
+    assert "holds a run of other cases: two-0000 asks for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["edits", "chains"])
+def test_edits_and_chains_are_asked_for_as_tasks(name, capsys):
+    with pytest.raises(SystemExit):
+        main(["--n", "0", "--tasks", name])
+    error = capsys.readouterr().err
+    assert f"python -m benchmarks.scenebench.{name}: error" in error and "0" in error
+    with pytest.raises(SystemExit):
+        main(["--tasks", name, "single"])
+    assert f"invalid choice: '{name}'" in capsys.readouterr().err

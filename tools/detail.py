@@ -1,0 +1,134 @@
+"""Paint the things of a picture again, each by itself and large."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Annotated
+
+from PIL import Image
+from pydantic import Field, StringConstraints
+
+from .errors import ToolError
+from .options import Seed
+from .painter_words import Phrase, spots_of, words
+from .registry import SMALLEST, Context, tool
+from .sketch import Sketched
+from .sprite import alone, stage
+
+LOOKS = 2
+"""So many times a thing is painted; what is most like the one that was there is laid back."""
+UNLIKE = 55.0
+"""A thing that differs by more than this on average, of 255, is left as it was."""
+LARGE = 0.5
+"""A thing so high, as a share of the image, has all its detail already."""
+HIDDEN = 0.25
+"""Things that share so much of the smaller one's box are left as they were, too: which of them is
+in front, nobody knows."""
+COARSE = 8
+"""Pixels a side at which looks are compared."""
+
+
+@tool("text-to-image", "controlnet", optional=("upscaler",))
+def detail(
+    context: Context,
+    image: Image.Image,
+    *,
+    things: Annotated[
+        list[Sketched],
+        Field(
+            min_length=1,
+            max_length=40,
+            description="what is in the image and where, the farthest first: each with a kind, such"
+            " as 'house', a box of left, top, right, bottom from 0 to 1, and a color or none",
+        ),
+    ],
+    scene: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, max_length=500),
+        Field(description="style, setting, season and light, in the words of the image's prompt"),
+    ] = "",
+    seed: Seed,
+) -> Image.Image:
+    """Paint the things of an image again, each by itself and as large as the painter can, and lay
+    them back where they stand, the farthest first; the result has the size and mode of the image.
+
+    So a painter of small pictures paints small things with all the detail it has for large ones, as
+    detailers do with faces. It is for an image whose things were painted along a sketch. What
+    comes out unlike the thing that was there is not taken, nor things that hide one another.
+
+    Raises `ToolError` for things that cannot be sketched, and as `sprite` does.
+    """
+    if "A" in image.getbands():
+        raise ToolError(f"detail: an image of mode {image.mode} is refused; allowed are RGB and L.")
+    things = [Sketched.model_validate(thing) for thing in things]
+    groups: dict[tuple[str, str | None], list[int]] = {}
+    for number, thing in enumerate(things):
+        groups.setdefault((thing.kind, thing.color), []).append(number)
+    page = image.convert("RGB")
+    left = _hidden(things)
+    sprites: dict[int, Image.Image] = {}
+    for number, ((kind, color), members) in enumerate(groups.items()):
+        context.progress(number, len(groups), f"painting {kind}")
+        members = [n for n in members if n not in left and _share(things[n]) < LARGE]
+        if not members:
+            continue
+        first = max(members, key=lambda n: _size(things[n], image)[1])
+        wide, high = _size(things[first], image)
+        phrase = Phrase(kind, 1, color, spots=spots_of([stage(wide / high)]))
+        looks = alone(
+            context, "detail", things[first], (wide, high),
+            prompt=f"{scene} {words(phrase)}.".strip(),
+            seeds=[(seed + LOOKS * number + k) % 2**32 for k in range(LOOKS)],
+        )  # fmt: skip
+        for n in members:
+            size = _size(things[n], image)
+            resized = [look.resize(size, Image.Resampling.LANCZOS) for look in looks]
+            best = min(resized, key=lambda look: _unlike(look, page, things[n]))
+            if _unlike(best, page, things[n]) <= UNLIKE:
+                sprites[n] = best
+    for n in sorted(sprites):
+        page.paste(sprites[n].convert("RGB"), _corner(things[n], image), sprites[n].getchannel("A"))
+    return page.convert(image.mode)
+
+
+def _size(thing: Sketched, image: Image.Image) -> tuple[int, int]:
+    left, top, right, bottom = thing.box
+    wide, high = round((right - left) * image.width), round((bottom - top) * image.height)
+    return max(wide, SMALLEST), max(high, SMALLEST)
+
+
+def _share(thing: Sketched) -> float:
+    return thing.box[3] - thing.box[1]
+
+
+def _corner(thing: Sketched, image: Image.Image) -> tuple[int, int]:
+    return round(thing.box[0] * image.width), round(thing.box[1] * image.height)
+
+
+def _hidden(things: Sequence[Sketched]) -> set[int]:
+    """The numbers of things of which one hides much of another."""
+    found: set[int] = set()
+    for n, m in itertools.combinations(range(len(things)), 2):
+        a, b = things[n].box, things[m].box
+        wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+        smaller = min((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
+        if max(wide, 0.0) * max(high, 0.0) > HIDDEN * smaller:
+            found |= {n, m}
+    return found
+
+
+def _unlike(look: Image.Image, page: Image.Image, thing: Sketched) -> float:
+    """How far the colors of a look are from those of the thing that it is to cover, 0 to 255."""
+    import numpy as np
+
+    left, top = _corner(thing, page)
+    there = page.crop((left, top, left + look.width, top + look.height))
+    (mine, yours), alpha = (
+        (
+            np.asarray(picture.convert("RGB").resize((COARSE, COARSE), Image.Resampling.BOX), float)
+            for picture in (look, there)
+        ),
+        np.asarray(look.getchannel("A").resize((COARSE, COARSE), Image.Resampling.BOX), float),
+    )
+    return float((np.abs(mine - yours).mean(2) * alpha).sum() / max(alpha.sum(), 1.0))
