@@ -10,34 +10,23 @@ them; all else follows from the user's words alone.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Collection, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
-from random import Random
+from dataclasses import replace
 from typing import Any, cast
 
-from ..prompts import render
 from ..tools.errors import ToolError
 from ..tools.geometry import Box
-from ..tools.painter_words import MAX_TOKENS, Phrase, painter_prompt, spots_of
-from . import mending
+from ..tools.painter_words import painter_prompt
 from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind
 from .composition import HEAVENLY
-from .evidence import in_chinese
+from .draft import CHOICE, GROW, Canvas, Draft, as_known, named, refusal, said
 from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
-from .room import Room, away, cropped, flies, in_place_of, meet, related, within
+from .room import cropped, in_place_of, related, within
 from .seen import Seen
-from .settling import IT
-from .verdict import SURE
 from .wording import Placed
 
-CHOICE, TRIED = 4, 3
-"""Pictures that the last painted step makes, each from a seed of its own; the second is for tools
-that know one seed at a time."""
-GROW = 0.025
-"""Margin around what is painted over, as a share of the picture."""
 BIGGER, SMALLER, MOST_OF = 1.45, 0.65, 0.66
 OVER = 0.9
 """How far a picture is painted over in another season or light: of 48 scenes the things stayed, all
@@ -51,8 +40,6 @@ RELIT = {"season": 0.0, "time": 0.5, "setting": 0.5, "weather": 0.8}
 hour is sky; fog and rain are on everything."""
 FULL, TINGE = 0.85, 0.3
 """How far a picture takes the looks of another; less where it was painted in its style before."""
-HORIZON = 0.55
-"""Where the ground begins in a picture in which that is not seen."""
 EXTENSION = 0.5
 """How much of a side is added to it."""
 HALF_LIGHT = 0.3
@@ -63,7 +50,6 @@ ROUNDS = 3
 ORDER = ("tune", "recolor", "remove", "replace", "move", "resize", "add")
 """Things first, each before what might come to stand in its place; then the scene, then the
 frame."""
-_TOKEN = re.compile(r"<\w+>|\w+|[^\w\s]")
 TUNES: dict[str, dict[str, Any]] = {
     "brighter": {"brightness": 1.3}, "darker": {"brightness": 0.7},
     "more contrast": {"contrast": 1.35}, "less contrast": {"contrast": 0.7},
@@ -71,18 +57,6 @@ TUNES: dict[str, dict[str, Any]] = {
     "sharper": {"sharpness": 2.2}, "blurrier": {"sharpness": 0.0},
 }  # fmt: skip
 TINTS = {"redder": "red", "bluer": "blue", "greener": "green", "warmer": "orange", "cooler": "blue"}
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """The picture that is to be changed: its handle, its size in pixels, and what is seen in it.
-    One that is ``own`` was painted here; in a photograph the built-in painter is out of its depth.
-    """
-
-    handle: str
-    size: tuple[int, int]
-    seen: Seen
-    own: bool = True
 
 
 def edit(
@@ -97,8 +71,8 @@ def edit(
     wanted = brief.changes if changes is None else changes
     for change in wanted:  # "#2" is also how a plan names its own calls
         if change.reference is not None and not change.reference.startswith("img-"):
-            raise _refusal(brief, "no-picture", words=change.reference)
-    draft = _Draft(brief, canvas, seed, offered, repainting)
+            raise refusal(brief, "no-picture", words=change.reference)
+    draft = _Editing(brief, canvas, seed, offered, repainting)
     trouble: list[str] = []
     for together in _together(sorted(wanted, key=_rank)):
         try:
@@ -106,18 +80,9 @@ def edit(
         except ToolError as error:
             trouble.append(str(error))
     if draft.last is None:
-        raise ToolError("; ".join(trouble)) if trouble else _refusal(brief, "nothing")
+        raise ToolError("; ".join(trouble)) if trouble else refusal(brief, "nothing")
     *aids, closing = draft.finished()
     return [*aids, closing.model_copy(update={"undone": tuple(trouble)})]
-
-
-def _refusal(brief: Brief, name: str, **values: object) -> ToolError:
-    """Why a change cannot be made, in the language of the request."""
-    return ToolError(render(f"edit-{name}.{brief.language}", **values))
-
-
-def _said(brief: Brief, noun: str | None) -> str:
-    return in_chinese(noun) if brief.language == "zh" else str(noun)
 
 
 def _rank(change: Change) -> int:
@@ -139,220 +104,8 @@ def _together(changes: Sequence[Change]) -> list[list[Change]]:
     return found
 
 
-@dataclass
-class _Draft:
-    """Calls in the making, and the scene as it will be after them."""
-
-    brief: Brief
-    canvas: Canvas
-    seed: int
-    offered: Collection[str]
-    repainting: bool = False
-    calls: list[Call] = field(default_factory=list)
-    last: int | None = None
-    """The number of the call that made the picture as it is now."""
-    masks: list[str] | None = field(default_factory=list)
-    """What was changed, as references to masks; None once all of it may have been."""
-
-    def __post_init__(self) -> None:
-        seen = self.canvas.seen
-        self.picture, self.size = self.canvas.handle, self.canvas.size
-        named = {known_noun(c)[0] for ch in self.brief.changes for c in (ch.subject, ch.object)}
-        self.things = [
-            Placed(group.noun, box, group.color)
-            for group in seen.groups
-            if group.sure() >= SURE or group.noun in named  # what is doubtful is not painted anew
-            for box in group.boxes
-        ]
-        self.facts = {kind: word for kind, (word, _) in seen.facts.items()}
-        for claim in self.brief.claims:
-            if claim.kind in self.facts and not self._changes(claim.kind):
-                self.facts[claim.kind] = _as_known(claim, self.facts[claim.kind])
-        self.random = Random(self.seed)
-
-    def _changes(self, kind: Kind) -> bool:
-        return any(change.op == kind for change in self.brief.changes)
-
-    # -- what calls are made of
-
-    def call(self, tool: str, arguments: dict[str, Any], **images: str) -> str:
-        """Add a call; returns the reference to what it makes."""
-        if tool not in self.offered:
-            raise _refusal(self.brief, "cannot", tool=tool)
-        self.calls.append(Call(tool=tool, arguments=arguments, images=images, aid=True))
-        return f"#{len(self.calls)}"
-
-    def becomes(
-        self, tool: str, arguments: dict[str, Any], within: str | None, /, **images: str
-    ) -> None:
-        """Add a call that makes the next state of the picture; only what is within a mask
-        changes, where that is not None."""
-        self.picture = self.call(tool, arguments, **images)
-        self.last = len(self.calls) - 1
-        if within is None:
-            self.masks = None
-        elif self.masks is not None:
-            self.masks.append(within)
-
-    def union(self, masks: Sequence[str]) -> str:
-        both, *rest = masks
-        for mask in rest:
-            both = self.call("blend", {"mode": "lighten"}, image=both, over=mask)
-        return both
-
-    def finished(self) -> list[Call]:
-        """The calls, of which the last one hands over: several pictures where it is painted."""
-        assert self.last is not None
-        del self.calls[self.last + 1 :]
-        closing = self.calls.pop()
-        within = None
-        if self.masks and "blend" in self.offered:
-            within = self.union(list(dict.fromkeys(self.masks)))
-        closing = closing.model_copy(
-            update={"aid": False, "within": within, "before": self.canvas.handle}
-        )
-        seeds = [(self.seed + k) % 2**32 for k in range(CHOICE)]
-        if (number := self.sprite_of(closing)) is not None:
-            return self.varied(closing, number, seeds[:TRIED])
-        if closing.arguments.get("how") == "fill":
-            return [*self.calls, closing]
-        if "seeds" in closing.arguments:
-            arguments = {**closing.arguments, "seeds": seeds}
-            return [*self.calls, closing.model_copy(update={"arguments": arguments})]
-        if "seed" in closing.arguments:
-            several = [{**closing.arguments, "seed": seed} for seed in seeds[:TRIED]]
-            return [*self.calls, *(closing.model_copy(update={"arguments": a}) for a in several)]
-        return [*self.calls, closing]
-
-    def sprite_of(self, call: Call) -> int | None:
-        """The number of the call that painted what a call lays over the picture, if one did."""
-        over = call.images.get("over", "")
-        number = int(over[1:]) if over.startswith("#") else 0
-        return number if number and self.calls[number - 1].tool == "sprite" else None
-
-    def varied(self, closing: Call, number: int, seeds: Sequence[int]) -> list[Call]:
-        """The calls with what the last one lays over the picture painted from several seeds."""
-        first, calls = self.calls[number - 1], [*self.calls, closing]
-        for k, seed in enumerate(seeds[1:], start=1):
-            arguments = {**first.arguments, "seeds": [seed], "variant": k % 2}
-            calls.append(first.model_copy(update={"arguments": arguments}))
-            images = {**closing.images, "over": f"#{len(calls)}"}
-            calls.append(closing.model_copy(update={"images": images}))
-        return calls
-
-    def prompt(self) -> str:
-        """The scene as it will be, in the painter's words."""
-        groups: dict[tuple[str, str | None], list[Box]] = {}
-        for thing in self.things:
-            groups.setdefault((thing.kind, thing.color), []).append(thing.box)
-        setting, horizon = self.facts.get("setting"), self.canvas.seen.horizon
-        phrases = [
-            Phrase(
-                noun, len(boxes), color, sky=flies(noun, boxes, horizon, setting),
-                spots=spots_of(boxes),
-            )
-            for (noun, color), boxes in groups.items()
-        ]  # fmt: skip
-        phrases.sort(key=lambda phrase: sum(s.x for s in phrase.spots) / len(phrase.spots))
-        while True:
-            told = self.told(phrases, horizon)
-            if not phrases or len(_TOKEN.findall(told)) <= MAX_TOKENS - 2:
-                return told
-            phrases.remove(min(phrases, key=lambda p: sum(s.height for s in p.spots)))
-
-    def told(self, phrases: Sequence[Phrase], horizon: float | None) -> str:
-        facts = cast(dict[str, Any], self.facts)
-        scene = {kind: facts.get(kind) for kind in SCENE_OPS}
-        return painter_prompt(**scene, horizon=horizon, phrases=phrases)
-
-    def meant(self, change: Change) -> list[int]:
-        """The numbers of the things that a change means. Raises `ToolError` where none are."""
-        if change.subject == IT:
-            raise _refusal(self.brief, "it", picture=self.canvas.handle)
-        noun = known_noun(change.subject)[0]
-        found = [n for n, thing in enumerate(self.things) if thing.kind == noun]
-        if change.color is not None:
-            found = [n for n in found if self.things[n].color == change.color] or found
-        if not found:
-            thing = _said(self.brief, change.subject)
-            raise _refusal(self.brief, "unseen", thing=thing, picture=self.canvas.handle)
-        if change.place is not None:
-            found.sort(key=lambda n: away(self.things[n].box, str(change.place)))
-            found = found[: change.count or 1]
-        elif change.count is not None:
-            found = found[: change.count]
-        return found
-
-    def mask_of(self, change: Change, numbers: Sequence[int], grow: float = 0.0) -> str:
-        """A mask of things that are in the picture, with a margin to ``grow`` by: by words where
-        those tell them from the others, else by their boxes as well. With ``repainting``, what is
-        to be painted over is the whole box of a thing that no other one reaches into."""
-        kind = self.things[numbers[0]].kind
-        mine = [self.things[n].box for n in numbers]
-        rest = [t for n, t in enumerate(self.things) if n not in numbers]
-        mask = self.call("segment", {"text": _named(change), "grow": grow}, image=self.picture)
-        if any(thing.kind == kind for thing in rest):
-            boxes = self.region(mine, GROW)
-            plain = self.call("segment", {"text": kind, "grow": grow}, image=self.picture)
-            mask = self.call("blend", {"mode": "darken"}, image=plain, over=boxes)
-        alone = [b for b in mine if not any(meet(b, thing.box, 2 * GROW) for thing in rest)]
-        if self.repainting and grow >= GROW and alone:
-            mask = self.union([mask, self.region(alone, GROW)])
-        return mask
-
-    def region(self, boxes: Sequence[Box], grow: float) -> str:
-        rounded = [[round(v, 4) for v in box] for box in boxes]
-        return self.call("region", {"boxes": rounded, "size": list(self.size), "grow": grow})
-
-    def sketch(self, things: Sequence[Placed]) -> str:
-        told = [
-            {"kind": t.kind, "box": [round(v, 4) for v in t.box], "color": t.color} for t in things
-        ]
-        return self.call("sketch", {"things": told, "size": list(self.size)})
-
-    def painted(self, mask: str, new: Sequence[Placed]) -> None:
-        """Paint what a mask shows anew, with things along a sketch."""
-        images = {"image": self.picture, "mask": mask, "sketch": self.sketch(new)}
-        self.becomes("inpaint", self.painting("paint"), mask, **images)
-
-    def cleared(self, mask: str, unwanted: str | None = None) -> None:
-        """Take away what a mask shows: filled with other parts of the picture or, with
-        ``repainting``, painted as mere ground, with none of what is ``unwanted``."""
-        images = {"image": self.picture, "mask": mask}
-        if not self.repainting:
-            arguments = {"seeds": [self.seed % 2**32], "how": "fill"}
-            self.becomes("inpaint", arguments, mask, **images)
-            return
-        left = unwanted is not None and all(t.kind != unwanted for t in self.things)
-        negative = painter_prompt(phrases=[Phrase(unwanted, None)]) if unwanted and left else ""
-        arguments = {**self.painting("clear"), "negative_prompt": negative}
-        self.becomes("inpaint", arguments, mask, **images)
-
-    def painting(self, how: str) -> dict[str, Any]:
-        seeds = [self.seed % 2**32]
-        return {"prompt": self.prompt(), "seeds": seeds, "anyway": self.canvas.own, "how": how}
-
-    def put(self, new: Sequence[Placed], mask: str | None = None) -> None:
-        """Put new things into the picture, where a mask shows the place of old ones: painted by
-        themselves and laid in, or with ``repainting`` painted into it along a sketch."""
-        if self.repainting or "sprite" not in self.offered:
-            place = self.region([t.box for t in new], GROW)
-            self.painted(place if mask is None else self.union([mask, place]), new)
-            return
-        if mask is not None:
-            self.cleared(mask)
-        for k, thing in enumerate(new):
-            scene, seed = self.told((), None), self.seed + CHOICE * k
-            self.calls.append(mending.alone(thing, self.size, scene, seed, variant=k % 2))
-            corner = [round(v * side) for v, side in zip(thing.box, self.size, strict=False)]
-            images = {"image": self.picture, "over": f"#{len(self.calls)}"}
-            self.becomes("blend", {"position": corner}, self.region([thing.box], GROW), **images)
-
-    def room(self) -> Room:
-        setting, horizon = self.facts.get("setting", "meadow"), self.canvas.seen.horizon or HORIZON
-        return Room(self.brief, self.things, setting, horizon, self.random)
-
-    # -- the changes, each by its name
+class _Editing(Draft):
+    """The changes, each by its name."""
 
     def make(self, together: Sequence[Change]) -> None:
         """Make changes that are made at once, mostly a single one. Raises `ToolError`, with nothing
@@ -397,7 +150,7 @@ class _Draft:
     def replace(self, change: Change) -> None:
         noun = known_noun(change.value)[0]
         if noun is None:
-            raise _refusal(self.brief, "unknown", thing=_said(self.brief, change.value))
+            raise refusal(self.brief, "unknown", thing=said(self.brief, change.value))
         numbers = self.meant(change)
         found = self.mask_of(change, numbers, GROW)
         color = change.new_color
@@ -409,12 +162,12 @@ class _Draft:
     def add(self, change: Change) -> None:
         noun = known_noun(change.subject)[0]
         if noun is None:
-            raise _refusal(self.brief, "unknown", thing=_said(self.brief, change.subject))
+            raise refusal(self.brief, "unknown", thing=said(self.brief, change.subject))
         new: list[Placed] = []
         for _ in range(min(change.count or 1, 6)):
             box = self.room().free(noun, change.value, [t.box for t in (*self.things, *new)])
             if box is None:
-                raise _refusal(self.brief, "no-place", thing=_said(self.brief, noun))
+                raise refusal(self.brief, "no-place", thing=said(self.brief, noun))
             new.append(Placed(noun, box, change.new_color or change.color))
         self.things += new
         self.put(new)
@@ -423,7 +176,7 @@ class _Draft:
         numbers = self.meant(change)[:1]
         thing = self.things[numbers[0]]
         mask = self.mask_of(change, numbers, GROW)
-        cutout = self.call("remove_background", {"subject": _named(change)}, image=self.picture)
+        cutout = self.call("remove_background", {"subject": named(change)}, image=self.picture)
         others = [t for n, t in enumerate(self.things) if n not in numbers]
         if change.object is None:
             box = self.room().beside(thing, str(change.value), [t.box for t in others])
@@ -442,7 +195,7 @@ class _Draft:
         left, top, right, foot = thing.box
         room = min(MOST_OF / (right - left), MOST_OF / (foot - top))
         factor = max(min(BIGGER, room), LEAST) if change.value == "bigger" else SMALLER
-        cutout = self.call("remove_background", {"subject": _named(change)}, image=self.picture)
+        cutout = self.call("remove_background", {"subject": named(change)}, image=self.picture)
         half, x = (right - left) / 2 * factor, (left + right) / 2
         foot = min(foot, 0.99)
         foot += max(0.0, 0.02 - (foot - (foot - top) * factor))
@@ -474,7 +227,7 @@ class _Draft:
             self.paint_over(_known_fact(change))
             return
         named = next((c for c in self.brief.claims if c.kind == "style"), None)
-        style = None if named is None else _as_known(named, "")
+        style = None if named is None else as_known(named, "")
         strength = FULL
         if style and paintable and style != self.facts.get("style"):
             self.paint_over(style)
@@ -521,7 +274,7 @@ class _Draft:
     def check_paintable(self) -> None:
         """Raises `ToolError` where the built-in painter is out of its depth."""
         if not (self.canvas.own or self.canvas.seen.familiar):
-            raise _refusal(self.brief, "photo", picture=self.canvas.handle)
+            raise refusal(self.brief, "photo", picture=self.canvas.handle)
 
     def tune(self, change: Change) -> None:
         value = str(change.value)
@@ -533,7 +286,7 @@ class _Draft:
             return
         if self.canvas.own and known_noun(change.subject)[0] is not None:
             self.meant(change)
-        mask = self.call("segment", {"text": _named(change)}, image=self.picture)
+        mask = self.call("segment", {"text": named(change)}, image=self.picture)
         tuned = self.call(name, arguments, image=self.picture)
         self.becomes("blend", {}, mask, image=self.picture, over=tuned, mask=mask)
 
@@ -565,20 +318,14 @@ class _Draft:
                 turned = -float(change.count or 90)
                 self.becomes("adjust", {"rotate": turned}, None, image=self.picture)
             case "cut out":
-                subject = _named(change) if change.subject else ""
+                subject = named(change) if change.subject else ""
                 self.becomes("remove_background", {"subject": subject}, None, image=self.picture)
-
-
-def _named(change: Change) -> str:
-    """The words by which the segmenter finds what a change means."""
-    noun = known_noun(change.subject)[0] or change.subject
-    return " ".join(["the", *filter(None, (change.place, change.color)), str(noun)])
 
 
 def _known_fact(change: Change) -> str:
     """The value of a change of the scene as the painter knows it."""
     value = str(change.value)
-    return _as_known(Claim(id="c1", kind=cast(Kind, change.op), value=value), value)
+    return as_known(Claim(id="c1", kind=cast(Kind, change.op), value=value), value)
 
 
 def _unchanged(thing: Placed, ops: Collection[str]) -> bool:
@@ -587,13 +334,6 @@ def _unchanged(thing: Placed, ops: Collection[str]) -> bool:
     if "season" in ops and seasonal:
         return False
     return "time" not in ops or thing.kind not in HEAVENLY
-
-
-def _as_known(claim: Claim, otherwise: str) -> str:
-    """The value of a scene claim as the painter knows it."""
-    from .wording import _fact
-
-    return _fact(claim)[0] or otherwise
 
 
 def again(

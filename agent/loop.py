@@ -16,7 +16,7 @@ from ..tools.errors import Cancelled, Stopped, ToolError
 from . import answers, events, reply
 from .act import BudgetSpent, Hands, Repeated
 from .brief import Brief
-from .editing import Canvas
+from .draft import Canvas
 from .eyes import see
 from .groups import known_noun
 from .ledger import Ledger

@@ -13,7 +13,7 @@ from ..prompts import render
 from ..tools.world import Word, world
 from . import editing, mending, wording
 from .brief import Brief
-from .editing import Canvas
+from .draft import Canvas
 from .plan import Attempt, Call
 from .seen import Seen
 from .wording import Wording

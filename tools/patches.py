@@ -40,7 +40,7 @@ def patched(
     shut = hole if avoid is None else hole | avoid
     large = _Sheet(rgb.copy(), shut.copy())
     reduced = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    small = _Sheet(reduced, _resized(shut, size))
+    small = _Sheet(reduced, _resized(shut, size).copy())
     left = _pieces(_resized(hole, size))
     while left:
         part = left.pop()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from danqing.agent.brief import Brief, Change, Claim
-from danqing.agent.editing import CHOICE, TRIED, Canvas, again, edit
+from danqing.agent.draft import CHOICE, TRIED, Canvas
+from danqing.agent.editing import again, edit
 from danqing.agent.plan import Attempt, Call
 from danqing.agent.seen import read_look
 from danqing.agent.verdict import Before, judge
