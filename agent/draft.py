@@ -32,6 +32,9 @@ CHOICE, TRIED = 4, 3
 that know one seed at a time."""
 GROW = 0.025
 """Margin around what is painted over, as a share of the picture."""
+DOUBTFUL = 0.2
+"""What the judge is less sure of than `SURE`, but more than this, may well be there: it is kept in
+the picture, and is not in its words."""
 HORIZON = 0.55
 """Where the ground begins in a picture in which that is not seen."""
 _TOKEN = re.compile(r"<\w+>|\w+|[^\w\s]")
@@ -72,6 +75,13 @@ class Draft:
             Placed(group.noun, box, group.color)
             for group in seen.groups
             if group.sure() >= SURE or group.noun in named  # what is doubtful is not painted anew
+            for box in group.boxes
+        ]
+        told = {thing.kind for thing in self.things}
+        self.doubtful = [
+            Placed(group.noun, box, group.color)
+            for group in seen.groups
+            if group.noun not in told and group.sure() >= DOUBTFUL
             for box in group.boxes
         ]
         self.facts = {kind: word for kind, (word, _) in seen.facts.items()}

@@ -251,7 +251,8 @@ class _Editing(Draft):
         self.things = [thing for thing in things if thing not in held]
         images: dict[str, str] = {}
         if held:
-            kinds = list(dict.fromkeys(thing.kind for thing in held))
+            there = [*held, *(t for t in self.doubtful if _unchanged(t, ops))]
+            kinds = list(dict.fromkeys(thing.kind for thing in there))
             exact, grown = (
                 self.union([
                     self.call("segment", {"text": f"the {kind}", "grow": grow}, image=front)

@@ -34,7 +34,9 @@ _UPRIGHT = re.compile(r"vertical|upside|top|上下|垂直|竖")
 _STYLE = re.compile(r"\bstyle\b|风|派")
 _LITTLE = re.compile(r"^(?:a\s(?:bit|little|lot|touch|tad)|much|slightly|more|less)\b\s?")
 _A_THING = re.compile(r"(?:an?|some|two|three|four|five|\d+)\s")
-_WITH = re.compile(r"\swith\s")
+_WITH = re.compile(r"\s(?:with|instead\sof|rather\sthan)\s")
+_A_LITTLE = re.compile(r"\ba\s(?:bit|little|touch|tad)\b")
+_SHRINKS = re.compile(r"^(?:shrink|reduce|minimize)|\bdown\b|缩小|减小")
 _GROWS = re.compile(r"(?:放大|变大)(?:一?[点些])?")
 _TINTS: dict[str, Tune] = {"red": "redder", "green": "greener", "blue": "bluer"}
 _SIDES = frozenset({"left of", "right of"})
@@ -271,7 +273,7 @@ class _Editor:
 
     def resize(self, said: dict[str, str]) -> Found:
         size = self.grammar.word("sizes", said[""]) or (
-            "smaller" if re.match(r"shrink|reduce|minimize", said[""]) else "bigger"
+            "smaller" if _SHRINKS.search(said[""]) else "bigger"
         )
         if "to" in said and self.grammar.word("sizes", said[""]) is None:
             return None
@@ -302,7 +304,7 @@ class _Editor:
         elif whose["scene"].fullmatch(what):
             scene = [pair for pair in self.grammar.values(to) if pair[0] in SCENE_OPS]
             return self.apply([None], scene) or self.styled(to) if scene else self.styled(to)
-        subjects, values = self.subjects(what), self.grammar.values(to)
+        subjects, values = self.subjects(what), self.grammar.values(_A_LITTLE.sub("", to))
         if not what and self.chinese and all(kind != "tune" for kind, _ in values):
             subjects = [self.it]
         whole = None in subjects or IT in subjects

@@ -18,6 +18,12 @@ _COMPARES = re.compile(
     r"|一?[点些]|太|更|再|高|低|提|降|一下|化|调"
 )
 _BESIDES = re.compile(r"\b(?:also|as\swell|another|more)\b|\btoo\b(?!\s\w)|再|还|也")
+_WISHED_FOR = re.compile(
+    r"\b(?:how|what)\sabout\b|\b(?:can|could|may)\s(?:we|i|you)\b|\b(?:i|we)(?:'d|\swould)\b"
+    r"|\b(?:i|we)\s(?:want|need|could)\b|\blet's\b|\bwhat\swould\syou\ssay\b"
+)
+_THERE = re.compile(r"\b(?:here|there|(?:in|to)\s(?:the|this)\s(?:sky|picture|image|scene))\b")
+_OF_PICTURES = re.compile(r"\b(?:picture|image|painting|drawing|photo|portrait|sketch)s?\sof\b")
 _DRAWN = re.compile(
     r"(?:draw|paint|an?|some|two|three|\d+)\b|.{0,8}(?:画(?![面里中])|来|生成|绘制)|[一两三几\d]"
 )
@@ -51,7 +57,7 @@ def fits_a_picture(clause: Clause, words: str, *, chinese: bool) -> bool:
         case "add":
             return bool(_BESIDES.search(low) or not drawn)
         case "also":
-            return bool(_BESIDES.search(low))
+            return bool(_BESIDES.search(low)) or _joins(clause, low)
         case "remove":
             return bool(_GIVEN.search(low))
         case "set":
@@ -59,3 +65,11 @@ def fits_a_picture(clause: Clause, words: str, *, chinese: bool) -> bool:
         case "bare":
             return bool(_OFFERED.search(low))
     return clause.rule in _TELLING | {"move", "fewer", "more"}
+
+
+def _joins(clause: Clause, low: str) -> bool:
+    """Whether the one thing that is wished for has its place in the picture that is there: "how
+    about a tree on the right?"."""
+    if len(clause.changes) != 1 or _OF_PICTURES.search(low) or not _WISHED_FOR.search(low):
+        return False
+    return clause.changes[0].value is not None or bool(_THERE.search(low))

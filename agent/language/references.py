@@ -42,6 +42,17 @@ _AFTER_STYLE = (
         r"(?=\s(?:to|on|for)\s|\s*(?:$|[,;.!?]|\band\b))"
     ),
     re.compile(
+        r"(?:\b(?:in|with|use|using|apply|follow|copy|match|to|borrow|take)\s)?"
+        r"(?P<ref>(?:img-|#)\d+|\bthe\s(?:\w+\s){0,2}\w+(?='s))(?:'s)?\s(?:style|look)\b"
+    ),
+    re.compile(
+        rf"\b(?:make|have|let|paint|draw|do|redo|render|restyle|redraw|repaint|style)"
+        rf"\s(?:it|this|that|everything|(?:the|this)\s{_PICTURE})\s(?:to\s)?"
+        r"(?:(?:look\s|be\s)?(?:more\s|just\s)?like|the\s(?:same\s)?way(?:\sas)?|resemble)\s"
+        r"(?P<ref>[^,;.!?]+?)(?:\s(?:is|was|looks)(?:\s(?:painted|drawn|done|made))?)?"
+        r"(?:\sin\sstyle)?(?=\s*(?:$|[,;.!?]|\b(?:and|but|please|too)\b))"
+    ),
+    re.compile(
         r"(?:按照|参考|参照|采用|换成|改成|变成|模仿|像|按|用|以|照)?(?P<ref>[^，。,；]{1,14}?)的?(?:风格|画风)"
         r"(?:来?画|重画|来)?"
     ),

@@ -219,6 +219,16 @@ def test_the_scene_is_painted_over_and_what_it_does_not_change_laid_back() -> No
     assert "strength" not in anew.arguments
 
 
+def test_what_may_well_be_there_is_kept_though_it_is_not_told() -> None:
+    seen = look(*THINGS, ("cat", "gray", (0.2, 0.8, 0.3, 0.9)))
+    seen["things"][-1]["confidence"] = 0.3
+    calls = planned(
+        {"op": "season", "value": "winter"}, on=Canvas("img-1", (256, 256), read_look(seen))
+    )
+    assert "the cat" in {call.arguments.get("text") for call in calls}
+    assert "cat" not in calls[-1].arguments["prompt"]
+
+
 def test_the_sun_does_not_stay_when_night_comes() -> None:
     sun = ("sun", None, (0.4, 0.05, 0.5, 0.15))
     calls = planned({"op": "time", "value": "night"}, on=canvas(*THINGS, sun))

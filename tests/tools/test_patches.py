@@ -114,6 +114,16 @@ def test_ground_is_filled_with_ground_and_sky_with_sky() -> None:
     )
 
 
+def test_what_lies_at_the_same_height_is_preferred_to_what_fits_a_little_better() -> None:
+    rgb = np.full((160, 160, 3), 128, np.uint8)
+    rgb[:, ::3] = 110
+    rgb[30:60, 30:60], rgb[100:130, 90:120] = (180, 120, 120), (120, 180, 120)
+    rgb[96:134, 86:124] += 4
+    hole = box(160, 160, 27, 97, 63, 133)
+    copied = filled(rgb, hole)[105:125, 35:55].mean((0, 1))
+    assert copied[1] > copied[0] + 40, "green is what stands beside it"
+
+
 def test_a_copy_takes_the_tints_around_the_hole() -> None:
     """Where the image gets lighter from left to right, no seam is left."""
     ramp = np.linspace(60, 200, 200)[None, :, None]
