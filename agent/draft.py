@@ -132,8 +132,6 @@ class Draft:
             update={"aid": False, "within": within, "before": self.canvas.handle}
         )
         seeds = [(self.seed + k) % 2**32 for k in range(CHOICE)]
-        if (number := self.sprite_of(closing)) is not None:
-            return self.varied(closing, number, seeds[:TRIED])
         if closing.arguments.get("how") == "fill":
             return [*self.calls, closing]
         if "seeds" in closing.arguments:
@@ -143,22 +141,6 @@ class Draft:
             several = [{**closing.arguments, "seed": seed} for seed in seeds[:TRIED]]
             return [*self.calls, *(closing.model_copy(update={"arguments": a}) for a in several)]
         return [*self.calls, closing]
-
-    def sprite_of(self, call: Call) -> int | None:
-        """The number of the call that painted what a call lays over the picture, if one did."""
-        over = call.images.get("over", "")
-        number = int(over[1:]) if over.startswith("#") else 0
-        return number if number and self.calls[number - 1].tool == "sprite" else None
-
-    def varied(self, closing: Call, number: int, seeds: Sequence[int]) -> list[Call]:
-        """The calls with what the last one lays over the picture painted from several seeds."""
-        first, calls = self.calls[number - 1], [*self.calls, closing]
-        for k, seed in enumerate(seeds[1:], start=1):
-            arguments = {**first.arguments, "seeds": [seed], "variant": k % 2}
-            calls.append(first.model_copy(update={"arguments": arguments}))
-            images = {**closing.images, "over": f"#{len(calls)}"}
-            calls.append(closing.model_copy(update={"images": images}))
-        return calls
 
     def prompt(self) -> str:
         """The scene as it will be, in the painter's words."""
@@ -255,18 +237,17 @@ class Draft:
     def put(self, new: Sequence[Placed], mask: str | None = None) -> None:
         """Put new things into the picture, where a mask shows the place of old ones: painted by
         themselves and laid in, or with ``repainting`` painted into it along a sketch."""
-        if self.repainting or "sprite" not in self.offered:
-            place = self.region([t.box for t in new], GROW)
+        place = self.region([t.box for t in new], GROW)
+        if self.repainting or "detail" not in self.offered:
             self.painted(place if mask is None else self.union([mask, place]), new)
             return
         if mask is not None:
             self.cleared(mask)
-        for k, thing in enumerate(new):
-            scene, seed = self.told((), None), self.seed + CHOICE * k
-            self.calls.append(mending.alone(thing, self.size, scene, seed, variant=k % 2))
-            corner = [round(v * side) for v, side in zip(thing.box, self.size, strict=False)]
-            images = {"image": self.picture, "over": f"#{len(self.calls)}"}
-            self.becomes("blend", {"position": corner}, self.region([thing.box], GROW), **images)
+        arguments = {
+            "things": mending.listed(new), "scene": self.told((), None),
+            "seed": self.seed % 2**32, "anyway": True,
+        }  # fmt: skip
+        self.becomes("detail", arguments, place, image=self.picture)
 
     def room(self) -> Room:
         setting, horizon = self.facts.get("setting", "meadow"), self.canvas.seen.horizon or HORIZON

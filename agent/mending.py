@@ -7,11 +7,9 @@ to be, painted by itself; or it paints that region anew, to the same words. All 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..tools.painter_words import Phrase, spots_of, words
-from ..tools.registry import SMALLEST
-from ..tools.sprite import stage
 from .brief import SCENE_KINDS, Brief, Claim
 from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
@@ -63,33 +61,73 @@ def mend(
         return []
     told = words_of(draw)
     meant = [placed for placed in told.layout if placed.kind in about]
-    calls = [_found(noun, best) for noun in about]
-    masks = [f"#{n}" for n in range(1, len(calls) + 1)]
-    if meant:
-        boxes = [[round(v, 4) for v in placed.box] for placed in meant]
-        arguments = {"boxes": boxes, "size": [SIDE, SIDE], "grow": GROW}
-        calls.append(Call(tool="region", arguments=arguments, aid=True))
-        masks.append(f"#{len(calls)}")
-    mask, *rest = masks
-    for other in rest:
-        both = {"image": mask, "over": other}
-        calls.append(Call(tool="blend", arguments={"mode": "lighten"}, images=both, aid=True))
-        mask = f"#{len(calls)}"
-    images = {"image": best, "mask": mask}
-    if meant and "sprite" in offered:
-        fill = {"how": "fill", "seeds": [seed % 2**32]}
-        calls.append(Call(tool="inpaint", arguments=fill, images=images, aid=True))
-        return _laid_in(calls, meant, told.scene, seed, best, mask)
-    if meant:
-        calls.append(sketch(meant))
-        images["sketch"] = f"#{len(calls)}"
+    plan = _Plan([_found(noun, best) for noun in about])
+    if not meant:
+        mask = plan.union(range(1, len(plan.calls) + 1))
+        return [*plan.calls, _painted(draw, {"image": best, "mask": mask}, seed, best)]
+    found = range(1, len(plan.calls) + 1)
+    places = plan.add(_region(meant, GROW))
+    if "detail" not in offered:
+        mask = plan.union([*found, places])
+        images = {"image": best, "mask": mask, "sketch": f"#{plan.add(sketch(meant))}"}
+        return [*plan.calls, _painted(draw, images, seed, best)]
+    within = plan.union([*found, places])
+    gone = plan.union([*found, plan.add(_region(meant, -GROW))])
+    fill = {"how": "fill", "seeds": [seed % 2**32]}
+    images = {"image": best, "mask": gone}
+    cleared = plan.add(Call(tool="inpaint", arguments=fill, images=images, aid=True))
+    for k in range(LAID):
+        arguments = {
+            "things": listed(meant), "scene": told.scene, "seed": (seed + k) % 2**32,
+            "anyway": True,
+        }  # fmt: skip
+        images = {"image": f"#{cleared}"}
+        plan.add(
+            Call(tool="detail", arguments=arguments, images=images, within=within, before=best)
+        )
+    return plan.calls
+
+
+@dataclass
+class _Plan:
+    """Calls, by their numbers from 1."""
+
+    calls: list[Call]
+
+    def add(self, call: Call) -> int:
+        self.calls.append(call)
+        return len(self.calls)
+
+    def union(self, masks: Sequence[int]) -> str:
+        """The reference to a mask of all that is in others."""
+        both = masks[0]
+        for mask in masks[1:]:
+            images = {"image": f"#{both}", "over": f"#{mask}"}
+            lighten = {"mode": "lighten"}
+            both = self.add(Call(tool="blend", arguments=lighten, images=images, aid=True))
+        return f"#{both}"
+
+
+def _region(things: Sequence[Placed], grow: float) -> Call:
+    """The call that makes a mask of the things' boxes, each larger by ``grow`` on all sides, or
+    smaller, but for its middle."""
+    boxes = []
+    for left, top, right, bottom in (thing.box for thing in things):
+        by = max(grow, (left - right) / 2 + 0.01, (top - bottom) / 2 + 0.01)
+        boxes.append([round(v, 4) for v in (left - by, top - by, right + by, bottom + by)])
+    arguments = {"boxes": boxes, "size": [SIDE, SIDE]}
+    return Call(tool="region", arguments=arguments, aid=True)
+
+
+def _painted(draw: Attempt, images: dict[str, str], seed: int, best: str) -> Call:
+    """The call that paints a region anew, in the words of the drawing."""
     arguments = {
         "prompt": draw.call.arguments["prompt"],
         "negative_prompt": draw.call.arguments.get("negative_prompt", ""),
         "seeds": [(seed + k) % 2**32 for k in range(MENDED)],
         "anyway": True,  # it is no photograph, however roughly it was painted
     }
-    return [*calls, Call(tool="inpaint", arguments=arguments, images=images, before=best)]
+    return Call(tool="inpaint", arguments=arguments, images=images, before=best)
 
 
 def origin(attempts: Sequence[Attempt], handle: str | None) -> Attempt | None:
@@ -100,43 +138,6 @@ def origin(attempts: Sequence[Attempt], handle: str | None) -> Attempt | None:
             return made
         handle = made.call.before
     return None
-
-
-def _laid_in(
-    calls: list[Call], meant: Sequence[Placed], scene: str, seed: int, best: str, mask: str
-) -> list[Call]:
-    """The calls that lay things, each painted by itself, into the picture of the last call; several
-    times over, from other seeds."""
-    cleared = f"#{len(calls)}"
-    for turn in range(LAID):
-        picture = cleared
-        for number, thing in enumerate(meant):
-            calls.append(alone(thing, (SIDE, SIDE), scene, seed + len(meant) * turn + number))
-            corner = [round(v * SIDE) for v in thing.box[:2]]
-            images = {"image": picture, "over": f"#{len(calls)}"}
-            calls.append(
-                Call(tool="blend", arguments={"position": corner}, images=images, aid=True)
-            )
-            picture = f"#{len(calls)}"
-        closing = {"aid": False, "within": mask, "before": best}
-        calls[-1] = calls[-1].model_copy(update=closing)
-    return calls
-
-
-def alone(
-    thing: Placed, picture: tuple[int, int], scene: str, seed: int, variant: int = 0
-) -> Call:  # fmt: skip
-    """The call that paints a thing by itself, for a picture of so many pixels. ``scene`` are the
-    painter's words for its style and light."""
-    left, top, right, bottom = thing.box
-    wide = max(SMALLEST, round(right * picture[0]) - round(left * picture[0]))
-    high = max(SMALLEST, round(bottom * picture[1]) - round(top * picture[1]))
-    phrase = Phrase(thing.kind, 1, thing.color, spots=spots_of([stage(wide / high)]))
-    arguments = {
-        "kind": thing.kind, "color": thing.color, "size": [wide, high], "variant": variant,
-        "prompt": f"{scene} {words(phrase)}.".strip(), "seeds": [seed % 2**32],
-    }  # fmt: skip
-    return Call(tool="sprite", arguments=arguments, aid=True)
 
 
 def _found(noun: str, picture: str) -> Call:

@@ -45,7 +45,8 @@ def relit(image: Image.Image, before: Image.Image, after: Image.Image, share: fl
     the image's colors by a ``share`` from 0 to 1, in hue by half of that, never to more contrast.
     """
     own, wanted = colors_of(before), colors_of(after)
-    scale = np.clip(wanted.deviation / np.maximum(own.deviation, LEAST), FLATTEST, 1.0)
+    spread, narrowed = (np.maximum(colors.deviation, LEAST) for colors in (own, wanted))
+    scale = np.clip(narrowed / spread, FLATTEST, 1.0)
     shift = wanted.mean - own.mean * scale
     taken = share * TAKEN
     return _moved(image, 1 + taken * (scale - 1), taken * shift)

@@ -9,15 +9,17 @@ from typing import Annotated
 from PIL import Image
 from pydantic import Field, StringConstraints
 
-from .errors import ToolError
 from .options import Seed
 from .painter_words import Phrase, spots_of, words
-from .registry import SMALLEST, Context, tool
-from .sketch import Sketched
-from .sprite import alone, stage
+from .registry import Context, tool
+from .sketch import Sketched, sketch
+from .sprite import TALL, alone, stage
 
 LOOKS = 2
 """So many times a thing is painted; what is most like the one that was there is laid back."""
+MAGNIFIED = 3.0
+"""So many times as large as in the image a thing is painted at most: no painter has seen a star as
+tall as a house."""
 UNLIKE = 55.0
 """A thing that differs by more than this on average, of 255, is left as it was."""
 LARGE = 0.5
@@ -49,57 +51,70 @@ def detail(
         Field(description="style, setting, season and light, in the words of the image's prompt"),
     ] = "",
     seed: Seed,
+    anyway: Annotated[
+        bool, Field(description="lay all of them in, whatever stands there: for new things")
+    ] = False,
 ) -> Image.Image:
     """Paint the things of an image again, each by itself and as large as the painter can, and lay
-    them back where they stand, the farthest first; the result has the size and mode of the image.
+    them in where they stand, the farthest first; the result has the size and mode of the image.
 
     So a painter of small pictures paints small things with all the detail it has for large ones, as
-    detailers do with faces. It is for an image whose things were painted along a sketch. What
-    comes out unlike the thing that was there is not taken, nor things that hide one another.
+    detailers do with faces. It is for an image whose things were painted along a sketch: what comes
+    out unlike the thing that was there is not taken, nor things that hide one another, or are large
+    already; unless they are new, and laid in ``anyway``.
 
     Raises `ToolError` for things that cannot be sketched, and as `sprite` does.
     """
-    if "A" in image.getbands():
-        raise ToolError(f"detail: an image of mode {image.mode} is refused; allowed are RGB and L.")
     things = [Sketched.model_validate(thing) for thing in things]
-    groups: dict[tuple[str, str | None], list[int]] = {}
-    for number, thing in enumerate(things):
-        groups.setdefault((thing.kind, thing.color), []).append(number)
-    page = image.convert("RGB")
-    left = _hidden(things)
+    sketch(things=things, size=list(image.size))  # refuses what has no pattern or no inside
+    left = set() if anyway else _hidden(things) | _large(things)
+    groups: dict[tuple[str, str | None, bool, int], list[int]] = {}
+    for n, thing in enumerate(things):
+        if n not in left:
+            groups.setdefault((thing.kind, thing.color, thing.flip, thing.variant), []).append(n)
+    page, alpha = image.convert("RGB"), None
+    if "A" in image.getbands():
+        alpha = image.getchannel("A")
     sprites: dict[int, Image.Image] = {}
-    for number, ((kind, color), members) in enumerate(groups.items()):
+    for number, members in enumerate(groups.values()):
+        kind, color = things[members[0]].kind, things[members[0]].color
         context.progress(number, len(groups), f"painting {kind}")
-        members = [n for n in members if n not in left and _share(things[n]) < LARGE]
-        if not members:
-            continue
         first = max(members, key=lambda n: _size(things[n], image)[1])
         wide, high = _size(things[first], image)
-        phrase = Phrase(kind, 1, color, spots=spots_of([stage(wide / high)]))
+        tall = min(TALL, MAGNIFIED * high / image.height)
+        phrase = Phrase(kind, 1, color, spots=spots_of([stage(wide / high, tall)]))
         looks = alone(
-            context, "detail", things[first], (wide, high),
+            context, "detail", things[first], (wide, high), tall=tall,
             prompt=f"{scene} {words(phrase)}.".strip(),
             seeds=[(seed + LOOKS * number + k) % 2**32 for k in range(LOOKS)],
         )  # fmt: skip
-        for n in members:
+        for k, n in enumerate(members):
             size = _size(things[n], image)
             resized = [look.resize(size, Image.Resampling.LANCZOS) for look in looks]
-            best = min(resized, key=lambda look: _unlike(look, page, things[n]))
-            if _unlike(best, page, things[n]) <= UNLIKE:
-                sprites[n] = best
+            apart = [_unlike(look, page, things[n]) for look in resized]
+            if anyway:
+                sprites[n] = resized[k % LOOKS]
+            elif min(apart) <= UNLIKE:
+                sprites[n] = resized[apart.index(min(apart))]
     for n in sorted(sprites):
-        page.paste(sprites[n].convert("RGB"), _corner(things[n], image), sprites[n].getchannel("A"))
-    return page.convert(image.mode)
+        matte, corner = sprites[n].getchannel("A"), _corner(things[n], image)
+        page.paste(sprites[n].convert("RGB"), corner, matte)
+        if alpha is not None:
+            alpha.paste(255, corner, matte)
+    result = page.convert(image.mode.removesuffix("A"))
+    if alpha is not None:
+        result.putalpha(alpha)
+    return result
 
 
 def _size(thing: Sketched, image: Image.Image) -> tuple[int, int]:
     left, top, right, bottom = thing.box
-    wide, high = round((right - left) * image.width), round((bottom - top) * image.height)
-    return max(wide, SMALLEST), max(high, SMALLEST)
+    wide = round(right * image.width) - round(left * image.width)
+    return wide, round(bottom * image.height) - round(top * image.height)
 
 
-def _share(thing: Sketched) -> float:
-    return thing.box[3] - thing.box[1]
+def _large(things: Sequence[Sketched]) -> set[int]:
+    return {n for n, thing in enumerate(things) if thing.box[3] - thing.box[1] >= LARGE}
 
 
 def _corner(thing: Sketched, image: Image.Image) -> tuple[int, int]:

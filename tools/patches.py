@@ -20,9 +20,9 @@ SIDE = 512
 """Pixels of the longer side at which parts are looked for."""
 UPRIGHT = 4000.0
 """What a shift by the whole height costs, in squared units of Lab: ground belongs to ground."""
-SMALL = 24
-"""A hole of so many pixels a side, at `SIDE`, is not halved any more."""
-FIT, LARGE = 300.0, 48
+SMALL = 0.047
+"""A hole no larger than this, as a share of the longer side, is not halved any more."""
+FIT, LARGE = 300.0, 0.094
 """What fits worse than this, in squared units of Lab, is halved while it is larger than that."""
 ALIKE = 32
 """Up to such a difference, of 255, two pixels at a border are of the same thing in another tint."""
@@ -46,7 +46,8 @@ def patched(
         part = left.pop()
         found = small.fitting(part)
         if found is None or found[1] > FIT:
-            halves = _halves(part, SMALL if found is None else LARGE)
+            least = (SMALL if found is None else LARGE) * max(part.shape)
+            halves = _halves(part, least)
             if halves is not None:
                 left += halves
                 continue
@@ -143,7 +144,7 @@ def _pieces(hole: Mask) -> list[Mask]:
     return [labels == k for k in range(1, n)]
 
 
-def _halves(part: Mask, least: int) -> list[Mask] | None:
+def _halves(part: Mask, least: float) -> list[Mask] | None:
     """Two halves of a part, side by side unless it is narrow; None for one no larger than
     ``least``."""
     ys, xs = np.nonzero(part)

@@ -52,30 +52,30 @@ def sprite(
     eight times as wide as high or the other way round, a prompt longer than the model reads, and
     pictures that come out blank.
     """
-
-    wide, high = size
-    if not 1 / 8 <= wide / high <= 8:
-        raise ToolError(
-            f"sprite: size = {wide}x{high} is refused; allowed is a thing up to eight times as wide"
-            " as high, or as high as wide."
-        )
     thing = Sketched(kind=kind, color=color, box=[0.0, 0.0, 1.0, 1.0], flip=flip, variant=variant)
     return alone(
-        context, "sprite", thing, (wide, high), prompt=prompt, negative_prompt=negative_prompt,
-        seeds=seeds, steps=steps,
+        context, "sprite", thing, (size[0], size[1]),
+        prompt=prompt, negative_prompt=negative_prompt, seeds=seeds, steps=steps,
     )  # fmt: skip
 
 
 def alone(
-    context: Context, tool: str, thing: Sketched, size: tuple[int, int], **options: Any
-) -> list[Image.Image]:
-    """A thing by itself, whatever its box, painted to fill ``size``: RGBA, one picture per seed.
-    ``options`` are those of `painting.paint`."""
+    context: Context, tool: str, thing: Sketched, size: tuple[int, int], *,
+    tall: float = TALL, **options: Any,
+) -> list[Image.Image]:  # fmt: skip
+    """A thing by itself, whatever its box, painted up to ``tall`` in the painter's picture and
+    brought to fill ``size``: RGBA, one picture per seed. ``options`` are those of
+    `painting.paint`."""
     from .controls import of_sketch
     from .painting import paint, steering
 
     wide, high = size
-    box = stage(wide / high)
+    if not 1 / 8 <= wide / high <= 8:
+        raise ToolError(
+            f"{tool}: size = {wide}x{high} is refused; allowed is a thing up to eight times as wide"
+            " as high, or as high as wide."
+        )
+    box = stage(wide / high, tall)
     side = context.models.get("text-to-image").entry.native_size
     large = thing.model_copy(update={"box": list(box)})
     drawn = of_sketch(sketch(things=[large], size=[side, side]))
@@ -104,8 +104,8 @@ def _matte(thing: Sketched, size: tuple[int, int], scale: float) -> Image.Image:
     )
 
 
-def stage(aspect: float) -> Box:
+def stage(aspect: float, tall: float = TALL) -> Box:
     """Where a thing of an aspect, width over height, stands in the painter's picture."""
-    high = min(TALL, WIDE / aspect)
+    high = min(tall, WIDE / aspect)
     wide = high * aspect
     return 0.5 - wide / 2, FOOT - high, 0.5 + wide / 2, FOOT

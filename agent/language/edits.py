@@ -7,7 +7,7 @@ name are read as everywhere (`mentions`). A clause that no rule fits makes no ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ _TINTS: dict[str, Tune] = {"red": "redder", "green": "greener", "blue": "bluer"}
 _SIDES = frozenset({"left of", "right of"})
 _RELATIONS = _SIDES | {"above", "below", "inside"}
 _ONE = frozenset({"one", "ones"})
+_AWAY = frozenset({"remove", "gone"})
+_IN_DEPTH = {"前": "foreground", "后": "background"}
 
 
 def changes_of(text: str, *, chinese: bool) -> tuple[Change, ...]:
@@ -92,11 +94,19 @@ class _Editor:
                     break
                 if (clause := self.clause(low[a:b])) is not None:
                     rule, changes = clause
+                    if found and _same(changes, found[-1].changes):
+                        found[-1] = replace(found[-1], end=b)
+                        i = j - 1
+                        break
+                    if taken := self.taken(found, changes):
+                        a, rule, changes = found.pop().start, "replace", taken
                     source = {"source": self.text[a:b].strip()}
                     done = tuple(change.model_copy(update=source) for change in changes)
                     found.append(Clause(a, b, rule, done))
                     i = j - 1
                     break
+            else:
+                self.speaks_of(low[slice(*pieces[i])])
             i += 1
         return sorted(found, key=lambda clause: clause.start)
 
@@ -120,6 +130,23 @@ class _Editor:
             if not self.verb:
                 break
         return None
+
+    def speaks_of(self, low: str) -> None:
+        """Remembers the one thing that words without a rule speak of: "it" after them means it."""
+        things = [thing for thing in self.named(low) if thing.noun and thing.scene is None]
+        if len(things) == 1 and self.last is None:
+            self.remember([replace(things[0], color=None, place=None)])
+
+    def taken(self, found: list[Clause], changes: list[Change]) -> list[Change]:
+        """What takes the place of the thing that the clause before takes away, where ``changes``
+        say only that "it" is replaced: 不要猫了，换成狮子. [] where they say more."""
+        if not found or found[-1].rule not in _AWAY or len(changes) != 1:
+            return []
+        gone, new = found[-1].changes, changes[0]
+        if len(gone) != 1 or gone[0].op != "remove" or (new.op, new.subject) != ("replace", IT.noun):
+            return []
+        which = gone[0].model_dump(include={"subject", "color", "place", "count"})
+        return [new.model_copy(update=which)]
 
     def of_picture(self) -> bool:
         """Whether a clause without a verb goes on from what is done to the whole picture."""
@@ -191,6 +218,8 @@ class _Editor:
         """The part of the picture that stands before a Chinese verb; beside a thing is none."""
         if not where or self.named(where):
             return None
+        if re.fullmatch(r"在?[前后][面方边]", where):
+            return next(place for mark, place in _IN_DEPTH.items() if mark in where)
         return next((str(u["place"]) for u in self.grammar.units(where) if "place" in u), None)
 
     def more(self, said: dict[str, str]) -> Found:
@@ -210,7 +239,7 @@ class _Editor:
         for thing in self.subjects(said["what"]) if said["what"] else [self.it]:
             if thing is None:
                 continue
-            if thing.scene is None:
+            if thing.scene is None or thing.scene[0] == "setting":
                 changes.append(self.which("remove", thing))
             elif thing.scene[0] == "weather":
                 changes.append(self.scene("weather", "clear"))
@@ -454,3 +483,9 @@ class _Editor:
         times = self.grammar.number(said.get("to", "")) or 2
         times = times // 100 if times >= 100 else times
         return [Change(op="scale", count=4 if times > 2 else 2)]
+
+
+def _same(changes: list[Change], before: Sequence[Change]) -> bool:
+    """Whether ``changes`` only say again what the clause before does: "too dark, brighten it"."""
+    told = [change.model_copy(update={"source": None}) for change in before]
+    return bool(changes) and changes == told

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from .lexicon import SCENE_TAGS, compiler, data
+from .lexicon import SCENE_TAGS, compiler, data, lexicon
 from .units import Unit, units_of
 
 _NUMBER = re.compile(r"\d+|[一二两三四五六七八九十百]+|\b(?:twice|double|two|four|three)\b")
@@ -79,12 +79,21 @@ class Grammar:
             for value, pattern in self.words[part].items():
                 found += [(match.start(), kind, value) for match in pattern.finditer(text)]
                 text = pattern.sub(lambda match: "," * len(match.group()), text)
-        for unit in self.units(text):
+        units = self.units(text)
+        for before, unit in zip([None, *units], units, strict=False):
+            if unit.low == "风" and before and "style" in before:
+                continue
             for tag in ("color", "size", *SCENE_TAGS):
                 if tag in unit:
                     value = str(unit[tag])
                     found.append((unit.start, tag, _SIZES.get(value, value)))
         return [(kind, value) for _, kind, value in sorted(found)]
+
+
+def _colors() -> list[str]:
+    """The English words for colors, the longest first."""
+    words = [re.escape(word) for word, tags in lexicon().en.items() if "color" in tags]
+    return sorted(words, key=len, reverse=True)
 
 
 @cache
@@ -95,7 +104,7 @@ def grammar(language: str) -> Grammar:
     verbs = [lists[name] for name in ("add", "remove", "move", "set", "ba", "become")
              if name in lists]  # fmt: skip
     tunes = {name: "|".join(table[f"{name}s"].values()) for name in ("tune", "tune_verb", "size")}
-    compiled = compiler({**lists, "verb": " ".join(verbs)}, **tunes)
+    compiled = compiler({**lists, "verb": " ".join(verbs)}, color="|".join(_colors()), **tunes)
     rules = [rule.partition(": ") for rule in table["rules"]["rules"].strip().splitlines()]
     words = ("tunes", "tune_verbs", "sizes", "places", "whose")
     return Grammar(

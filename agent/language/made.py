@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from ..brief import Change, Op
@@ -13,6 +14,7 @@ from .mentions import IT
 TOLD: frozenset[Op] = frozenset({"recolor", "resize", "move", "remove", "tune"})
 """Changes of which all that is to be claimed follows; what else an edit says is read."""
 
+_LACKING = re.compile(r"\bmissing\b|[少缺差]")
 _MORE = re.compile(r"\bwith\b")
 _SIZES = {"bigger": "big", "smaller": "small"}
 
@@ -24,6 +26,8 @@ def made_so(clause: Clause, words: str) -> Instead | None:
     beside = any(change.object for change in changes if change.subject != IT.noun)
     if not changes or beside or _MORE.search(words):
         return None
+    if clause.rule == "add" and _LACKING.search(words):
+        return (clause.start, clause.end), [one for change in changes for one in _new(change)]
     if any(change.op not in TOLD for change in changes):
         return None
     fields = [_fields(change) for change in changes if change.subject not in (None, IT.noun)]
@@ -42,3 +46,11 @@ def _fields(change: Change) -> dict[str, Any]:
         case "remove":
             return {"kind": "absent", "subject": subject, "color": change.color}
     return {}
+
+
+def _new(change: Change) -> Iterator[dict[str, Any]]:
+    """What is to be seen of a thing that is added."""
+    told = {"object": None, "count": change.count, "color": change.new_color, "place": change.value}
+    for kind, value in told.items():
+        if kind == "object" or value is not None:
+            yield {"kind": kind, "subject": change.subject, "value": value}

@@ -148,7 +148,7 @@ def _fits(rest: str, clauses: Sequence[Clause]) -> bool:
     shown = claims_of(read(left), left)[0]
     words = rest[: clauses[1].start] if clauses[1:] else rest
     chinese = any(map(is_han, words))
-    return fits_a_picture(clauses[0], words, chinese=chinese) and all(
+    return fits_a_picture(clauses, words, chinese=chinese) and all(
         claim.kind in {"absent", "kept"} for claim in shown
     )
 

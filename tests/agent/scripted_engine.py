@@ -29,8 +29,8 @@ class ScriptedEngine(Engine):
     """Draws one plain color a seed; ``caption_of`` says what a picture of that seed shows.
 
     Pictures are ``side`` pixels wide and high. With the roles for it, what is segmented is the
-    middle of the picture, and inpainting gives the mask the color of the seed, as a sprite has it
-    all over; ``careless`` inpainting spoils everything else. Details change nothing.
+    middle of the picture, and inpainting gives the mask the color of the seed; ``careless``
+    inpainting spoils everything else. Details change nothing.
 
     ``calls`` are those that ran. ``before`` is called with the tool's name before each of them and
     may raise. Without ``roles``, no model is there.
@@ -79,9 +79,6 @@ class ScriptedEngine(Engine):
                 under = Image.new("RGB", image.size, "black") if self.careless else image
                 made.append(Image.composite(picture_of(seed, image.width), under, mask))
             return _result(made)
-        if tool == "sprite":
-            size = tuple(arguments["size"])
-            return _result([picture_of(n).resize(size) for n in arguments["seeds"]])
         if tool == "detail":
             return _result([(images or {})["image"].copy()])
         if tool == "upscale":

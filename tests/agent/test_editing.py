@@ -104,31 +104,26 @@ def test_of_several_only_the_meant_one_is_touched() -> None:
         planned({"op": "remove", "subject": "cat"})
 
 
-def test_what_is_added_is_painted_by_itself_and_laid_in_several_times() -> None:
+def test_what_is_added_is_painted_by_itself_and_laid_in_from_several_seeds() -> None:
     change = Change(op="add", subject="ball", value="left", new_color="yellow")
-    calls = edit(brief(change), canvas(), 7, {*ALL, "sprite"})
-    made = {f"#{n}": call for n, call in enumerate(calls, start=1)}
-    laid = [call for call in calls if not call.aid]
-    assert tools(laid) == ["blend"] * TRIED
-    assert {call.images["image"] for call in laid} == {"img-1"}
-    assert {made[str(call.within)].tool for call in laid} == {"region"}
-    sprites = [made[call.images["over"]].arguments for call in laid]
-    assert len({str(sprite["seeds"]) for sprite in sprites}) == TRIED
-    assert {(sprite["kind"], sprite["color"]) for sprite in sprites} == {("ball", "yellow")}
-    assert "a yellow ball" in sprites[0]["prompt"]
-    left, top = laid[0].arguments["position"]
-    wide, high = sprites[0]["size"]
-    [box] = made[str(laid[0].within)].arguments["boxes"]
-    assert [left, top, left + wide, top + high] == pytest.approx([v * 256 for v in box], abs=1)
+    region, *laid = edit(brief(change), canvas(), 7, {*ALL, "detail"})
+    assert tools(laid) == ["detail"] * TRIED
+    assert len({call.arguments["seed"] for call in laid}) == TRIED
+    [ball] = laid[0].arguments["things"]
+    assert (ball["kind"], ball["color"]) == ("ball", "yellow")
+    assert laid[0].arguments["scene"] == "flat illustration. meadow, summer, day, clear."
+    assert laid[0].arguments["anyway"], "nothing like it stands there"
+    assert (laid[0].images, laid[0].within) == ({"image": "img-1"}, "#1")
+    assert region.arguments["boxes"] == [ball["box"]]
 
 
 def test_an_old_thing_is_taken_out_before_another_is_laid_in() -> None:
     change = Change(op="replace", subject="dog", value="cat")
-    calls = edit(brief(change), canvas(), 7, {*ALL, "sprite"})
-    kept = [call.tool for call in calls if call.tool != "region"]
-    assert kept[:4] == ["segment", "inpaint", "sprite", "blend"]
-    cleared = calls.index(next(call for call in calls if call.tool == "inpaint")) + 1
-    assert all(call.images["image"] == f"#{cleared}" for call in calls if not call.aid)
+    calls = edit(brief(change), canvas(), 7, {*ALL, "detail"})
+    kept = [call.tool for call in calls if call.tool not in ("region", "blend")]
+    assert kept == ["segment", "inpaint", *["detail"] * TRIED]
+    cleared = tools(calls).index("inpaint") + 1
+    assert {call.images["image"] for call in calls if not call.aid} == {f"#{cleared}"}
 
 
 def test_what_is_added_gets_a_free_place_where_it_was_asked_for() -> None:

@@ -108,21 +108,23 @@ def test_a_wrong_color_is_mended_where_the_thing_is_and_where_it_was_meant_to_be
 
 def test_what_was_meant_to_be_there_is_painted_by_itself_and_laid_in() -> None:
     request, caption = "a red house and a tree", f"{SCENE} a blue house; a tree at the right."
-    calls = repaired(request, caption, ALL | {"sprite"})
+    calls = repaired(request, caption, ALL | {"detail"})
     assert tools(calls) == [
-        "segment", "region", "blend", "inpaint", *["sprite", "blend"] * LAID
+        "segment", "region", "blend", "region", "blend", "inpaint", *["detail"] * LAID,
     ]  # fmt: skip
-    filled = calls[3]
-    assert (filled.arguments["how"], filled.images) == ("fill", {"image": "img-1", "mask": "#3"})
-    for turn in range(LAID):
-        sprite, laid = calls[4 + 2 * turn : 6 + 2 * turn]
-        assert (sprite.arguments["kind"], sprite.arguments["color"]) == ("house", "red")
-        assert "a red house" in sprite.arguments["prompt"]
-        assert "tree" not in sprite.arguments["prompt"]
-        assert laid.images == {"image": "#4", "over": f"#{5 + 2 * turn}"}
-        assert (laid.aid, laid.within, laid.before) == (False, "#3", "img-1")
-    seeds = [call.arguments["seeds"] for call in calls if call.tool == "sprite"]
-    assert len({str(s) for s in seeds}) == LAID
+    assert all(call.aid for call in calls[:-LAID])
+    filled, laid = calls[5], calls[-LAID:]
+    assert filled.arguments["how"] == "fill"
+    assert filled.images == {"image": "img-1", "mask": "#5"}
+    [outer], [inner] = (calls[n].arguments["boxes"] for n in (1, 3))
+    assert outer[0] < inner[0] < inner[2] < outer[2], "what is filled around it would be seen"
+    for call in laid:
+        assert [(t["kind"], t["color"]) for t in call.arguments["things"]] == [("house", "red")]
+        assert call.arguments["scene"] == SCENE
+        assert call.arguments["anyway"]
+        assert call.images == {"image": "#6"}
+        assert (call.aid, call.within, call.before) == (False, "#3", "img-1")
+    assert len({call.arguments["seed"] for call in laid}) == LAID
 
 
 def test_what_is_handed_over_is_painted_in_detail_where_its_layout_is_known() -> None:
@@ -217,8 +219,8 @@ def test_one_wrong_thing_is_mended_and_all_else_is_kept(start: Start) -> None:
     assert turn.satisfied
     assert [s.tool for s in turn.steps if s.tool not in ("caption", "look", "adjust")] == [
         "sketch", "edge_guided",
-        "segment", "region", "blend", "inpaint", "sprite", "blend", "compare",
-        "sprite", "blend", "compare", "detail",
+        "segment", "region", "blend", "region", "blend", "inpaint",
+        *["detail", "compare"] * 2, "detail",
     ]  # fmt: skip
     compared = [s for s in studio.ledger.turn(turn.turn).steps if s.tool == "compare"]
     assert all(step.value and step.value["identical"] for step in compared)
@@ -239,7 +241,7 @@ def test_masks_and_sketches_are_never_judged_or_handed_over(start: Start) -> Non
     turn = ask(studio, "a red house")
     aids = {
         handle
-        for step in turn.steps if step.tool in ("segment", "region", "sketch", "sprite", "compare")
+        for step in turn.steps if step.tool in ("segment", "region", "sketch", "blend", "compare")
         for handle in step.outputs
     }  # fmt: skip
     looked = {h for s in turn.steps if s.tool == "caption" for h in s.inputs.values()}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from danqing.tools.errors import ToolError
-from danqing.tools.masks import grown, mask_of, put_back
+from danqing.tools.masks import grown, mask_of, put_back, refined
 
 SIZE = (20, 16)
 
@@ -93,3 +93,87 @@ def test_a_mask_that_is_empty_full_or_not_grown_stays_as_it_is() -> None:
     assert grown(some, 0) is some
     for mask in (np.zeros((9, 9), bool), np.ones((9, 9), bool)):
         assert np.array_equal(grown(mask, 3), mask)
+
+
+# -- refined
+
+
+def shape(side: int = 288, radius: int = 70) -> tuple[Image.Image, np.ndarray]:
+    """A red disk on green, both with a little noise, and where it is."""
+    rows, columns = np.mgrid[:side, :side] - side // 2
+    disk = np.hypot(rows, columns) < radius
+    rgb = np.where(disk[..., None], (200, 60, 50), (80, 150, 70))
+    rgb = rgb + np.random.default_rng(0).integers(-12, 13, (side, side, 1))
+    return Image.fromarray(rgb.astype(np.uint8)), disk
+
+
+def coarse(mask: np.ndarray, cells: int) -> np.ndarray:
+    """A mask as a network of few cells has it: blocky, and a little beside the thing."""
+    small = Image.fromarray(mask.astype(np.uint8) * 255).resize(
+        (cells, cells), Image.Resampling.BOX
+    )
+    return np.asarray(small.resize(mask.shape[::-1], Image.Resampling.NEAREST)) > 90
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one & other).sum() / (one | other).sum())
+
+
+def test_a_coarse_mask_is_brought_to_the_borders_of_the_thing() -> None:
+    image, disk = shape()
+    rough = coarse(disk, 48)
+    assert overlap(rough, disk) < 0.96
+    assert overlap(refined(image, rough), disk) > 0.99
+
+
+@pytest.mark.parametrize("pixels", [-3, 3])
+def test_a_mask_that_is_too_small_or_too_large_becomes_the_thing(pixels: int) -> None:
+    image, disk = shape()
+    rough = grown(disk, 3) if pixels > 0 else ~grown(~disk, 3)
+    assert overlap(rough, disk) < 0.93
+    assert overlap(refined(image, rough), disk) > 0.99
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_mask_is_refined_in_every_mode(mode: str) -> None:
+    image, disk = shape()
+    red = image.getchannel("R").convert("RGB")
+    assert overlap(refined(red.convert(mode), coarse(disk, 48)), disk) > 0.98
+
+
+def test_a_mask_is_refined_the_same_way_twice_and_left_as_it_was() -> None:
+    image, disk = shape()
+    rough = coarse(disk, 48)
+    before, pixels = rough.copy(), image.tobytes()
+    first, second = refined(image, rough), refined(image, rough)
+    assert np.array_equal(first, second)
+    assert np.array_equal(rough, before) and image.tobytes() == pixels
+    assert (first.dtype, first.shape) == (bool, rough.shape)
+
+
+def test_far_from_its_border_a_mask_stays_as_it_is() -> None:
+    """Even where what is there has the colors of the other side."""
+    image, disk = shape()
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((134, 134, 154, 154), fill=(80, 150, 70))
+    pen.rectangle((5, 5, 40, 40), fill=(200, 60, 50))
+    assert overlap(refined(image, coarse(disk, 48)), disk) > 0.99
+
+
+@pytest.mark.parametrize("size", [(288, 288), (97, 61), (16, 16)])
+def test_a_mask_of_everything_or_of_a_pixel_is_handed_back(size: tuple[int, int]) -> None:
+    image = shape()[0].resize(size)
+    one = np.zeros(size[::-1], bool)
+    one[size[1] // 2, size[0] // 2] = True
+    for mask in (np.ones(size[::-1], bool), one, np.zeros(size[::-1], bool)):
+        assert np.array_equal(refined(image, mask), mask)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 90, 60), (200, 250, 288, 288), (100, 0, 104, 288)])
+def test_no_mask_is_emptied_by_an_image_without_such_a_thing(box: tuple[int, ...]) -> None:
+    """Noise, one color, or another thing: at least half of the mask is left."""
+    mask = np.zeros((288, 288), bool)
+    mask[box[1] : box[3], box[0] : box[2]] = True
+    noise = np.random.default_rng(1).integers(0, 256, (288, 288, 3)).astype(np.uint8)
+    for image in (Image.fromarray(noise), Image.new("RGB", (288, 288), "gray"), shape()[0]):
+        assert refined(image, mask).sum() > 0.5 * mask.sum()

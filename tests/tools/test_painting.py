@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 from skimage import data
 
 from danqing.tools import catalogue
@@ -27,6 +27,7 @@ from danqing.tools.sketch import sketch
 from danqing.tools.vae_variation import vae_variation
 from training.scenes import layout
 from training.scenes.render import render
+from training.scenes.spec import Scene, Thing
 
 MODES = ("L", "LA", "RGB", "RGBA")
 
@@ -145,7 +146,7 @@ def test_bad_masks_and_a_missing_prompt_are_refused(
 def test_a_scratch_is_filled_from_its_surroundings_without_a_model(photo: Image.Image) -> None:
     scratch = box_mask(photo.size, (0, 30, 89, 32))
     spoiled = Image.composite(Image.new("RGB", photo.size, "red"), photo, scratch)
-    nobody: Any = None
+    nobody = Context(Models({}, device="cpu"))
     [filled] = inpaint(nobody, spoiled, scratch, seeds=[1], how="fill")
     inside = pixels(scratch) > 0
 
@@ -153,8 +154,62 @@ def test_a_scratch_is_filled_from_its_surroundings_without_a_model(photo: Image.
         return float(np.abs(pixels(image) - pixels(photo))[inside].mean())
 
     assert error(filled) < error(spoiled) / 3
-    with pytest.raises(ToolError, match="covers 100% of the image; its surroundings can fill at"):
+    with pytest.raises(ToolError, match=r"covers 100% of the image, and nothing .* fits\. Use a"):
         inpaint(nobody, photo, Image.new("L", photo.size, 255), seeds=[1], how="fill")
+
+
+def meadow(*xs: float, side: int = 256) -> Image.Image:
+    """A meadow with red balls, as it is rendered."""
+    balls = tuple(Thing("ball", (x, 0.6, x + 0.15, 0.75), "red") for x in xs)
+    facts = ("meadow", "summer", "day", "clear", "flat")
+    scene = Scene(5, *facts, horizon=0.5, things=balls)
+    return Image.fromarray(render(scene, side).rgb)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_thing_is_removed_by_filling_without_a_model_in_every_mode(mode: str) -> None:
+    scene, without = (picture.convert(mode) for picture in (meadow(0.4), meadow()))
+    if "A" in mode:
+        scene.putalpha(Image.linear_gradient("L"))
+    hole = box_mask(scene.size, (96, 146, 147, 200))
+    before = scene.tobytes()
+    one, two = inpaint(Context(Models({}, device="cpu")), scene, hole, seeds=[1, 2], how="fill")
+    assert one.tobytes() == two.tobytes() and scene.tobytes() == before
+    assert (one.mode, one.size) == (mode, scene.size)
+    outside = pixels(hole) == 0
+    assert (pixels(one)[outside] == pixels(scene)[outside]).all()
+    if "A" in mode:
+        assert one.getchannel("A").tobytes() == scene.getchannel("A").tobytes()
+    if "A" not in mode:  # else it is also seen on white
+        apart, thing = (
+            np.abs(pixels(image) - pixels(without))[~outside].mean() for image in (one, scene)
+        )
+        assert apart < 8 and apart < thing / 4
+
+
+def test_a_hole_is_not_filled_with_things_that_are_seen(built_in: Context) -> None:
+    """Half of a ball is gone: its other half is what fits, but where there are eyes, it is ground
+    that is taken."""
+    spoiled = meadow(0.2, 0.6)
+    hole = box_mask(spoiled.size, (44, 146, 70, 198))
+    spoiled.paste((90, 160, 70), mask=hole)
+
+    def red(context: Context) -> float:
+        [filled] = inpaint(context, spoiled, hole, seeds=[1], how="fill")
+        r, g, _ = pixels(filled)[pixels(hole) > 0].T
+        return float((r > g + 50).mean())
+
+    assert red(Context(Models({}, device="cpu"))) > 0.15
+    assert red(built_in) < 0.03
+
+
+def test_a_photograph_is_filled_too() -> None:
+    photo = photograph()
+    hole = box_mask(photo.size, (5, 5, 25, 25))
+    [filled] = inpaint(Context(Models({}, device="cpu")), photo, hole, seeds=[1], how="fill")
+    inside = pixels(hole) > 0
+    assert (pixels(filled)[~inside] == pixels(photo)[~inside]).all()
+    assert np.abs(pixels(filled) - pixels(photo))[inside].mean() < 40
 
 
 def test_a_cancel_ends_the_painting(
@@ -286,6 +341,58 @@ def test_an_image_is_painted_over_as_far_as_asked(context: Context, photo: Image
     assert len({result.tobytes() for result in (little, much, anew)}) == 3
     with pytest.raises(ToolError, match=r"strength = 0\.5 is refused for a sketch"):
         edge_guided(context, photo, prompt="a", seeds=[1], strength=0.5, outlines="drawn")
+
+
+def test_what_a_mask_shows_of_the_front_is_in_every_picture_as_it_is(
+    context: Context, photo: Image.Image
+) -> None:
+    image = photo.resize((240, 180))
+    front = image.transpose(Image.Transpose.ROTATE_180)
+    mask = box_mask(image.size, (60, 40, 160, 120))
+    call: dict[str, Any] = {"prompt": "a", "seeds": [1, 2], "low": 5, "high": 10}
+    plain = edge_guided(context, image, **call)
+    laid = edge_guided(context, image, front, mask, **call)
+    assert len(plain) == len(laid) == 2
+    inside = pixels(mask.filter(ImageFilter.MinFilter(9))) > 0
+    outside = pixels(mask.filter(ImageFilter.MaxFilter(9))) == 0
+    for one, other in zip(laid, plain, strict=True):
+        assert (one.mode, one.size) == ("RGB", image.size)
+        assert (pixels(one)[inside] == pixels(front)[inside]).all()
+        assert (pixels(one)[outside] == pixels(other)[outside]).all()
+        assert (pixels(other)[inside] != pixels(front)[inside]).any()
+
+
+def test_the_front_comes_into_the_light_of_what_was_painted_as_far_as_asked(
+    context: Context,
+) -> None:
+    """The toy painter paints gray over what was nearly white."""
+    image = box_mask((240, 180), (20, 20, 60, 60)).point(lambda v: 255 - v // 8).convert("RGB")
+    front = Image.new("RGB", image.size, (200, 150, 150))
+    mask = box_mask(image.size, (100, 60, 200, 140))
+    call: dict[str, Any] = {"prompt": "a", "seeds": [1], "low": 5, "high": 10}
+    [gray] = edge_guided(context, image, **call)
+    assert pixels(gray).mean() < pixels(image).mean() - 40
+    light = [
+        pixels(edge_guided(context, image, front, mask, relight=share, **call)[0])[80:120, 120:180]
+        for share in (0.0, 0.5, 1.0)
+    ]
+    assert (light[0] == (200, 150, 150)).all()
+    assert light[0].mean() > light[1].mean() + 5 > light[2].mean() + 10
+
+
+def test_a_front_goes_with_a_mask_and_both_have_the_size_of_the_image(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    call: dict[str, Any] = {"prompt": "a", "seeds": [1], "low": 5, "high": 10}
+    for front, shown in ((photo, None), (None, mask)):
+        with pytest.raises(ToolError, match="edge_guided: front and mask go together; one of them"):
+            edge_guided(context, photo, front, shown, **call)
+    with pytest.raises(ToolError, match="front has 20x20 pixels, the image 90x70; allowed is the"):
+        edge_guided(context, photo, photo.resize((20, 20)), mask, **call)
+    with pytest.raises(ToolError, match="edge_guided: mask measures 20x20 pixels; allowed is the"):
+        edge_guided(context, photo, photo, mask.resize((20, 20)), **call)
+    with pytest.raises(ToolError, match="edge_guided: mask is all black"):
+        edge_guided(context, photo, photo, Image.new("L", photo.size), **call)
 
 
 def test_no_outlines_and_crossed_thresholds_are_refused(context: Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from sights import Box, looking_at
 
 from danqing.tools import remove_background
@@ -52,6 +52,16 @@ def test_borders_are_soft_and_the_rest_is_wholly_kept_or_gone() -> None:
     soft = np.flatnonzero((row > 0) & (row < 255))
     assert 2 <= len(soft) <= 24
     assert (np.diff(row[:60]) >= 0).all()
+
+
+def test_a_subject_is_cut_out_along_its_own_border() -> None:
+    """It is a little smaller than it is seen; what is around it goes."""
+    image = Image.new("RGB", (512, 512), (80, 150, 70))
+    ImageDraw.Draw(image).rectangle((69, 260, 187, 379), fill=(30, 30, 30))
+    result = remove_background(looking_at(CAT), image, subject="cat")
+    there = np.asarray(image)[..., 1] < 100
+    assert (opaque(result) != there).sum() < 0.02 * there.sum()
+    assert (inside(image.size, CAT) != there).sum() > 0.1 * there.sum()
 
 
 def test_what_was_transparent_stays_so(photo: Image.Image) -> None:

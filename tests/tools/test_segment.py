@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from sights import Box, looking_at, sight_of
 
-from danqing.tools import segment
+from danqing.tools import catalogue, segment
 from danqing.tools.engine import Engine
 from danqing.tools.errors import ToolError
+from danqing.tools.models import Models
+from danqing.tools.panoptic import see
 from danqing.tools.phrases import read_phrase
 from danqing.tools.registry import Context
-from danqing.tools.segment import enlarged, find
+from danqing.tools.segment import cut, enlarged, find
+from training.data import scenes_from
+from training.scenes.render import render
 
 RED = Box("house", "red", (1, 12, 9, 22))
 BLUE = Box("house", "blue", (20, 14, 26, 22))
@@ -149,6 +153,51 @@ def test_a_mask_can_have_a_margin() -> None:
     assert (b | ~a).all()
     left, top, right, bottom = tight.getbbox() or (0, 0, 0, 0)
     assert wide.getbbox() == (left - 10, top - 10, right + 10, bottom + 10)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one & other).sum() / (one | other).sum())
+
+
+def cat_in_a_large_image() -> tuple[Image.Image, np.ndarray]:
+    """A cat that is a little smaller than it is seen, and where it is."""
+    image = Image.new("RGB", (512, 512), (80, 150, 70))
+    ImageDraw.Draw(image).rectangle((69, 260, 107, 315), fill=(30, 30, 30))
+    return image, np.asarray(image)[..., 1] < 100
+
+
+def test_a_thing_in_a_large_image_is_cut_out_along_its_own_border() -> None:
+    image, there = cat_in_a_large_image()
+    context, phrase = looking_at(*SCENE), read_phrase("segment", "cat")
+    rough, told = find(see(context, image), phrase, image.size)
+    mask, found = segment(context, image, text="cat")
+    assert overlap(rough, there) < 0.8
+    assert overlap(np.asarray(mask) > 0, there) > 0.97
+    assert found == told, "the account of it is the same"
+
+
+@pytest.mark.parametrize(("text", "side"), [("the sky", 512), ("the ground", 512), ("cat", 32)])
+def test_grounds_and_small_images_are_left_as_they_are_seen(text: str, side: int) -> None:
+    image = cat_in_a_large_image()[0].resize((side, side))
+    sight = see(looking_at(*SCENE), image)
+    phrase = read_phrase("segment", text)
+    (mask, _), (seen, _) = cut(sight, phrase, image), find(sight, phrase, image.size)
+    assert np.array_equal(mask, seen)
+
+
+def test_things_of_the_built_in_world_are_cut_out_better_than_they_are_seen() -> None:
+    eyes = catalogue.profile().models["panoptic"]
+    context = Context(Models({"panoptic": eyes}, device="cpu"))
+    plain, phrase = scenes_from(2**30 + 5, simple=True), read_phrase("segment", "everything")
+    seen, fine = [], []
+    for _ in range(4):
+        picture = render(next(plain), 512)
+        image, true = Image.fromarray(picture.rgb), picture.ids != 255
+        sight = see(context, image)
+        seen.append(overlap(find(sight, phrase, image.size)[0], true))
+        fine.append(overlap(cut(sight, phrase, image)[0], true))
+    assert np.mean(fine) > np.mean(seen) + 0.01
+    assert np.mean(fine) > 0.9
 
 
 @pytest.mark.parametrize("text", ["the unicorn", "麒麟", "the cat and the dog", "not the cat"])
