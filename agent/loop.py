@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from ..tools.errors import Cancelled, Stopped, ToolError
 from . import answers, events, reply
 from .act import BudgetSpent, Hands, Repeated
-from .brief import Brief
+from .brief import Brief, Claim
 from .draft import Canvas
 from .eyes import see
 from .groups import known_noun
@@ -388,21 +388,27 @@ class Loop:
         """The best picture at its size, the verdict on it, and why it is not at its size.
 
         It is enlarged by a model, and what the planner knows of is painted once more. That must not
-        break what was met: where it does, the picture is enlarged alone, at last plainly, and where
-        even that does, the draft itself is handed over. Only another shape than
-        the draft's cannot be had without a cut, and is handed over with what the cut left. What was
-        edited has its size already.
+        break what was met: where it does, it is left out, then all of it; at last the picture is
+        enlarged plainly, and where even that breaks something, the draft itself is handed over.
+        Only another shape than the draft's cannot be had without a cut, and is handed over with
+        what the cut left. What was edited has its size already.
         """
         draft = verdict_of(attempts, best)
         if brief.intent == "edit":
             return best, draft, None
+        p = self.ledger.picture(best)
+        cut = p.width * self.size[1] != p.height * self.size[0]
+        lost: list[Claim] = []
         ways: list[tuple[str, Verdict]] = []
         trouble: str | None = "it would no longer meet what it meets"
-        for way in ("detailed", "enlarged", "plain"):
+        for way in ("detailed", "partly", "enlarged", "plain"):
+            if (way == "detailed" and cut) or (way == "partly" and not lost):
+                continue
             try:
                 picture = self._to_size(best, model=way != "plain")
-                if way == "detailed":
-                    call = self.planner.finish(brief, attempts, best, picture, self.hands.offered)
+                if way in ("detailed", "partly"):
+                    offered = self.hands.offered
+                    call = self.planner.finish(brief, attempts, best, picture, offered, lost)
                     if call is None:
                         continue
                     picture = self.hands.run(call, closing=True).pictures[0].handle
@@ -417,8 +423,9 @@ class Loop:
             if verdict.with_status("met") >= draft.with_status("met"):
                 return picture, verdict, None
             ways.append((picture, verdict))
-        p = self.ledger.picture(best)
-        if ways and p.width * self.size[1] != p.height * self.size[0]:
+            broken = draft.with_status("met") - verdict.with_status("met")
+            lost = [claim for claim in brief.claims if claim.id in broken]
+        if ways and cut:
             return *max(ways, key=lambda way: way[1].score), None
         return best, draft, trouble
 

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from ..prompts import render
 from ..tools.world import Word, world
 from . import editing, mending, wording
-from .brief import Brief
+from .brief import Brief, Claim
 from .draft import Canvas
+from .groups import known_noun
 from .plan import Attempt, Call
 from .seen import Seen
 from .wording import Wording
@@ -51,10 +52,10 @@ class Planner(Protocol):
 
     def finish(
         self, brief: Brief, attempts: Sequence[Attempt], best: str, picture: str,
-        offered: Collection[str],
+        offered: Collection[str], lost: Collection[Claim] = (),
     ) -> Call | None:  # fmt: skip
         """A last call on the ``best`` picture, which is now a larger ``picture``, where there is
-        one that would do it good."""
+        one that would do it good. Claims that such a call ``lost`` are not to be touched again."""
 
     def talk(self, request: str, brief: Brief) -> str:
         """An answer in words, for a request that asks for no picture."""
@@ -121,15 +122,19 @@ class BuiltinPlanner:
 
     def finish(
         self, brief: Brief, attempts: Sequence[Attempt], best: str, picture: str,
-        offered: Collection[str],
+        offered: Collection[str], lost: Collection[Claim] = (),
     ) -> Call | None:  # fmt: skip
         draw = mending.origin(attempts, best)
         drawn = draw is not None and draw.call.tool == "edge_guided"
         if draw is None or not drawn or self._plain or "detail" not in offered:
             return None
         words = self._words(brief, draw)
+        named = {known_noun(noun)[0] for c in lost for noun in (c.subject, c.object) if noun}
+        things = [placed for placed in words.layout if placed.kind not in named]
+        if not things:
+            return None
         arguments = {
-            "things": mending.listed(words.layout), "scene": words.scene,
+            "things": mending.listed(things), "scene": words.scene,
             "seed": draw.call.arguments["seeds"][0],
         }  # fmt: skip
         return Call(tool="detail", arguments=arguments, images={"image": picture})

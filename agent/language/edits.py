@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from ..brief import SCENE_OPS, Change, Tune
@@ -17,6 +18,7 @@ from .grammar import grammar, unit_at
 from .mentions import IT, SOME, Mention, mentions
 from .reading import Fact
 from .references import lowered, styled_after
+from .turning import OPPOSITE, TURNS
 from .units import Unit, units_of
 
 Found = list[Change] | None
@@ -26,13 +28,9 @@ LONGEST = 4
 MAX_CHARACTERS = 160
 """A longer clause is no edit."""
 
-_OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
-_BACKWARD = re.compile(r"counter|anti|\bleft\b|逆|左")
-_UPSIDE_DOWN = re.compile(r"upside|倒|颠")
-_BOTH_ENDS = re.compile(r"上下|top\sand\sbottom|vertical")
-_UPRIGHT = re.compile(r"vertical|upside|top|上下|垂直|竖")
 _STYLE = re.compile(r"\bstyle\b|风|派")
 _LITTLE = re.compile(r"^(?:a\s(?:bit|little|lot|touch|tad)|much|slightly|more|less)\b\s?")
+_DEFINITE = re.compile(r"\s*(?:the|this|that|these|those|his|her|my)\s")
 _A_THING = re.compile(r"(?:an?|some|two|three|four|five|\d+)\s")
 _WITH = re.compile(r"\s(?:with|instead\sof|rather\sthan)\s")
 _A_LITTLE = re.compile(r"\ba\s(?:bit|little|touch|tad)\b")
@@ -73,8 +71,8 @@ class _Editor:
             "remove": self.remove, "gone": self.remove, "not": self.not_so,
             "replace": self.replace, "move": self.move, "resize": self.resize, "set": self.set,
             "bare": self.bare, "tune": self.tune, "keep": lambda said: [], "cut out": self.cut_out,
-            "rotate": self.rotate, "flip": self.flip, "extend": self.extend, "crop": self.crop,
             "scale": self.scale,
+            **{name: partial(turn, self.grammar) for name, turn in TURNS.items()},
         }  # fmt: skip
 
     def read(self) -> list[Clause]:
@@ -133,6 +131,8 @@ class _Editor:
 
     def speaks_of(self, low: str) -> None:
         """Remembers the one thing that words without a rule speak of: "it" after them means it."""
+        if not self.chinese and not _DEFINITE.match(low):
+            return
         things = [thing for thing in self.named(low) if thing.noun and thing.scene is None]
         if len(things) == 1 and self.last is None:
             self.remember([replace(things[0], color=None, place=None)])
@@ -143,7 +143,11 @@ class _Editor:
         if not found or found[-1].rule not in _AWAY or len(changes) != 1:
             return []
         gone, new = found[-1].changes, changes[0]
-        if len(gone) != 1 or gone[0].op != "remove" or (new.op, new.subject) != ("replace", IT.noun):
+        if (
+            len(gone) != 1
+            or gone[0].op != "remove"
+            or (new.op, new.subject) != ("replace", IT.noun)
+        ):
             return []
         which = gone[0].model_dump(include={"subject", "color", "place", "count"})
         return [new.model_copy(update=which)]
@@ -263,6 +267,9 @@ class _Editor:
     def move(self, said: dict[str, str]) -> Found:
         what = said.get("what", "")
         things: list[Mention | None] = self.subjects(what) if what else [self.it]
+        if away := said.get("away"):
+            place = OPPOSITE[self.grammar.place(away) or ""]
+            return [self.which("move", thing, value=place) for thing in things if thing] or None
         settings = [value for kind, value in self.grammar.values(said["to"]) if kind == "setting"]
         if settings and (None in things or IT in things):
             return [self.scene("setting", settings[0])]
@@ -453,29 +460,6 @@ class _Editor:
         things = [thing for thing in self.subjects(said["what"]) if thing and thing != IT]
         return [Change(op="cut out", subject=thing.noun, color=thing.color, place=thing.place)
                 for thing in things[:1]] or None  # fmt: skip
-
-    def rotate(self, said: dict[str, str]) -> Found:
-        words = said[""]
-        turned = 180 if _UPSIDE_DOWN.search(words) else (self.grammar.number(words) or 90) % 360
-        if _BACKWARD.search(words) and turned:
-            turned = 360 - turned
-        return [Change(op="rotate", count=turned)]
-
-    def flip(self, said: dict[str, str]) -> Found:
-        value = "vertical" if _UPRIGHT.search(said[""]) else "horizontal"
-        return [Change(op="flip", value=value)]
-
-    def extend(self, said: dict[str, str]) -> Found:
-        to = said.get("to", "")
-        side = self.grammar.word("places", to) or "all"
-        sides = ("top", "bottom") if _UPRIGHT.search(to) and _BOTH_ENDS.search(to) else (side,)
-        return [Change(op="extend", value=side) for side in sides]
-
-    def crop(self, said: dict[str, str]) -> Found:
-        part = self.grammar.word("places", said.get("to", ""))
-        if said.get("off"):
-            part = _OPPOSITE.get(part or "")
-        return [Change(op="crop", value=part)] if part else []
 
     def scale(self, said: dict[str, str]) -> Found:
         if self.last and _GROWS.fullmatch(said[""]):

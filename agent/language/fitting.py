@@ -18,14 +18,20 @@ _COMPARES = re.compile(
     r"|\b(?:brighten|lighten|darken|dim|sharpen|blur|soften|desaturate|saturate)\b"
     r"|一?[点些]|太|更|再|高|低|提|降|一下|化|调"
 )
-_BESIDES = re.compile(r"\b(?:also|as\swell|another|(?<!with\s)more)\b|\b(?:is|are)\smissing\b|\btoo\b(?!\s\w)|再|还|也")
+_BESIDES = re.compile(
+    r"\b(?:also|as\swell|another|(?<!with\s)more)\b|\b(?:is|are)\smissing\b|\btoo\b(?!\s\w)|再|还|也"
+)
 _WISHED_FOR = re.compile(
     r"\b(?:how|what)\sabout\b|\b(?:can|could|may)\s(?:we|i|you)\b|\b(?:i|we)(?:'d|\swould)\b"
     r"|\b(?:i|we)\s(?:want|need|could)\b|\blet's\b|\bwhat\swould\syou\ssay\b|\bwould\s(?:be|look)\s(?:nice|good|great|lovely|cool)"
     r"|^\W*maybe\b"
 )
-_THERE = re.compile(r"\b(?:here|there(?=\W*$)|(?:in|to)\s(?:the|this)\s(?:sky|picture|image|scene))\b")
-_OF_PICTURES = re.compile(r"\b(?:picture|image|painting|drawing|photo|portrait|sketch|poster|card|scene|cover)s?\sof\b")
+_THERE = re.compile(
+    r"\b(?:here|there(?=\W*$)|(?:in|to)\s(?:the|this)\s(?:sky|picture|image|scene))\b"
+)
+_OF_PICTURES = re.compile(
+    r"\b(?:picture|image|painting|drawing|photo|portrait|sketch|poster|card|scene|cover)s?\sof\b"
+)
 _DRAWN = re.compile(
     r"(?:(?:draw|paint)(?!\sin\b)|an?|some|two|three|\d+)\b|.{0,8}(?:(?<![重新彩油墨素版漫插壁国描笔])画(?![面里中成])|(?<![边面上下角里方间侧])来|生成|绘制)|[一两三几\d]"
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_engine import SCENE, ScriptedEngine
+from scripted_engine import SCENE, ScriptedEngine, picture_of
 
 from danqing.agent.brief import Brief
 from danqing.agent.home import Home
@@ -256,3 +256,33 @@ def test_an_edit_that_damages_what_it_should_keep_is_not_adopted(start: Start) -
     spoiled = {h for s in turn.steps if s.tool == "inpaint" for h in s.outputs}
     assert spoiled and turn.picture.handle not in spoiled
     assert turn.satisfied, "it was drawn anew instead"
+
+
+def test_details_that_break_a_claim_are_left_out_and_the_others_kept(start: Start) -> None:
+    both = f"{SCENE} a red house at the left; a tree at the right."
+    studio = start(lambda seed: f"{SCENE} a tree at the right." if seed == 999 else both)
+    plain = studio.engine.call
+
+    def call(tool: str, arguments: Any, images: Any = None, **how: Any) -> Any:
+        result = plain(tool, arguments, images, **how)
+        if tool == "detail":
+            kinds = {thing["kind"] for thing in arguments["things"]}
+            seed = 999 if "house" in kinds else 7
+            result.images[:] = [picture_of(seed, result.images[0].width)]
+        return result
+
+    studio.engine.call = call  # type: ignore[method-assign]
+    turn = ask(studio, "a red house and a tree")
+    details = [s for s in turn.steps if s.tool == "detail"]
+    assert [{t["kind"] for t in s.arguments["things"]} for s in details] == [
+        {"house", "tree"}, {"tree"},
+    ]  # fmt: skip
+    assert turn.satisfied
+    assert turn.picture.handle in details[1].outputs
+
+
+def test_details_are_painted_only_where_the_layout_still_holds(start: Start) -> None:
+    studio = start(lambda seed: f"{SCENE} a red house at the left.")
+    turn = studio.ask("a red house", Options(seed=1, size=(256, 128)))
+    assert "detail" not in {s.tool for s in turn.steps}, "it was cut to its shape"
+    assert "detail" in {s.tool for s in ask(studio, "a red house").steps}
