@@ -20,6 +20,8 @@ LOOKS = 2
 MAGNIFIED = 3.0
 """So many times as large as in the image a thing is painted at most: no painter has seen a star as
 tall as a house."""
+LOW = 0.32
+"""Indoors, what is taller than this stands before the window, and takes its colors."""
 UNLIKE = 55.0
 """A thing that differs by more than this on average, of 255, is left as it was."""
 LARGE = 0.5
@@ -81,7 +83,7 @@ def detail(
         context.progress(number, len(groups), f"painting {kind}")
         first = max(members, key=lambda n: _size(things[n], image)[1])
         wide, high = _size(things[first], image)
-        tall = min(TALL, MAGNIFIED * high / image.height)
+        tall = min(LOW if "indoors" in scene else TALL, MAGNIFIED * high / image.height)
         phrase = Phrase(kind, 1, color, spots=spots_of([stage(wide / high, tall)]))
         looks = alone(
             context, "detail", things[first], (wide, high), tall=tall,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..brief import Change
+from .mentions import IT
 
 ON_PIXELS = frozenset({"tune", "extend", "crop", "scale", "flip", "rotate", "cut out"})
 """Rules and changes of how the picture is toned, cut and turned."""
@@ -26,3 +28,19 @@ class Clause:
         whole = all(change.op == "cut out" or not change.subject for change in self.changes)
         ops: set[str] = {change.op for change in self.changes} or {self.rule}
         return whole and ops <= ON_PIXELS | {"not"}
+
+    def says(self, changes: Sequence[Change]) -> bool:
+        """Whether ``changes`` only say this clause again: "too dark, brighten it"."""
+        told = [change.model_copy(update={"source": None}) for change in self.changes]
+        return bool(changes) and list(changes) == told
+
+    def replaced(self, changes: Sequence[Change]) -> list[Change]:
+        """What takes the place of the thing that this clause takes away, where ``changes`` say
+        only that "it" is replaced: 不要猫了，换成狮子. [] where they say more."""
+        if self.rule not in {"remove", "gone"} or len(self.changes) != 1 or len(changes) != 1:
+            return []
+        gone, new = self.changes[0], changes[0]
+        if gone.op != "remove" or (new.op, new.subject) != ("replace", IT.noun):
+            return []
+        which = gone.model_dump(include={"subject", "color", "place", "count"})
+        return [new.model_copy(update=which)]

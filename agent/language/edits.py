@@ -7,7 +7,7 @@ name are read as everywhere (`mentions`). A clause that no rule fits makes no ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -40,7 +40,6 @@ _TINTS: dict[str, Tune] = {"red": "redder", "green": "greener", "blue": "bluer"}
 _SIDES = frozenset({"left of", "right of"})
 _RELATIONS = _SIDES | {"above", "below", "inside"}
 _ONE = frozenset({"one", "ones"})
-_AWAY = frozenset({"remove", "gone"})
 _IN_DEPTH = {"前": "foreground", "后": "background"}
 
 
@@ -92,11 +91,11 @@ class _Editor:
                     break
                 if (clause := self.clause(low[a:b])) is not None:
                     rule, changes = clause
-                    if found and _same(changes, found[-1].changes):
+                    if found and found[-1].says(changes):
                         found[-1] = replace(found[-1], end=b)
                         i = j - 1
                         break
-                    if taken := self.taken(found, changes):
+                    if taken := found and found[-1].replaced(changes):
                         a, rule, changes = found.pop().start, "replace", taken
                     source = {"source": self.text[a:b].strip()}
                     done = tuple(change.model_copy(update=source) for change in changes)
@@ -136,21 +135,6 @@ class _Editor:
         things = [thing for thing in self.named(low) if thing.noun and thing.scene is None]
         if len(things) == 1 and self.last is None:
             self.remember([replace(things[0], color=None, place=None)])
-
-    def taken(self, found: list[Clause], changes: list[Change]) -> list[Change]:
-        """What takes the place of the thing that the clause before takes away, where ``changes``
-        say only that "it" is replaced: 不要猫了，换成狮子. [] where they say more."""
-        if not found or found[-1].rule not in _AWAY or len(changes) != 1:
-            return []
-        gone, new = found[-1].changes, changes[0]
-        if (
-            len(gone) != 1
-            or gone[0].op != "remove"
-            or (new.op, new.subject) != ("replace", IT.noun)
-        ):
-            return []
-        which = gone[0].model_dump(include={"subject", "color", "place", "count"})
-        return [new.model_copy(update=which)]
 
     def of_picture(self) -> bool:
         """Whether a clause without a verb goes on from what is done to the whole picture."""
@@ -268,8 +252,8 @@ class _Editor:
         what = said.get("what", "")
         things: list[Mention | None] = self.subjects(what) if what else [self.it]
         if away := said.get("away"):
-            place = OPPOSITE[self.grammar.place(away) or ""]
-            return [self.which("move", thing, value=place) for thing in things if thing] or None
+            back = OPPOSITE[self.grammar.place(away) or ""]
+            return [self.which("move", thing, value=back) for thing in things if thing] or None
         settings = [value for kind, value in self.grammar.values(said["to"]) if kind == "setting"]
         if settings and (None in things or IT in things):
             return [self.scene("setting", settings[0])]
@@ -467,9 +451,3 @@ class _Editor:
         times = self.grammar.number(said.get("to", "")) or 2
         times = times // 100 if times >= 100 else times
         return [Change(op="scale", count=4 if times > 2 else 2)]
-
-
-def _same(changes: list[Change], before: Sequence[Change]) -> bool:
-    """Whether ``changes`` only say again what the clause before does: "too dark, brighten it"."""
-    told = [change.model_copy(update={"source": None}) for change in before]
-    return bool(changes) and changes == told

@@ -60,8 +60,8 @@ def tells_an_edit(clause: Clause, words: str) -> bool:
 
 def fits_a_picture(clauses: Sequence[Clause], words: str, *, chinese: bool) -> bool:
     """Whether the ``words`` of the first clause, and those after it that no rule fits, are likelier
-    done to a picture that is there than asked of a new one: "the dog should be on the left", "a tree,
-    too", not "draw a dog"."""
+    done to a picture that is there than asked of a new one: "the dog should be on the left", "a
+    tree, too", not "draw a dog"."""
     clause, low = clauses[0], lowered(words)
     drawn = _DRAWN.match(grammar("zh" if chinese else "en").bare(low))
     match clause.rule:

@@ -1,4 +1,4 @@
-"""How a clause turns, flips, widens or cuts the whole picture: what its words tell of the change."""
+"""Clauses that turn, flip, widen or cut the whole picture: what their words tell of the change."""
 
 from __future__ import annotations
 

@@ -145,8 +145,11 @@ def test_a_mask_is_refined_the_same_way_twice_and_left_as_it_was() -> None:
     image, disk = shape()
     rough = coarse(disk, 48)
     before, pixels = rough.copy(), image.tobytes()
-    first, second = refined(image, rough), refined(image, rough)
-    assert np.array_equal(first, second)
+    first = refined(image, rough)
+    assert np.array_equal(refined(image, rough), first)
+    noise = np.random.default_rng(1).integers(0, 256, (*rough.shape, 3)).astype(np.uint8)
+    once, *more = (refined(Image.fromarray(noise), rough) for _ in range(4))
+    assert all(np.array_equal(one, once) for one in more), "where it could be otherwise"
     assert np.array_equal(rough, before) and image.tobytes() == pixels
     assert (first.dtype, first.shape) == (bool, rough.shape)
 
@@ -177,3 +180,12 @@ def test_no_mask_is_emptied_by_an_image_without_such_a_thing(box: tuple[int, ...
     noise = np.random.default_rng(1).integers(0, 256, (288, 288, 3)).astype(np.uint8)
     for image in (Image.fromarray(noise), Image.new("RGB", (288, 288), "gray"), shape()[0]):
         assert refined(image, mask).sum() > 0.5 * mask.sum()
+
+
+def test_a_mask_that_would_lose_most_of_itself_is_handed_back() -> None:
+    image = Image.new("RGB", (288, 288), (80, 150, 70))
+    ImageDraw.Draw(image).line((0, 144, 287, 144), fill=(200, 60, 50))
+    handed_back, brought = np.zeros((2, 288, 288), bool)
+    handed_back[139:150], brought[136:153] = True, True
+    assert np.array_equal(refined(image, handed_back), handed_back)
+    assert refined(image, brought).sum() < 0.8 * brought.sum()

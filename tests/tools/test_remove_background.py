@@ -36,6 +36,7 @@ def test_what_is_named_is_kept_or_else_everything_that_stands_out(
     photo: Image.Image, subject: str, kept: list[Box]
 ) -> None:
     image = photo.resize((256, 128))
+    image.paste((20, 20, 200), mask=Image.fromarray(inside(image.size, CAT, HOUSE)))
     result = remove_background(looking_at(CAT, HOUSE), image, subject=subject)
     assert (result.mode, result.size) == ("RGBA", image.size)
     wrong = opaque(result) != inside(image.size, *kept)

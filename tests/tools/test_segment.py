@@ -122,7 +122,11 @@ def test_no_sky_is_found_where_there_is_none() -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 32), (500, 300), (16, 400)])
 def test_the_mask_is_black_and_white_of_the_size_of_the_image(size: tuple[int, int]) -> None:
-    mask, found = segment(looking_at(*SCENE), Image.new("RGBA", size), text="红房子")
+    image = Image.new("RGBA", size)
+    corners = (v * side / 32 for v, side in zip(RED.cells, size * 2, strict=True))
+    left, top, right, bottom = map(round, corners)
+    image.paste((200, 0, 0, 255), (left, top, right, bottom))
+    mask, found = segment(looking_at(*SCENE), image, text="红房子")
     assert (mask.mode, mask.size) == ("L", size)
     assert set(np.unique(np.asarray(mask))) == {0, 255}
     left, top, right, bottom = mask.getbbox() or (0, 0, 0, 0)
@@ -176,7 +180,7 @@ def test_a_thing_in_a_large_image_is_cut_out_along_its_own_border() -> None:
     assert found == told, "the account of it is the same"
 
 
-@pytest.mark.parametrize(("text", "side"), [("the sky", 512), ("the ground", 512), ("cat", 32)])
+@pytest.mark.parametrize(("text", "side"), [("the sky", 512), ("the ground", 512), ("cat", 128)])
 def test_grounds_and_small_images_are_left_as_they_are_seen(text: str, side: int) -> None:
     image = cat_in_a_large_image()[0].resize((side, side))
     sight = see(looking_at(*SCENE), image)
@@ -190,14 +194,14 @@ def test_things_of_the_built_in_world_are_cut_out_better_than_they_are_seen() ->
     context = Context(Models({"panoptic": eyes}, device="cpu"))
     plain, phrase = scenes_from(2**30 + 5, simple=True), read_phrase("segment", "everything")
     seen, fine = [], []
-    for _ in range(4):
+    for _ in range(6):
         picture = render(next(plain), 512)
         image, true = Image.fromarray(picture.rgb), picture.ids != 255
         sight = see(context, image)
         seen.append(overlap(find(sight, phrase, image.size)[0], true))
         fine.append(overlap(cut(sight, phrase, image)[0], true))
-    assert np.mean(fine) > np.mean(seen) + 0.01
-    assert np.mean(fine) > 0.9
+    assert np.mean(fine) > np.mean(seen) + 0.04
+    assert all(one > other - 0.02 for one, other in zip(fine, seen, strict=True))
 
 
 @pytest.mark.parametrize("text", ["the unicorn", "麒麟", "the cat and the dog", "not the cat"])
