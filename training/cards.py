@@ -136,13 +136,13 @@ GRADER = Card(
     task="image-classification",
     tags=("danqing", "illustration", "benchmark"),
     about="A plain convolutional network with a head a question, for benchmarks only: it shares no"
-    " part with the captioner, so that their agreement means something.",
-    learned_from=_RENDERS + " Renders of the whole world, of plain scenes and of crowds, slightly"
-    " blurred, noisy or brighter; half of the plain ones went through the painter's autoencoder.",
+    " part and no round-trip training with the captioner, so that their agreement means something.",
+    learned_from=_RENDERS + " Renders only, of the whole world, of plain scenes and of crowds,"
+    " slightly blurred, noisy or brighter.",
     use="from pathlib import Path\n\nfrom training import grader\n\n"
     'looks = grader.look(grader.load(Path("FOLDER")), pictures)  # uint8, (n, 128, 128, 3)',
     limits=("It names kinds, colors and where they stand; it knows no relations.",),
-    command="python -m training.grader --autoencoder tools/weights/sketchbook/text-to-image/vae",
+    command="python -m training.grader",
 )
 CONTROLNET = Card(
     title="Danqing sketchbook: ControlNet",
