@@ -18,13 +18,14 @@ from typing import Any, cast
 from ..tools.errors import ToolError
 from ..tools.geometry import Box
 from ..tools.painter_words import painter_prompt
-from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind
+from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind, Op
 from .composition import HEAVENLY
 from .draft import CHOICE, GROW, Canvas, Draft, as_known, named, refusal, said
 from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
 from .room import cropped, in_place_of, related, within
 from .seen import Seen
+from .verdict import SURE
 from .wording import Placed
 
 BIGGER, SMALLER, MOST_OF = 1.45, 0.65, 0.66
@@ -68,7 +69,7 @@ def edit(
     With ``repainting``, things that are to have another color are painted anew along a sketch.
     Raises `ToolError` where none of the changes can be made, and says why.
     """
-    wanted = brief.changes if changes is None else changes
+    wanted = [*brief.changes, *_missing(brief, canvas)] if changes is None else changes
     for change in wanted:  # "#2" is also how a plan names its own calls
         if change.reference is not None and not change.reference.startswith("img-"):
             raise refusal(brief, "no-picture", words=change.reference)
@@ -89,7 +90,24 @@ def _rank(change: Change) -> int:
     of_thing = change.op in ORDER and change.subject is not None
     if of_thing:
         return ORDER.index(change.op)
-    return len(ORDER) + (change.op not in SCENE_OPS) + 2 * (change.op in ("tune", "scale"))
+    later = (change.op == "style") + 2 * (change.op not in SCENE_OPS)
+    return len(ORDER) + later + 2 * (change.op in ("tune", "scale"))
+
+
+def _missing(brief: Brief, canvas: Canvas) -> list[Change]:
+    """What the Brief claims of the scene beside what it changes, by a rule for all pictures, and
+    the picture does not have yet."""
+    missing: list[Change] = []
+    if not (canvas.own or canvas.seen.familiar):
+        return missing
+    changed = {change.op for change in brief.changes}
+    for claim in brief.claims:
+        if claim.kind in SCENE_OPS and claim.kind not in changed and claim.value is not None:
+            seen, sure = canvas.seen.facts.get(claim.kind, ("", 0.0))
+            if sure >= SURE and seen != as_known(claim, seen):
+                op = cast(Op, claim.kind)
+                missing.append(Change(op=op, value=str(claim.value), source=claim.source))
+    return missing
 
 
 def _together(changes: Sequence[Change]) -> list[list[Change]]:

@@ -214,6 +214,18 @@ def test_the_scene_is_painted_over_and_what_it_does_not_change_laid_back() -> No
     assert "strength" not in anew.arguments
 
 
+def test_a_rule_that_the_picture_does_not_keep_yet_is_a_change_too() -> None:
+    rule = Claim(id="c1", kind="style", value="watercolor")
+    summer = Claim(id="c2", kind="season", value="summer")
+    gone = Change(op="remove", subject="dog")
+    calls = edit(brief(gone, claims=(rule, summer)), canvas(), 7, ALL)
+    assert tools(calls)[:3] == ["segment", "inpaint", "style_transfer"]
+    assert calls[-1].arguments["style"] == "watercolor"
+    assert "edge_guided" not in tools(calls), "it is summer already"
+    painted = Canvas("img-1", (256, 256), read_look(look(*THINGS, style="watercolor")))
+    assert "style_transfer" not in tools(edit(brief(gone, claims=(rule,)), painted, 7, ALL))
+
+
 def test_what_may_well_be_there_is_kept_though_it_is_not_told() -> None:
     seen = look(*THINGS, ("cat", "gray", (0.2, 0.8, 0.3, 0.9)))
     seen["things"][-1]["confidence"] = 0.3
