@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import Field, StringConstraints
 
 from .errors import ToolError
-from .masks import mask_of, put_back
+from .masks import grown, mask_of, put_back
 from .options import Guidance, NegativePrompt, Seeds, Steps
 from .registry import Context, flatten, tool
 from .upscale import brought_to
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 THIN = 1 / 100
 """A hole up to twice so wide, as a share of the image's longer side, is filled from its rim."""
+CLEAR = 1 / 64
+"""How far from other things lies what fills a hole, as a share of the longer side."""
 RADIUS = 4
 """Pixels around such a hole that are looked at to fill it."""
 ALIKE = 32
@@ -207,4 +209,6 @@ def _things(context: Context, image: Image.Image) -> NDArray[np.bool_] | None:
         return None
     sight = see(context, image)
     there = (sight.owner > 0).astype("float32")
-    return enlarged(there, image.size) if sight.familiar and there.any() else None
+    if not (sight.familiar and there.any()):
+        return None
+    return grown(enlarged(there, image.size), round(CLEAR * max(image.size)))

@@ -31,6 +31,7 @@ MAX_CHARACTERS = 160
 _STYLE = re.compile(r"\bstyle\b|风|派")
 _LITTLE = re.compile(r"^(?:a\s(?:bit|little|lot|touch|tad)|much|slightly|more|less)\b\s?")
 _DEFINITE = re.compile(r"\s*(?:the|this|that|these|those|his|her|my)\s")
+_POINTING = frozenset({"her", "this", "that", "these", "those"})
 _A_THING = re.compile(r"(?:an?|some|two|three|four|five|\d+)\s")
 _WITH = re.compile(r"\s(?:with|instead\sof|rather\sthan)\s")
 _A_LITTLE = re.compile(r"\ba\s(?:bit|little|touch|tad)\b")
@@ -314,7 +315,8 @@ class _Editor:
         if "both" in said:
             return self.split(said["both"])
         what, to = said.get("what", ""), _WITH.split(said["to"])[0]
-        if what == "her" and f"her {to}" in said[""] and self.named(to):
+        points = what in _POINTING and f"{what} {to}" in said.get("", "")
+        if points and not _A_THING.match(to) and any(not thing.scene for thing in self.named(to)):
             return None
         whose = self.grammar.words["whose"]
         if color := whose["color"].fullmatch(what):

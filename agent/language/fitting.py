@@ -36,10 +36,10 @@ _DRAWN = re.compile(
     r"(?:(?:draw|paint)(?!\sin\b)|an?|some|two|three|\d+)\b|.{0,8}(?:(?<![重新彩油墨素版漫插壁国描笔])画(?![面里中成])|(?<![边面上下角里方间侧])来|生成|绘制)|[一两三几\d]"
 )
 _GIVEN = re.compile(
-    r"\b(?:it|its|this|that|the|them|these|those|his|her)\b|[它他她这那把将]|[去删移掉走擦抹拿]|了\W*$"
+    r"\b(?:it|its|this|that|the|them|these|those|his|her)\b|\bversion\W*$|[它他她这那把将]|[去删移掉走擦抹拿]|了\W*$"
 )
 _WISHED = re.compile(
-    r"[应要得可能最希想把将让换改变涂染刷调它这那重]|用.{0,3}色|版本?\W*$|画面(?:[里中上都全]|开始)*[下刮飘起]|好看(?=\W*$|一?[点些])|合适|更好"
+    r"[应要得可能最希想把将让换改变涂染刷调弄它这那重]|用.{0,3}色|版本?\W*$|画面(?:[里中上都全]|开始)*[下刮飘起]|好看(?=\W*$|一?[点些])|合适|更好"
 )
 _OFFERED = re.compile(
     r"\b(?:how|what)\sabout\s(?!an?\b)|\bwhat\sif\b|\bwhy\snot\b|\b(?:can|could)\s(?:it|we|you)\b"

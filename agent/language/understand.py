@@ -14,10 +14,11 @@ from .clause import Clause
 from .edits import clauses_of
 from .english import English
 from .fitting import fits_a_picture, tells_an_edit
+from .grammar import grammar
 from .intent import intent_of, may_be_an_edit, target_of
 from .made import made_so
 from .reading import Reading
-from .references import PICTURE, find_reference, styled_after
+from .references import PICTURE, find_reference, lowered, styled_after
 from .text import check, clean, language_of, without_surrogates
 
 _OPTION = re.compile(r"(?<!\S)--\w+(?:[ =][\w.:/]+)?|<\w+:[^>\n]*>|:\d(?:\.\d+)?(?=\s*\))")
@@ -129,7 +130,7 @@ def _edits(rest: str, clauses: Sequence[Clause], *, named: bool) -> bool:
     if not changes or named:
         return any(clause.changes and clause.rule != "also" for clause in clauses)
     first = clauses[0]
-    begins = not re.search(r"\w", rest[: first.start])
+    begins = _leads(rest[: first.start])
     if begins and tells_an_edit(first, rest[first.start : first.end]):
         left = _blanked(rest, [(clause.start, clause.end) for clause in clauses])
         return all(claim.kind == "absent" for claim in claims_of(read(left), left)[0])
@@ -142,7 +143,7 @@ def _edits(rest: str, clauses: Sequence[Clause], *, named: bool) -> bool:
 def _fits(rest: str, clauses: Sequence[Clause]) -> bool:
     """Whether ``rest`` from its first word on is done to the picture that the session works on, and
     shows nothing else."""
-    if not any(clause.changes for clause in clauses) or re.search(r"\w", rest[: clauses[0].start]):
+    if not any(clause.changes for clause in clauses) or not _leads(rest[: clauses[0].start]):
         return False
     left = _blanked(rest, [(clause.start, clause.end) for clause in clauses])
     shown = claims_of(read(left), left)[0]
@@ -151,6 +152,11 @@ def _fits(rest: str, clauses: Sequence[Clause]) -> bool:
     return fits_a_picture(clauses, words, chinese=chinese) and all(
         claim.kind in {"absent", "kept"} for claim in shown
     )
+
+
+def _leads(words: str) -> bool:
+    """Whether ``words`` before a clause are polite ones, or none at all."""
+    return not grammar("zh" if any(map(is_han, words)) else "en").bare(lowered(words))
 
 
 def _with_new(claims: Sequence[Claim], changes: Sequence[Change]) -> tuple[Claim, ...]:

@@ -13,8 +13,10 @@ from danqing.tools import catalogue
 from danqing.tools.detail import detail
 from danqing.tools.engine import Engine
 from danqing.tools.errors import Cancelled, ToolError
+from danqing.tools.masks import grown
 from danqing.tools.models import Models
 from danqing.tools.registry import Context
+from danqing.tools.sketch import Sketched, sketch
 from training.scenes.render import render
 from training.scenes.spec import Scene, Thing
 
@@ -69,6 +71,8 @@ def test_things_are_painted_in_their_boxes_and_nothing_else_is_touched(
     assert not differs[~inside(BALL, CAT, size=size)].any()
     for thing in (BALL, CAT):
         assert differs[inside(thing, size=size)].mean() > 0.4
+    top, left = np.argwhere(inside(BALL, size=size))[0]
+    assert not differs[top : top + 3, left : left + 3].any(), "a ball has no corners"
 
 
 def test_a_thing_of_a_few_pixels_stays_as_small_as_it_is(context: Context) -> None:
@@ -119,14 +123,18 @@ def test_what_is_large_or_hidden_is_left_as_it_was(
 
 
 def test_things_that_touch_a_little_are_painted_the_nearest_last(context: Context) -> None:
-    far, near = {**BALL, "box": [0.1, 0.5, 0.4, 0.8]}, {**CAT, "box": [0.36, 0.45, 0.6, 0.85]}
+    far, near = {**BALL, "box": [0.1, 0.5, 0.43, 0.8]}, {**CAT, "box": [0.36, 0.45, 0.6, 0.85]}
     image = gray()
-    both, turned = (
-        detail(context, image, things=things, seed=1) for things in ([far, near], [near, far])
+    both, apart = (
+        detail(context, image, things=[one, near], seed=1)
+        for one in (far, {**far, "box": [0.05, 0.1, 0.3, 0.35]})
     )
     common = inside(far) & inside(near)
-    assert changed(image, both)[common].mean() > 0.3
-    assert changed(both, turned)[common].any()
+    page = sketch(things=[Sketched.model_validate(near)], size=list(image.size))
+    covered = common & ~grown(np.asarray(page.getchannel("A")) < 255, 3)
+    assert covered.sum() > 20
+    assert changed(image, both)[covered].any()
+    assert not changed(both, apart)[covered].any(), "what is near hides what is far"
 
 
 def test_what_comes_out_unlike_what_was_there_is_not_taken(context: Context) -> None:
