@@ -22,7 +22,7 @@ MAGNIFIED = 3.0
 tall as a house."""
 LOW = 0.32
 """Indoors, what is taller than this stands before the window, and takes its colors."""
-UNLIKE = 55.0
+UNLIKE = 40.0
 """A thing that differs by more than this on average, of 255, is left as it was."""
 LARGE = 0.5
 """A thing so high, as a share of the image, has all its detail already."""

@@ -61,7 +61,7 @@ def sketch(
     page = Image.new("RGBA", (width, height))
     for number, thing in enumerate(things):
         thing = Sketched.model_validate(thing)  # arguments come as the JSON values they were
-        _check(number, thing)
+        check_thing(thing, f"sketch: things[{number}].")
         left, top, right, bottom = (
             round(v * side) for v, side in zip(thing.box, (width, height) * 2, strict=True)
         )
@@ -80,18 +80,18 @@ def sketch(
     return page
 
 
-def _check(number: int, thing: Sketched) -> None:
+def check_thing(thing: Sketched, where: str) -> None:
+    """Raises `ToolError`, which begins with ``where``, for a kind that has no pattern and for a
+    color that it cannot have."""
     kinds = world().objects
     if thing.kind not in kinds:
         raise ToolError(
-            f"sketch: things[{number}].kind = {thing.kind!r} has no pattern; allowed is one of"
-            f" {', '.join(kinds)}."
+            f"{where}kind = {thing.kind!r} has no pattern; allowed is one of {', '.join(kinds)}."
         )
     if thing.color is not None and not (kinds[thing.kind].coloured and thing.color in COLORS):
         allowed = f"one of {', '.join(world().colors)}" if kinds[thing.kind].coloured else "none"
         raise ToolError(
-            f"sketch: things[{number}].color = {thing.color!r} is refused for a {thing.kind};"
-            f" allowed is {allowed}."
+            f"{where}color = {thing.color!r} is refused for a {thing.kind}; allowed is {allowed}."
         )
 
 

@@ -11,7 +11,7 @@ from .errors import ToolError
 from .geometry import Box
 from .options import NegativePrompt, Prompt, Seeds, Size, Steps
 from .registry import Context, tool
-from .sketch import VARIANTS, Sketched, sketch
+from .sketch import CELL, VARIANTS, Sketched, check_thing, sketch
 from .upscale import brought_to
 
 TALL, WIDE = 0.66, 0.8
@@ -53,6 +53,7 @@ def sprite(
     pictures that come out blank.
     """
     thing = Sketched(kind=kind, color=color, box=[0.0, 0.0, 1.0, 1.0], flip=flip, variant=variant)
+    check_thing(thing, "sprite: ")
     return alone(
         context, "sprite", thing, (size[0], size[1]),
         prompt=prompt, negative_prompt=negative_prompt, seeds=seeds, steps=steps,
@@ -98,10 +99,12 @@ def _matte(thing: Sketched, size: tuple[int, int], scale: float) -> Image.Image:
     """Where a thing of a ``size`` is, L: as it is sketched, with its outline and a soft border."""
     whole = thing.model_copy(update={"box": [0.0, 0.0, 1.0, 1.0]})
     alpha = sketch(things=[whole], size=list(size)).getchannel("A")
-    rim = max(1, round(RIM * scale))
-    return alpha.filter(ImageFilter.MaxFilter(2 * rim + 1)).filter(
-        ImageFilter.GaussianBlur(max(0.6, rim / 2))
-    )
+    rim, stair = max(1, round(RIM * scale)), max(size) / CELL
+    soft = max(0.6, rim / 2, 0.8 * stair)
+    alpha = alpha.filter(ImageFilter.MaxFilter(2 * rim + 1))
+    alpha = alpha.filter(ImageFilter.GaussianBlur(soft))
+    steep = max(1.0, soft / max(0.6, rim / 2))  # smooth out the stairs, and no more
+    return alpha.point([min(max(round(128 + (v - 128) * steep), 0), 255) for v in range(256)])
 
 
 def stage(aspect: float, tall: float = TALL) -> Box:

@@ -26,6 +26,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "segment": {"text": "a"},
     "recolor": {"color": "red"},
     "sketch": {"things": [{"kind": "cat", "box": [0.0, 0.0, 1.0, 1.0]}]},
+    "sprite": {"kind": "cat", "prompt": "a", "seeds": [1]},
+    "detail": {"things": [{"kind": "cat", "box": [0.0, 0.0, 1.0, 1.0]}], "seed": 1},
     "region": {"boxes": [[0.0, 0.0, 1.0, 1.0]], "size": [16, 16]},
 }
 """Arguments that are accepted; none for tools that need none."""
