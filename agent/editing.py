@@ -218,7 +218,8 @@ class _Editing(Draft):
         foot = min(foot, 0.99)
         foot += max(0.0, 0.02 - (foot - (foot - top) * factor))
         box = within((x - half, foot - (thing.box[3] - top) * factor, x + half, foot))
-        if factor < 1:
+        aside = abs(box[0] + box[2] - left - right) / 2
+        if factor < 1 or aside > GROW / 2:  # else it covers where it was
             mask = self.mask_of(change, numbers, GROW)
             self.things = [t for n, t in enumerate(self.things) if n not in numbers]
             self.cleared(mask, thing.kind)
@@ -360,7 +361,8 @@ def again(
     offered: Collection[str],
 ) -> list[Call]:  # fmt: skip
     """The calls of another try: what is still wrong with things is changed once more in the best
-    picture; where that is not all, the whole edit is made anew from other seeds."""
+    picture; where that is not all, or something new may be there and is not recognized, the whole
+    edit is made anew from other seeds."""
     rounds = max((a.round for a in attempts), default=0)
     best = best_of(attempts)
     if rounds >= ROUNDS:
@@ -372,7 +374,9 @@ def again(
         claims = [claim for claim in brief.claims if claim.id in wrong]
         left = [c for c in brief.changes if any(_is_about(c, claim) for claim in claims)]
         explained = all(any(_is_about(c, claim) for c in left) for claim in claims)
-        if left and explained and all(c.op in THING_OPS for c in left):
+        nouns = {group.noun for group in seen[best].groups}
+        unseen = [c for c in left if c.op in ("add", "replace") and _new_noun(c) not in nouns]
+        if left and explained and not unseen and all(c.op in THING_OPS for c in left):
             left = [_still(c, brief, seen[best]) for c in left]
             now = replace(canvas, handle=best, seen=seen[best])
             with contextlib.suppress(ToolError):  # such as where the thing was lost
@@ -388,6 +392,11 @@ def again(
 def _is_about(change: Change, claim: Claim) -> bool:
     nouns = {claim.subject, claim.object, claim.object2} - {None}
     return bool(nouns & {change.subject, change.value if change.op == "replace" else None})
+
+
+def _new_noun(change: Change) -> str | None:
+    """What is to come into the picture, as the judge names it."""
+    return known_noun(change.value if change.op == "replace" else change.subject)[0]
 
 
 def _still(change: Change, brief: Brief, seen: Seen) -> Change:

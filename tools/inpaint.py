@@ -24,6 +24,8 @@ THIN = 1 / 100
 """A hole up to twice so wide, as a share of the image's longer side, is filled from its rim."""
 CLEAR = 1 / 64
 """How far from other things lies what fills a hole, as a share of the longer side."""
+PART = 0.5
+"""A thing of which a hole takes less than this is not what is to go."""
 RADIUS = 4
 """Pixels around such a hole that are looked at to fill it."""
 ALIKE = 32
@@ -191,7 +193,10 @@ def _filled(context: Context, image: Image.Image, hole: NDArray[np.bool_]) -> Im
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
     if depth.max() <= max(RADIUS, THIN * max(image.size)):
         return Image.fromarray(cv2.inpaint(rgb, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
-    found = patched(rgb, hole, _things(context, image))
+    others = _others(context, image, hole)
+    within = hole if others is None else hole & ~others
+    avoid = None if others is None else grown(others, round(CLEAR * max(image.size)))
+    found = patched(rgb, within, avoid) if within.any() else None
     if found is None:
         raise ToolError(
             f"inpaint: the mask covers {hole.mean():.0%} of the image, and nothing in the rest of"
@@ -200,15 +205,22 @@ def _filled(context: Context, image: Image.Image, hole: NDArray[np.bool_]) -> Im
     return Image.fromarray(found)
 
 
-def _things(context: Context, image: Image.Image) -> NDArray[np.bool_] | None:
-    """Where things are in an image, bool (h, w); None where nobody can tell."""
+def _others(
+    context: Context, image: Image.Image, hole: NDArray[np.bool_]
+) -> NDArray[np.bool_] | None:
+    """Where things are in an image of which the hole takes only a part, bool (h, w): those stay,
+    and nothing is filled with them. None where there are none, or nobody can tell."""
+    import numpy as np
+
     from .panoptic import see
     from .segment import enlarged
 
-    if not context.models.has("panoptic"):
+    sight = see(context, image) if context.models.has("panoptic") else None
+    if sight is None or not sight.familiar:
         return None
-    sight = see(context, image)
-    there = (sight.owner > 0).astype("float32")
-    if not (sight.familiar and there.any()):
-        return None
-    return grown(enlarged(there, image.size), round(CLEAR * max(image.size)))
+    others = np.zeros_like(hole)
+    for number in range(1, len(sight.things) + 1):
+        there = enlarged((sight.owner == number).astype(np.float32), image.size)
+        if (there & hole).sum() < PART * there.sum():
+            others |= there
+    return others if others.any() else None

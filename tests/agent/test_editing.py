@@ -183,6 +183,9 @@ def test_a_thing_grows_and_shrinks_on_its_foot(value: str, factor: float) -> Non
     foot = top / 256 + factor * DOG[3]
     assert foot == pytest.approx(DOG[3], abs=0.01)
     assert ("inpaint" in tools(calls)) == (value == "smaller"), "what was behind it shows"
+    edge = canvas(*THINGS[:3], ("dog", None, (0.86, 0.8, 0.97, 0.9)))
+    aside = planned({"op": "resize", "subject": "dog", "value": value}, on=edge)
+    assert "inpaint" in tools(aside), "it grew aside from where it was"
     assert left < 0 if value == "bigger" else left > 0
 
 
@@ -408,6 +411,15 @@ def test_a_thing_that_the_first_try_lost_is_painted_from_where_it_was() -> None:
     calls = again(asked, canvas(), 7, *tried(asked, look(*THINGS[:3])), ALL)
     assert calls[-1].images["image"] == "img-1"
     assert calls[-1].tool == "inpaint"
+
+
+def test_what_may_have_been_added_and_is_not_recognized_is_not_added_on_top() -> None:
+    asked = brief(
+        Change(op="add", subject="ball"),
+        claims=(Claim(id="c1", kind="object", subject="ball"),),
+    )
+    calls = again(asked, canvas(), 7, *tried(asked, look(*THINGS)), ALL)
+    assert calls[-1].images["image"] == "img-1"
 
 
 def test_of_several_to_be_added_only_the_missing_ones_are() -> None:
