@@ -52,7 +52,7 @@ def detail(
         StringConstraints(strip_whitespace=True, max_length=500),
         Field(description="style, setting, season and light, in the words of the image's prompt"),
     ] = "",
-    seed: Seed,
+    seed: Annotated[Seed, Field(description="of the noise to paint from")],
     anyway: Annotated[
         bool, Field(description="lay all of them in, whatever stands there: for new things")
     ] = False,

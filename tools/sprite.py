@@ -28,9 +28,9 @@ RIM = 0.5
 def sprite(
     context: Context,
     *,
-    kind: Annotated[str, Field(description="what it is, such as 'house'")],
+    kind: Annotated[str, Field(max_length=40, description="what it is, such as 'house'")],
     color: Annotated[
-        str | None, Field(description="its color, or none for the natural one")
+        str | None, Field(max_length=40, description="its color, or none for the natural one")
     ] = None,
     prompt: Prompt,
     negative_prompt: NegativePrompt = "",

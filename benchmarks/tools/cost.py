@@ -51,6 +51,8 @@ def calls(size: int) -> dict[str, tuple[dict[str, Any], dict[str, Image.Image]]]
         "recolor": ({"color": "blue", "strength": 0.3}, one),
         "blend": ({}, {**one, "over": other}),
         "compare": ({}, {**one, "other": other}),
+        "sprite": ({**drawn, "kind": "cat", "size": [size, size]}, {}),
+        "detail": ({"things": things, "seed": 1, "anyway": True}, one),
         "sketch": ({"things": things, "size": [size, size]}, {}),
         "region": ({"boxes": [[0.1, 0.1, 0.5, 0.5]], "size": [size, size]}, {}),
     }
