@@ -52,7 +52,7 @@ class Budget:
         return cls(**values)  # type: ignore[arg-type]
 
 
-CLOSING_STEPS = 6
+CLOSING_STEPS = 12
 """Steps set aside for bringing the best picture to its end, where the budget is large enough."""
 
 

@@ -192,11 +192,12 @@ class Draft:
         kind = self.things[numbers[0]].kind
         mine = [self.things[n].box for n in numbers]
         rest = [t for n, t in enumerate(self.things) if n not in numbers]
-        mask = self.call("segment", {"text": named(change), "grow": grow}, image=self.picture)
         if any(thing.kind == kind for thing in rest):
             boxes = self.region(mine, GROW)
             plain = self.call("segment", {"text": kind, "grow": grow}, image=self.picture)
             mask = self.call("blend", {"mode": "darken"}, image=plain, over=boxes)
+        else:
+            mask = self.call("segment", {"text": named(change), "grow": grow}, image=self.picture)
         alone = [b for b in mine if not any(meet(b, thing.box, 2 * GROW) for thing in rest)]
         if self.repainting and grow >= GROW and alone:
             mask = self.union([mask, self.region(alone, GROW)])
@@ -234,9 +235,15 @@ class Draft:
         seeds = [self.seed % 2**32]
         return {"prompt": self.prompt(), "seeds": seeds, "anyway": self.canvas.own, "how": how}
 
+    def check_paintable(self) -> None:
+        """Raises `ToolError` where the built-in painter is out of its depth."""
+        if not (self.canvas.own or self.canvas.seen.familiar):
+            raise refusal(self.brief, "photo", picture=self.canvas.handle)
+
     def put(self, new: Sequence[Placed], mask: str | None = None) -> None:
         """Put new things into the picture, where a mask shows the place of old ones: painted by
         themselves and laid in, or with ``repainting`` painted into it along a sketch."""
+        self.check_paintable()
         place = self.region([t.box for t in new], GROW)
         if self.repainting or "detail" not in self.offered:
             self.painted(place if mask is None else self.union([mask, place]), new)

@@ -1,7 +1,7 @@
 """How a picture is changed: from the changes of a Brief to tool calls over its handle.
 
 Things are changed in their regions, so that all else is kept exactly: found by words, then
-recolored, painted over, moved, or painted into a free place along a sketch. The scene is changed by
+recolored, filled, moved, or painted by themselves and laid in. The scene is changed by
 painting over it along its outlines, and laying the things it is not about back in front. What was
 seen in the picture says where things are, which of them those are, and how the painter is told of
 them; all else follows from the user's words alone.
@@ -66,7 +66,7 @@ def edit(
 ) -> list[Call]:  # fmt: skip
     """The calls that carry out ``changes`` (all those of the Brief, if left out) on a picture.
 
-    With ``repainting``, things that are to have another color are painted anew along a sketch.
+    With ``repainting``, what is changed is painted anew, not filled, laid in or recolored.
     Raises `ToolError` where none of the changes can be made, and says why.
     """
     wanted = [*brief.changes, *_missing(brief, canvas)] if changes is None else changes
@@ -219,7 +219,7 @@ class _Editing(Draft):
         foot += max(0.0, 0.02 - (foot - (foot - top) * factor))
         box = within((x - half, foot - (thing.box[3] - top) * factor, x + half, foot))
         aside = abs(box[0] + box[2] - left - right) / 2
-        if factor < 1 or aside > GROW / 2:  # else it covers where it was
+        if factor < 1 or aside > GROW / 2 or box[1] > top:  # else it covers where it was
             mask = self.mask_of(change, numbers, GROW)
             self.things = [t for n, t in enumerate(self.things) if n not in numbers]
             self.cleared(mask, thing.kind)
@@ -290,11 +290,6 @@ class _Editing(Draft):
             arguments["relight"] = max(RELIT[op] for op in ops)
         self.becomes("edge_guided", arguments, None, image=self.picture, **images)
         self.things = things
-
-    def check_paintable(self) -> None:
-        """Raises `ToolError` where the built-in painter is out of its depth."""
-        if not (self.canvas.own or self.canvas.seen.familiar):
-            raise refusal(self.brief, "photo", picture=self.canvas.handle)
 
     def tune(self, change: Change) -> None:
         value = str(change.value)

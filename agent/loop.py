@@ -399,13 +399,17 @@ class Loop:
         p = self.ledger.picture(best)
         cut = p.width * self.size[1] != p.height * self.size[0]
         lost: list[Claim] = []
+        enlarged: str | None = None
         ways: list[tuple[str, Verdict]] = []
         trouble: str | None = "it would no longer meet what it meets"
         for way in ("detailed", "partly", "enlarged", "plain"):
             if (way == "detailed" and cut) or (way == "partly" and not lost):
                 continue
             try:
-                picture = self._to_size(best, model=way != "plain")
+                if way == "plain":
+                    picture = self._to_size(best, model=False)
+                else:
+                    picture = enlarged = enlarged or self._to_size(best, model=True)
                 if way in ("detailed", "partly"):
                     offered = self.hands.offered
                     call = self.planner.finish(brief, attempts, best, picture, offered, lost)
@@ -419,6 +423,8 @@ class Loop:
                 continue
             verdict = draft if picture == best else self._look(brief, picture, closing=True)
             if verdict.findings and len(verdict.with_status("unseen")) == len(verdict.findings):
+                if way in ("detailed", "partly"):
+                    continue  # nobody could look at what was painted anew
                 verdict = draft  # nobody could look again: what was seen before stands
             if verdict.with_status("met") >= draft.with_status("met"):
                 return picture, verdict, None

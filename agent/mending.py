@@ -49,7 +49,9 @@ def mend(
     ``words_of`` tells in what words a picture was drawn.
     """
     best = best_of(attempts)
-    if best is None or best in {a.call.before for a in attempts}:  # what did not help once
+    failed = {handle for a in attempts if a.error for handle in a.call.images.values()}
+    tried = failed | {a.call.before for a in attempts}
+    if best is None or best in tried:  # what did not help once
         return []
     draw = origin(attempts, best)
     verdict = verdict_of(attempts, best)

@@ -9,10 +9,11 @@ from typing import Annotated
 from PIL import Image
 from pydantic import Field, StringConstraints
 
+from .errors import ToolError
 from .options import Seed
 from .painter_words import Phrase, spots_of, words
 from .registry import Context, tool
-from .sketch import Sketched, sketch
+from .sketch import Sketched, check_thing
 from .sprite import TALL, alone, stage
 
 LOOKS = 2
@@ -68,7 +69,13 @@ def detail(
     Raises `ToolError` for things that cannot be sketched, and as `sprite` does.
     """
     things = [Sketched.model_validate(thing) for thing in things]
-    sketch(things=things, size=list(image.size))  # refuses what has no pattern or no inside
+    for n, thing in enumerate(things):
+        check_thing(thing, f"detail: things[{n}].")
+        if min(_size(thing, image)) < 1:
+            raise ToolError(
+                f"detail: things[{n}].box = {thing.box} is refused; allowed is left, top, right,"
+                " bottom with an inside of a pixel or more."
+            )
     left = set() if anyway else _hidden(things) | _large(things)
     groups: dict[tuple[str, str | None, bool, int], list[int]] = {}
     for n, thing in enumerate(things):

@@ -74,11 +74,11 @@ def edge_guided(
     they are. So far as ``relight`` says, its colors move as those of the image did (after Reinhard
     et al. 2001).
 
-    Raises `ToolError` for a strength below 1 with a sketch, for a front without a mask or one of
-    another size than the image, where there are no outlines, for
-    thresholds of which the lower is above the upper, for a detector that is not there, for depth or
-    pose where the ControlNet knows outlines only, for a prompt longer than the model reads, and for
-    pictures that come out blank.
+    Raises `ToolError` for a strength below 1 with a sketch, for a front without a mask or of
+    another size than the image, for an all-black mask, where there are no outlines, for thresholds
+    of which the lower is above the upper, for a detector that is not there, for depth or pose where
+    the ControlNet knows outlines only, for a prompt longer than the model reads, and for pictures
+    that come out blank.
     """  # fmt: skip
     from .controls import DARK, of_sketch
     from .painting import paint, steering
@@ -122,7 +122,7 @@ def edge_guided(
     from .color_transfer import relit
 
     soft = shown.filter(ImageFilter.GaussianBlur(EDGE * max(image.size)))
-    own, plain = front.convert("RGB"), flatten(image)
+    own, plain = flatten(front), flatten(image)
     return [
         Image.composite(relit(own, plain, picture, relight) if relight else own, picture, soft)
         for picture in pictures

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .painting import Kept
 
 
-THIN = 1 / 100
+THIN = 1 / 40
 """A hole up to twice so wide, as a share of the image's longer side, is filled from its rim."""
 CLEAR = 1 / 64
 """How far from other things lies what fills a hole, as a share of the longer side."""
@@ -69,7 +69,8 @@ def inpaint(
     transparent paper, or white lines on black. To clear is to paint it where a ControlNet is told
     that there are no outlines: ground without things. To fill takes no painter and works on
     photographs too: what is as thin as a scratch from its rim (Telea 2004), all else with parts of
-    the image whose surroundings fit (`patches`), and with nothing of a thing that is known.
+    the image whose surroundings fit (`patches`) and that show no thing; what the mask shows only a
+    part of, of the things that are known, stays as it is.
 
     Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
     missing prompt, a prompt longer than the model reads, a photograph where the painter is the
@@ -194,6 +195,8 @@ def _filled(context: Context, image: Image.Image, hole: NDArray[np.bool_]) -> Im
     if depth.max() <= max(RADIUS, THIN * max(image.size)):
         return Image.fromarray(cv2.inpaint(rgb, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
     others = _others(context, image, hole)
+    if others is not None and not (hole & ~others).any():
+        others = None  # a mark on a thing is filled with the thing
     within = hole if others is None else hole & ~others
     avoid = None if others is None else grown(others, round(CLEAR * max(image.size)))
     found = patched(rgb, within, avoid) if within.any() else None

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 UNSURE = 1 / 72
 """How far from where it is the border of a coarse mask may be, as a share of the longer side."""
+LARGEST = 1024
+"""Pixels of the longer side at which borders are looked for."""
 ROUNDS = 2
 """Turns of cutting and learning colors anew."""
 
@@ -69,6 +71,14 @@ def refined(image: Image.Image, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     import cv2
     import numpy as np
 
+    if max(image.size) > LARGEST:
+        scale = LARGEST / max(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
+        if not small.any():
+            return mask
+        found = refined(image.resize(size, Image.Resampling.BOX), small).astype(np.float32)
+        return np.asarray(cv2.resize(found, image.size, interpolation=cv2.INTER_LINEAR) > 0.5)
     band = round(UNSURE * max(image.size))
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
     coarse = mask.astype(np.uint8)

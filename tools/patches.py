@@ -24,6 +24,9 @@ SMALL = 0.047
 """A hole no larger than this, as a share of the longer side, is not halved any more."""
 FIT, LARGE = 300.0, 0.094
 """What fits worse than this, in squared units of Lab, is halved while it is larger than that."""
+CLOSE, REMNANT = 0.008, 0.012
+"""How near parts of a hole are one, and how far around it something of what is to go may be left,
+as shares of the longer side."""
 ALIKE = 32
 """Up to such a difference, of 255, two pixels at a border are of the same thing in another tint."""
 FINEST, LEAST = 4.0, 0.05
@@ -38,12 +41,16 @@ def patched(
     scale = min(1.0, SIDE / max(hole.shape))
     size = (max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale)))
     shut = hole if avoid is None else hole | avoid
-    large = _Sheet(rgb.copy(), shut.copy())
+    large = _Sheet(rgb.copy(), shut.copy(), np.zeros_like(hole))
     reduced = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    small = _Sheet(reduced, _resized(shut, size).copy())
-    left = _pieces(_resized(hole, size))
+    todo = _resized(hole, size)
+    small = _Sheet(reduced, _resized(shut, size).copy(), _grown(todo, REMNANT))
+    left = _pieces(todo)
     while left:
-        part = left.pop()
+        known = [n for n, part in enumerate(left) if small.surroundings(part).any()]
+        if not known:
+            return None
+        part = left.pop(known[-1])
         found = small.fitting(part)
         if found is None or found[1] > FIT:
             least = (SMALL if found is None else LARGE) * max(part.shape)
@@ -62,21 +69,26 @@ def patched(
 
 @dataclass
 class _Sheet:
-    """An image, and what of it must be neither copied nor compared."""
+    """An image; what of it must be neither copied nor compared; and what lies around its hole, and
+    may have a rim of what is to go, which must not be copied."""
 
     rgb: NDArray[np.uint8]
     shut: Mask
+    rim: Mask
+
+    def surroundings(self, part: Mask) -> Mask:
+        """What is known around a part of the hole, within its rows and columns."""
+        (rows, columns), around = _around(part)
+        return around & ~self.shut[rows, columns]
 
     def fitting(self, part: Mask) -> tuple[tuple[int, int], float] | None:
         """How far down and to the right lies what fits best into a part of the hole, and how badly
         it does; None where nothing has room."""
-        (rows, columns), around = _around(part)
-        compared = (around & ~self.shut[rows, columns]).astype(np.float32)
-        if not compared.any():
-            return None
+        (rows, columns), _ = _around(part)
+        compared = self.surroundings(part).astype(np.float32)
         inside = cv2.dilate(part.astype(np.uint8), np.ones((3, 3), np.uint8))[rows, columns]
         taken = cv2.matchTemplate(
-            self.shut.astype(np.float32), inside.astype(np.float32), cv2.TM_CCORR
+            (self.shut | self.rim).astype(np.float32), inside.astype(np.float32), cv2.TM_CCORR
         )
         lab = cv2.cvtColor(self.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
         apart = np.zeros(taken.shape, np.float64)
@@ -120,11 +132,22 @@ def _spread(values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
     known = where.astype(np.float32)
     while sigma >= FINEST:
         left = (values - spread) * known[..., None]
-        weight = cv2.GaussianBlur(known, (0, 0), sigma)
+        weight = _blurred(known, sigma)
         least = 1e-3 if not spread.any() else LEAST
-        spread += cv2.GaussianBlur(left, (0, 0), sigma) / np.maximum(weight, least)[..., None]
+        spread += _blurred(left, sigma) / np.maximum(weight, least)[..., None]
         sigma /= 2
     return spread
+
+
+def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Blurred by ``sigma`` pixels, at as small a size as that allows."""
+    high, wide = values.shape[:2]
+    by = max(1, int(sigma) // 4)
+    size = (-(-wide // by), -(-high // by))
+    small = cv2.GaussianBlur(
+        cv2.resize(values, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / by
+    )
+    return np.asarray(cv2.resize(small, (wide, high)), np.float32)
 
 
 def _around(part: Mask) -> tuple[tuple[slice, slice], Mask]:
@@ -140,8 +163,16 @@ def _around(part: Mask) -> tuple[tuple[slice, slice], Mask]:
 
 
 def _pieces(hole: Mask) -> list[Mask]:
-    n, labels = cv2.connectedComponents(hole.astype(np.uint8))
-    return [labels == k for k in range(1, n)]
+    """The parts of a hole; those that are close to each other are one."""
+    n, labels = cv2.connectedComponents(_grown(hole, CLOSE).astype(np.uint8))
+    return [(labels == k) & hole for k in range(1, n)]
+
+
+def _grown(mask: Mask, share: float) -> Mask:
+    """A mask with a rim of so much more, as a share of the longer side."""
+    by = max(1, round(share * max(mask.shape)))
+    square = np.ones((2 * by + 1, 2 * by + 1), np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), square) > 0)
 
 
 def _halves(part: Mask, least: float) -> list[Mask] | None:

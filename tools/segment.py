@@ -65,9 +65,7 @@ def segment(
     return Image.fromarray(mask.astype("uint8") * 255), found
 
 
-def cut(
-    sight: Sight, phrase: Phrase, image: Image.Image
-) -> tuple[NDArray[np.bool_], Found]:  # fmt: skip
+def cut(sight: Sight, phrase: Phrase, image: Image.Image) -> tuple[NDArray[np.bool_], Found]:
     """What a phrase names, as of `find`; things are cut out along the borders that their colors
     have, where the image is larger than what was seen of it."""
     mask, found = find(sight, phrase, image.size)

@@ -97,11 +97,15 @@ def alone(
 
 def _matte(thing: Sketched, size: tuple[int, int], scale: float) -> Image.Image:
     """Where a thing of a ``size`` is, L: as it is sketched, with its outline and a soft border."""
+    import cv2
+    import numpy as np
+
     whole = thing.model_copy(update={"box": [0.0, 0.0, 1.0, 1.0]})
     alpha = sketch(things=[whole], size=list(size)).getchannel("A")
     rim, stair = max(1, round(RIM * scale)), max(size) / CELL
     soft = max(0.6, rim / 2, 0.8 * stair)
-    alpha = alpha.filter(ImageFilter.MaxFilter(2 * rim + 1))
+    square = np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)
+    alpha = Image.fromarray(cv2.dilate(np.asarray(alpha), square))
     alpha = alpha.filter(ImageFilter.GaussianBlur(soft))
     steep = max(1.0, soft / max(0.6, rim / 2))  # smooth out the stairs, and no more
     return alpha.point([min(max(round(128 + (v - 128) * steep), 0), 255) for v in range(256)])

@@ -50,9 +50,12 @@ def _with(
         return statements
     linked = {thing.span for thing in _linked(reading)}
     spans = [span for span, _ in instead]
+    gone = {f["subject"] for _, told in instead for f in told if f["kind"] == "absent"}
 
     def stays(fields: dict[str, Any], span: Span) -> bool:
         kind = fields["kind"]
+        if kind == "kept" and fields["subject"] in gone:
+            return False
         if kind in {"relation", "kept"} or (kind == "object" and span in linked):
             return True
         return not any(start <= span[0] and span[1] <= end for start, end in spans)

@@ -14,7 +14,7 @@ from .mentions import IT
 TOLD: frozenset[Op] = frozenset({"recolor", "resize", "move", "remove", "tune"})
 """Changes of which all that is to be claimed follows; what else an edit says is read."""
 
-_LACKING = re.compile(r"\bmissing\b|[少缺差]")
+_OWN_WAY = re.compile(r"\bmissing\b|^\W*(?:plant|stick|hang|park)\b|[少缺差]")
 _MORE = re.compile(r"\bwith\b")
 _SIZES = {"bigger": "big", "smaller": "small"}
 
@@ -26,7 +26,7 @@ def made_so(clause: Clause, words: str) -> Instead | None:
     beside = any(change.object for change in changes if change.subject != IT.noun)
     if not changes or beside or _MORE.search(words):
         return None
-    if clause.rule == "add" and _LACKING.search(words):
+    if clause.rule == "add" and _OWN_WAY.search(words):
         return (clause.start, clause.end), [one for change in changes for one in _new(change)]
     if any(change.op not in TOLD for change in changes):
         return None

@@ -178,7 +178,7 @@ def _without_partial(claims: Sequence[Claim], changes: Sequence[Change]) -> tupl
     partial = {
         change.subject
         for change in changes
-        if change.op == "remove" and (change.place or change.count)
+        if change.op in ("remove", "replace") and (change.place or change.count)
     }
     kept = [claim for claim in claims if claim.kind != "absent" or claim.subject not in partial]
     return _numbered(kept)

@@ -24,10 +24,10 @@ def test_what_cannot_be_read_is_refused_by_name(text: str) -> None:
 
 
 def test_steps_are_set_aside_for_the_end() -> None:
-    spent = Spent(Budget(steps=10), steps=10 - CLOSING_STEPS)
+    spent = Spent(Budget(steps=20), steps=20 - CLOSING_STEPS)
     assert spent.lacking(0, closing=False) == "steps"
     assert spent.lacking(0, closing=True) is None
-    spent.steps = 10
+    spent.steps = 20
     assert spent.lacking(0, closing=True) == "steps"
 
 
