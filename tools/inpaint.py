@@ -26,6 +26,8 @@ CLEAR = 1 / 64
 """How far from other things lies what fills a hole, as a share of the longer side."""
 PART = 0.5
 """A thing of which a hole takes less than this is not what is to go."""
+THICK = 0.05
+"""A hole of which less is farther from its rim, as where scratches cross, is thin, too."""
 RADIUS = 4
 """Pixels around such a hole that are looked at to fill it."""
 ALIKE = 32
@@ -192,7 +194,7 @@ def _filled(context: Context, image: Image.Image, hole: NDArray[np.bool_]) -> Im
 
     rgb = np.asarray(flatten(image))
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
-    if depth.max() <= max(RADIUS, THIN * max(image.size)):
+    if (depth[hole] > max(RADIUS, THIN * max(image.size))).mean() < THICK:
         return Image.fromarray(cv2.inpaint(rgb, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
     others = _others(context, image, hole)
     if others is not None and not (hole & ~others).any():
