@@ -369,15 +369,15 @@ def again(
         claims = [claim for claim in brief.claims if claim.id in wrong]
         left = [c for c in brief.changes if any(_is_about(c, claim) for claim in claims)]
         explained = all(any(_is_about(c, claim) for c in left) for claim in claims)
-        nouns = {group.noun for group in seen[best].groups}
-        unseen = [c for c in left if c.op in ("add", "replace") and _new_noun(c) not in nouns]
-        if left and explained and not unseen and all(c.op in THING_OPS for c in left):
-            left = [_still(c, brief, seen[best]) for c in left]
+        still = [_still(c, brief, seen[best]) for c in left if c.op in THING_OPS]
+        if left and explained and len(still) == len(left) and None not in still:
+            left = [change for change in still if change is not None]
             now = replace(canvas, handle=best, seen=seen[best])
             with contextlib.suppress(ToolError):  # such as where the thing was lost
                 return edit(brief, now, start, offered, left, repainting=True)
-    try:
-        calls = edit(brief, canvas, start, offered, repainting=True)
+    again_laid = rounds == 1 and any(change.op == "add" for change in brief.changes)
+    try:  # what is new may be known better in another place
+        calls = edit(brief, canvas, start, offered, repainting=not again_laid)
     except ToolError:
         return []
     chance = any({"seed", "seeds"} & set(call.arguments) for call in calls)
@@ -389,20 +389,18 @@ def _is_about(change: Change, claim: Claim) -> bool:
     return bool(nouns & {change.subject, change.value if change.op == "replace" else None})
 
 
-def _new_noun(change: Change) -> str | None:
-    """What is to come into the picture, as the judge names it."""
-    return known_noun(change.value if change.op == "replace" else change.subject)[0]
-
-
-def _still(change: Change, brief: Brief, seen: Seen) -> Change:
-    """What is left to be added once some of it is there."""
+def _still(change: Change, brief: Brief, seen: Seen) -> Change | None:
+    """What is left of a change of things, some of which are made; None where what is new may be
+    there and is not recognized, and would be put on top of itself."""
+    if change.op == "replace":
+        return None
     if change.op != "add":
         return change
     noun = known_noun(change.subject)[0]
-    there = sum(g.count or 0 for g in seen.groups if g.noun == noun)
+    there = sum(g.count or 0 for g in seen.groups if g.noun == noun and g.sure() >= SURE)
     wanted = next(
         (c.value for c in brief.claims if c.kind == "count" and c.subject == change.subject), None
     )
-    if not isinstance(wanted, int):
-        return change
-    return change.model_copy(update={"count": max(1, wanted - there)})
+    if not isinstance(wanted, int) or not 0 < there < wanted:
+        return None
+    return change.model_copy(update={"count": wanted - there})

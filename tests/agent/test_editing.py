@@ -418,8 +418,14 @@ def test_what_may_have_been_added_and_is_not_recognized_is_not_added_on_top() ->
         Change(op="add", subject="ball"),
         claims=(Claim(id="c1", kind="object", subject="ball"),),
     )
-    calls = again(asked, canvas(), 7, *tried(asked, look(*THINGS)), ALL)
+    more = {*ALL, "detail"}
+    first = edit(asked, canvas(), 7, more)
+    calls = again(asked, canvas(), 7, *tried(asked, look(*THINGS)), more)
+    assert tools(calls) == tools(first), "it is laid in once more"
     assert calls[-1].images["image"] == "img-1"
+    assert calls[-1].arguments["things"] != first[-1].arguments["things"], "in another place"
+    last = again(asked, canvas(), 7, *tried(asked, look(*THINGS), round_=2), more)
+    assert tools(last)[-1] == "inpaint", "at last it is painted into the picture"
 
 
 def test_of_several_to_be_added_only_the_missing_ones_are() -> None:
