@@ -35,7 +35,10 @@ _POINTING = frozenset({"her", "this", "that", "these", "those"})
 _A_THING = re.compile(r"(?:an?|some|two|three|four|five|\d+)\s")
 _WITH = re.compile(r"\s(?:with|instead\sof|rather\sthan)\s")
 _A_LITTLE = re.compile(r"\ba\s(?:bit|little|touch|tad)\b")
-_SHRINKS = re.compile(r"^(?:shrink|reduce|minimize)|\bdown\b|缩小|减小")
+_SHRINKS = re.compile(
+    r"^(?:shrink|reduce|decrease|cut|minimize)|\bdown\b|\bless\s(?:room|space|of)\b|缩小|减小"
+)
+_LITTLE_ONE = re.compile(r"small|tiny|little$")
 _GROWS = re.compile(r"(?:放大|变大)(?:一?[点些])?")
 _TINTS: dict[str, Tune] = {"red": "redder", "green": "greener", "blue": "bluer"}
 _SIDES = frozenset({"left of", "right of"})
@@ -70,8 +73,8 @@ class _Editor:
             "add": self.add, "also": self.add, "more": self.more, "fewer": self.fewer,
             "remove": self.remove, "gone": self.remove, "not": self.not_so,
             "replace": self.replace, "move": self.move, "resize": self.resize, "set": self.set,
-            "bare": self.bare, "tune": self.tune, "keep": lambda said: [], "cut out": self.cut_out,
-            "scale": self.scale,
+            "bare": self.bare, "tune": self.tune, "keep": lambda said: [], "so": lambda said: [],
+            "cut out": self.cut_out, "scale": self.scale,
             **{name: partial(turn, self.grammar) for name, turn in TURNS.items()},
         }  # fmt: skip
 
@@ -117,7 +120,7 @@ class _Editor:
             words = words.replace(" ", "") if self.chinese else words
             for name, pattern in self.grammar.rules:
                 match = pattern.fullmatch(words)
-                if match and (words == said or name not in {"bare", "keep"}):
+                if match and (words == said or name not in {"bare", "keep", "so"}):
                     if name == "resize" and words == said and self.of_picture():
                         continue
                     groups = {k: (v or "").strip() for k, v in match.groupdict().items()}
@@ -293,6 +296,9 @@ class _Editor:
         )
 
     def resize(self, said: dict[str, str]) -> Found:
+        if odd := said.get("odd"):
+            size = "bigger" if _LITTLE_ONE.search(odd) else "smaller"
+            return self.apply(self.subjects(said["what"]), [("size", size)])
         size = self.grammar.word("sizes", said[""]) or (
             "smaller" if _SHRINKS.search(said[""]) else "bigger"
         )

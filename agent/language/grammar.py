@@ -81,7 +81,7 @@ class Grammar:
                 text = pattern.sub(lambda match: "," * len(match.group()), text)
         units = self.units(text)
         for before, unit in zip([None, *units], units, strict=False):
-            if unit.low == "风" and before and "style" in before:
+            if unit.low == "风" and before and ("style" in before or before.low.endswith("画")):
                 continue
             for tag in ("color", "size", *SCENE_TAGS):
                 if tag in unit:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..brief import Change, Op
+from ..brief import SCENE_OPS, Change, Op
 from .claims import Instead
 from .clause import Clause
 from .mentions import IT
@@ -14,7 +14,8 @@ from .mentions import IT
 TOLD: frozenset[Op] = frozenset({"recolor", "resize", "move", "remove", "tune"})
 """Changes of which all that is to be claimed follows; what else an edit says is read."""
 
-_OWN_WAY = re.compile(r"\bmissing\b|^\W*(?:plant|stick|hang|park)\b|[少缺差]")
+_OWN_WAY = re.compile(r"\bmissing\b|^\W*(?:plant|stick|hang|park)\b|[少缺差弄整]|有.*好")
+_BETTER = re.compile(r"\bwould\b")
 _MORE = re.compile(r"\bwith\b")
 _SIZES = {"bigger": "big", "smaller": "small"}
 
@@ -23,11 +24,20 @@ def made_so(clause: Clause, words: str) -> Instead | None:
     """What the ``words`` of a clause claim, as fields of claims, and where; None where they are to
     be read, for they say more than what is changed. A thing that is not named claims nothing."""
     changes = clause.changes
+    if clause.rule == "so":
+        return (clause.start, clause.end), []
     beside = any(change.object for change in changes if change.subject != IT.noun)
     if not changes or beside or _MORE.search(words):
         return None
     if clause.rule == "add" and _OWN_WAY.search(words):
         return (clause.start, clause.end), [one for change in changes for one in _new(change)]
+    if clause.rule == "replace" and _BETTER.search(words):
+        return (clause.start, clause.end), [one for change in changes for one in _put(change)]
+    if clause.rule in {"set", "bare"} and all(
+        change.op in SCENE_OPS and change.value for change in changes
+    ):
+        scene = [{"kind": change.op, "value": change.value} for change in changes]
+        return (clause.start, clause.end), [{"subject": None} | one for one in scene]
     if any(change.op not in TOLD for change in changes):
         return None
     fields = [_fields(change) for change in changes if change.subject not in (None, IT.noun)]
@@ -46,6 +56,13 @@ def _fields(change: Change) -> dict[str, Any]:
         case "remove":
             return {"kind": "absent", "subject": subject, "color": change.color}
     return {}
+
+
+def _put(change: Change) -> Iterator[dict[str, Any]]:
+    """What is to be seen where a thing takes the place of another."""
+    yield {"kind": "object", "subject": change.value, "value": None}
+    if change.new_color:
+        yield {"kind": "color", "subject": change.value, "value": change.new_color}
 
 
 def _new(change: Change) -> Iterator[dict[str, Any]]:

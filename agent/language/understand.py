@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ...tools.chinese import is_han, simplified
-from ..brief import MAX_CLAIMS, Brief, Change, Claim, Intent, Language
+from ..brief import MAX_CLAIMS, SCENE_KINDS, Brief, Change, Claim, Intent, Language
 from .acts import act_of, lifted_of, standing_of
 from .claims import Instead, claims_of
 from .clause import Clause
@@ -149,9 +149,16 @@ def _fits(rest: str, clauses: Sequence[Clause]) -> bool:
     shown = claims_of(read(left), left)[0]
     words = rest[: clauses[1].start] if clauses[1:] else rest
     chinese = any(map(is_han, words))
-    return fits_a_picture(clauses, words, chinese=chinese) and all(
+    alone = _one_thing(claims_of(read(words), words)[0])
+    return fits_a_picture(clauses, words, chinese=chinese, alone=alone) and all(
         claim.kind in {"absent", "kept"} for claim in shown
     )
+
+
+def _one_thing(claims: Sequence[Claim]) -> bool:
+    """Whether ``claims`` are of one thing, and of nothing that is true of a whole picture."""
+    things = {noun for claim in claims for noun in (claim.subject, claim.object) if noun}
+    return len(things) == 1 and all(claim.kind not in SCENE_KINDS for claim in claims)
 
 
 def _leads(words: str) -> bool:
