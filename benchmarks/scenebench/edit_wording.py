@@ -1,8 +1,9 @@
 """Requests for changes in English and Chinese, written from what is to change by templates.
 
 Every kind of change has one plain form in each language, the first, and paraphrases that are held
-out. They are the second edition, written without knowledge of the reader once it had been tuned on
-the first: whoever tunes the product does not look at them.
+out: whoever tunes the product does not look at them. These are the second edition, written without
+knowledge of the reader, which was tuned on the first; and on these, after they had been measured
+once. A third is to be written before they are measured again.
 """
 
 from __future__ import annotations
