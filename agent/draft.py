@@ -208,10 +208,7 @@ class Draft:
         return self.call("region", {"boxes": rounded, "size": list(self.size), "grow": grow})
 
     def sketch(self, things: Sequence[Placed]) -> str:
-        told = [
-            {"kind": t.kind, "box": [round(v, 4) for v in t.box], "color": t.color} for t in things
-        ]
-        return self.call("sketch", {"things": told, "size": list(self.size)})
+        return self.call("sketch", {"things": mending.listed(things), "size": list(self.size)})
 
     def painted(self, mask: str, new: Sequence[Placed]) -> None:
         """Paint what a mask shows anew, with things along a sketch."""

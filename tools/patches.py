@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .masks import grown
+
 Mask = NDArray[np.bool_]
 RIM = 0.03
 """Width of the surroundings that are compared, as a share of the image's longer side."""
@@ -170,9 +172,7 @@ def _pieces(hole: Mask) -> list[Mask]:
 
 def _grown(mask: Mask, share: float) -> Mask:
     """A mask with a rim of so much more, as a share of the longer side."""
-    by = max(1, round(share * max(mask.shape)))
-    square = np.ones((2 * by + 1, 2 * by + 1), np.uint8)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), square) > 0)
+    return grown(mask, max(1, round(share * max(mask.shape))))
 
 
 def _halves(part: Mask, least: float) -> list[Mask] | None:
