@@ -54,6 +54,9 @@ class InstantEngine(Engine):
         if tool in ("text_to_image", "edge_guided", "inpaint"):
             made = [Image.new("RGB", (128, 128), (s % 256, 90, 60)) for s in arguments["seeds"]]
             return Result(made, None, 0.0, 0.0, "none")
+        if tool == "detail":
+            assert images is not None
+            return Result([images["image"].copy()], None, 0.0, 0.0, "none")
         if tool == "upscale":
             assert images is not None
             side = images["image"].width * arguments["scale"]
