@@ -220,7 +220,9 @@ class Draft:
         ``repainting``, painted as mere ground, with none of what is ``unwanted``."""
         images = {"image": self.picture, "mask": mask}
         if not self.repainting:
-            arguments = {"seeds": [self.seed % 2**32], "how": "fill"}
+            arguments = self.painting("fill")
+            if not (self.canvas.own or self.canvas.seen.familiar):
+                del arguments["prompt"]
             self.becomes("inpaint", arguments, mask, **images)
             return
         left = unwanted is not None and all(t.kind != unwanted for t in self.things)
@@ -243,10 +245,12 @@ class Draft:
         self.check_paintable()
         place = self.region([t.box for t in new], GROW)
         if self.repainting or "detail" not in self.offered:
+            self.things += new
             self.painted(place if mask is None else self.union([mask, place]), new)
             return
         if mask is not None:
             self.cleared(mask)
+        self.things += new
         arguments = {
             "things": mending.listed(new), "scene": self.told((), None),
             "seed": self.seed % 2**32, "anyway": True,

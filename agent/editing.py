@@ -173,8 +173,7 @@ class _Editing(Draft):
         found = self.mask_of(change, numbers, GROW)
         color = change.new_color
         new = [Placed(noun, in_place_of(self.things[n], noun), color) for n in numbers]
-        kept = [t for n, t in enumerate(self.things) if n not in numbers]
-        self.things = [*kept, *new]
+        self.things = [t for n, t in enumerate(self.things) if n not in numbers]
         self.put(new, found)
 
     def add(self, change: Change) -> None:
@@ -187,7 +186,6 @@ class _Editing(Draft):
             if box is None:
                 raise refusal(self.brief, "no-place", thing=said(self.brief, noun))
             new.append(Placed(noun, box, change.new_color or change.color))
-        self.things += new
         self.put(new)
 
     def move(self, change: Change) -> None:

@@ -22,7 +22,9 @@ EVERYTHING = "everything else"
 """The subject of the claim that an edit changes nothing but what it was asked to."""
 IT = "it"
 """The subject of a change that its sentence does not name."""
-TINTED = {"red": "redder", "blue": "bluer", "green": "greener", "orange": "warmer"}
+TINTED = {
+    "red": "redder", "blue": "bluer", "green": "greener", "orange": "warmer", "gray": "gray",
+}  # fmt: skip
 """What a whole picture becomes that is to have a color."""
 Asking = Literal["never", "needed", "often"]
 PAINTED = THING_OPS | SCENE_OPS

@@ -28,6 +28,8 @@ PART = 0.5
 """A thing of which a hole takes less than this is not what is to go."""
 THICK = 0.05
 """A hole of which less is farther from its rim, as where scratches cross, is thin, too."""
+PARTS = 24
+"""A hole that takes more parts of the image to fill would become patchwork."""
 RADIUS = 4
 """Pixels around such a hole that are looked at to fill it."""
 ALIKE = 32
@@ -46,7 +48,10 @@ def inpaint(
     prompt: Annotated[
         str,
         StringConstraints(strip_whitespace=True, max_length=1000),
-        Field(description="what the whole picture shows afterwards; not needed to fill"),
+        Field(
+            description="what the whole picture shows afterwards; to fill, only where what does not"
+            " fit may be painted"
+        ),
     ] = "",
     negative_prompt: NegativePrompt = "",
     seeds: Seeds,
@@ -72,7 +77,8 @@ def inpaint(
     that there are no outlines: ground without things. To fill takes no painter and works on
     photographs too: what is as thin as a scratch from its rim (Telea 2004), all else with parts of
     the image whose surroundings fit (`patches`) and that show no thing; what the mask shows only a
-    part of, of the things that are known, stays as it is.
+    part of, of the things that are known, stays as it is. A hole that would become patchwork is
+    cleared instead, where a prompt is given and the painter knows such images.
 
     Raises `ToolError` for a mask or sketch of another size, a mask without anything white, a
     missing prompt, a prompt longer than the model reads, a photograph where the painter is the
@@ -83,7 +89,11 @@ def inpaint(
     white = mask_of("inpaint", mask, image.size)
     hole = np.asarray(white) > 0
     if how == "fill":
-        return [put_back(image, _filled(context, image, hole), white)] * len(seeds)
+        paintable = bool(prompt) and (anyway or _is_familiar(context, image))
+        filled = _filled(context, image, hole, PARTS if paintable else None)
+        if filled is not None:
+            return [put_back(image, filled, white)] * len(seeds)
+        how = "clear"
     if not prompt:
         raise ToolError("inpaint: prompt is missing; say what the picture shows afterwards.")
     if sketch is not None and how == "clear":
@@ -176,6 +186,15 @@ def check_familiar(context: Context, tool: str, image: Image.Image, instead: str
         )
 
 
+def _is_familiar(context: Context, image: Image.Image) -> bool:
+    """Whether the painter knows such images, as of `check_familiar`."""
+    try:
+        check_familiar(context, "inpaint", image, "")
+    except ToolError:
+        return False
+    return True
+
+
 def _reduced(hole: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     """A hole at the painter's size: every pixel that any of its own falls into."""
     import numpy as np
@@ -186,7 +205,10 @@ def _reduced(hole: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     return np.asarray(white.resize((side, side), Image.Resampling.BOX)) > 0
 
 
-def _filled(context: Context, image: Image.Image, hole: NDArray[np.bool_]) -> Image.Image:
+def _filled(
+    context: Context, image: Image.Image, hole: NDArray[np.bool_], most: int | None
+) -> Image.Image | None:
+    """The image with its hole filled; None where that would take more than ``most`` parts."""
     import cv2
     import numpy as np
 
@@ -201,13 +223,15 @@ def _filled(context: Context, image: Image.Image, hole: NDArray[np.bool_]) -> Im
         others = None  # a mark on a thing is filled with the thing
     within = hole if others is None else hole & ~others
     avoid = None if others is None else grown(others, round(CLEAR * max(image.size)))
-    found = patched(rgb, within, avoid) if within.any() else None
-    if found is None:
-        raise ToolError(
-            f"inpaint: the mask covers {hole.mean():.0%} of the image, and nothing in the rest of"
-            " it fits. Use a smaller mask, or how='paint'."
-        )
-    return Image.fromarray(found)
+    found = patched(rgb, within, avoid, most) if within.any() else None
+    if found is not None:
+        return Image.fromarray(found)
+    if most is not None:
+        return None
+    raise ToolError(
+        f"inpaint: the mask covers {hole.mean():.0%} of the image, and nothing in the rest of"
+        " it fits. Use a smaller mask, or how='paint'."
+    )
 
 
 def _others(

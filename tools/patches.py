@@ -36,10 +36,11 @@ FINEST, LEAST = 4.0, 0.05
 
 
 def patched(
-    rgb: NDArray[np.uint8], hole: Mask, avoid: Mask | None = None
+    rgb: NDArray[np.uint8], hole: Mask, avoid: Mask | None = None, most: int | None = None
 ) -> NDArray[np.uint8] | None:
     """The image, uint8 (h, w, 3), with its hole, bool (h, w), filled from elsewhere in it, but
-    never from what is to be avoided; None where nothing has room."""
+    never from what is to be avoided; None where nothing has room, or it would take more than
+    ``most`` parts."""
     scale = min(1.0, SIDE / max(hole.shape))
     size = (max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale)))
     shut = hole if avoid is None else hole | avoid
@@ -47,7 +48,7 @@ def patched(
     reduced = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     todo = _resized(hole, size)
     small = _Sheet(reduced, _resized(shut, size).copy(), _grown(todo, REMNANT))
-    left = _pieces(todo)
+    left, laid = _pieces(todo), 0
     while left:
         known = [n for n, part in enumerate(left) if small.surroundings(part).any()]
         if not known:
@@ -60,7 +61,8 @@ def patched(
             if halves is not None:
                 left += halves
                 continue
-        if found is None:
+        laid += 1
+        if found is None or (most is not None and laid > most):
             return None
         down, right = found[0]
         small.lay(part, (down, right))

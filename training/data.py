@@ -180,15 +180,23 @@ def _ids(job: tuple[list[dict[str, object]], int]) -> np.ndarray:
     specs, size = job
     out = []
     for scene in map(scene_of, specs):
-        seen = render(scene, size).ids.copy()
-        sky = backdrop.sky_mask(scene, size).astype(np.uint8)
-        # what the wind carries is too small to be asked about
-        sky = cv2.morphologyEx(sky, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-        below = np.arange(size)[:, None] >= scene.horizon * size
-        seen[(seen == NOTHING) & (sky > 0)] = SKY
-        seen[(seen == NOTHING) & below] = GROUND
-        out.append(seen)
+        seen, behind = render(scene, size).ids, grounds(scene, size)
+        out.append(np.where(seen == NOTHING, behind, seen))
     return np.stack(out)
+
+
+def grounds(scene: Scene, size: int) -> np.ndarray:
+    """What each pixel shows where nothing stands before it: uint8 (size, size), `SKY`, `GROUND` or
+    the number of no thing."""
+    import cv2
+
+    sky = backdrop.sky_mask(scene, size).astype(np.uint8)
+    # what the wind carries is too small to be asked about
+    sky = cv2.morphologyEx(sky, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    shown = np.full((size, size), NOTHING, np.uint8)
+    shown[np.arange(size) >= scene.horizon * size] = GROUND
+    shown[sky > 0] = SKY
+    return shown
 
 
 def _lines(path: Path) -> Iterator[dict]:  # type: ignore[type-arg]

@@ -428,7 +428,7 @@ class _Editor:
         if kind == "tune":
             subject = None if thing is None or whole else thing.noun
             return [Change(op="tune", subject=subject, value=value)]
-        if whole and kind == "color" and value == "gray":
+        if thing is None and kind == "color" and value == "gray":
             return [Change(op="tune", value="gray")]
         if kind == "size" and thing is None:
             return [Change(op="scale", count=2)] if value == "bigger" else []

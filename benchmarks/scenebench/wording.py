@@ -1,8 +1,8 @@
 """Requests in English and Chinese, written from what is wanted by templates.
 
 Every language has one plain form, one canonical form that spells everything out, and paraphrases
-that are held out. They are the second edition, written without knowledge of the reader once it
-had been tuned on the first: whoever tunes the product does not look at them.
+that are held out. They are the third edition, written without knowledge of the reader, which was
+tuned on the first and the second: whoever tunes the product does not look at them.
 """
 
 from __future__ import annotations
@@ -67,94 +67,105 @@ ZH_PLACES = {"left": "左边", "right": "右边", "center": "中间"}
 ZH_RELATIONS = {"left of": "左边", "right of": "右边", "above": "上方", "below": "下方"}
 
 EN_PLACED: dict[str, tuple[str, ...]] = {
-    "left": (" on the left", " over on the left", " on the left-hand side"),
-    "right": (" on the right", " over on the right", " on the right-hand side"),
-    "center": (" in the middle", " right in the center", " dead center"),
+    "left": (" on the left", " off to the left", " in the left part of the frame"),
+    "right": (" on the right", " off to the right", " in the right part of the frame"),
+    "center": (" in the middle", " smack in the middle", " at the very center of the frame"),
 }
 ZH_PLACED: dict[str, tuple[str, ...]] = {
-    "left": ("在画面左侧", "靠左边"), "right": ("在画面右侧", "靠右边"),
-    "center": ("在正中央", "摆在正当中"),
+    "left": ("在画面左侧", "放左半边", "画在左手边"),
+    "right": ("在画面右侧", "放右半边", "画在右手边"),
+    "center": ("在正中央", "放最中间", "画在画面中心"),
 }  # fmt: skip
 """Said of a thing after all are named; the plain form has the place before the thing."""
 EN_RELATED: dict[str, tuple[str, ...]] = {
-    "left of": ("{a} to the left of {b}", "{b} with {a} to its left",
-                "{a} on the left-hand side of {b}", "{a} and {b}, the {first} on the left"),
-    "right of": ("{a} to the right of {b}", "{b} with {a} to its right",
-                 "{a} on the right-hand side of {b}", "{a} and {b}, the {first} on the right"),
-    "above": ("{a} above {b}", "{b} with {a} overhead", "{a} somewhere over {b}",
-              "{a} and {b}, the {first} higher up"),
-    "below": ("{a} below {b}", "{b} with {a} down below it", "{a} underneath {b}",
-              "{a} and {b}, the {first} lower down"),
+    "left of": ("{a} to the left of {b}", "{b} flanked on the left by {a}",
+                "{a} in the left half and {b} in the right half",
+                "{a} and, just to the right of the {first}, {b}"),
+    "right of": ("{a} to the right of {b}", "{b} flanked on the right by {a}",
+                 "{a} in the right half and {b} in the left half",
+                 "{a} and, just to the left of the {first}, {b}"),
+    "above": ("{a} above {b}", "{b} beneath {a}",
+              "{a} in the upper part and {b} in the lower part",
+              "{b} and, up above the {second}, {a}"),
+    "below": ("{a} below {b}", "{b} high over {a}",
+              "{a} in the lower part and {b} in the upper part",
+              "{b} and, down beneath the {second}, {a}"),
 }  # fmt: skip
 ZH_RELATED: dict[str, tuple[str, ...]] = {
-    relation: (f"{{a}}在{{b}}的{side}", f"{{b}}，{near}是{{a}}", f"{{b}}，{near}再来{{a}}",
-               f"{{a}}和{{b}}，{{first}}在{near}")
-    for relation, side, near in (
-        ("left of", "左边", "左侧"), ("right of", "右边", "右侧"), ("above", "上方", "上面"),
-        ("below", "下方", "下面"),
+    relation: (f"{{a}}在{{b}}的{side}", f"{near}{{a}}，{far}{{b}}", f"{{b}}，再往{way}是{{a}}",
+               f"{{a}}，{{first}}{far}是{{b}}")
+    for relation, side, near, far, way in (
+        ("left of", "左边", "左边", "右边", "左"), ("right of", "右边", "右边", "左边", "右"),
+        ("above", "上方", "上面", "下面", "上"), ("below", "下方", "下面", "上面", "下"),
     )
 }  # fmt: skip
-"""Of one thing ``a`` and another ``b``; ``first`` is the first one's kind."""
-EN_ABSENT = ("without {}", "with no {} in sight", "but no {} anywhere", "with absolutely no {}")
-ZH_ABSENT = ("没有{name}", "别画{name}", "一{measure}{name}都没有", "{name}就别画了")
+"""Of one thing ``a`` and another ``b``; ``first`` and ``second`` are their kinds."""
+EN_ABSENT = ("without {}", "with not a single {one} around", "but skip the {}", "and zero {}",
+             "minus any {}")  # fmt: skip
+ZH_ABSENT = ("没有{name}", "不要出现{name}", "里头可别冒出{name}来", "{name}免了",
+             "{name}一{measure}也不需要")  # fmt: skip
 
 EN_FACTS: dict[str, dict[str, tuple[str, ...]]] = {
     "season": {
-        "spring": ("in spring", "in the springtime", "in early spring"),
-        "summer": ("in summer", "in high summer", "in the summertime"),
-        "autumn": ("in autumn", "in the fall", "in late autumn"),
-        "winter": ("in winter", "in the dead of winter", "in wintertime"),
+        "spring": ("in spring", "with spring in the air", "in the full bloom of spring"),
+        "summer": ("in summer", "at the height of summer", "in the heat of July"),
+        "autumn": ("in autumn", "once autumn has set in", "when the leaves are turning"),
+        "winter": ("in winter", "deep in winter", "in the January cold"),
     },
     "time": {
-        "morning": ("in the morning", "at daybreak", "first thing in the morning"),
-        "day": ("by day", "in broad daylight", "in the middle of the day"),
-        "sunset": ("at sunset", "as the sun goes down", "at sundown"),
-        "night": ("at night", "after dark", "in the middle of the night"),
+        "morning": ("in the morning", "at dawn", "just after sunrise"),
+        "day": ("by day", "around noon", "during the daytime"),
+        "sunset": ("at sunset", "right when the sun is setting", "in the glow of the setting sun"),
+        "night": ("at night", "late at night", "under a night sky"),
     },
     "weather": {
-        "clear": ("under a clear sky", "on a cloudless day", "in fine weather"),
-        "cloudy": ("under a cloudy sky", "beneath gray clouds", "in dull, overcast weather"),
-        "rain": ("in the rain", "on a rainy day", "in pouring rain"),
-        "snow": ("in falling snow", "on a snowy day", "in a heavy snowfall"),
-        "fog": ("in the fog", "in thick fog", "shrouded in mist"),
+        "clear": ("under a clear sky", "without a cloud in the sky", "under bright blue skies"),
+        "cloudy": ("under a cloudy sky", "with the sky all overcast", "with clouds everywhere"),
+        "rain": ("in the rain", "while it's raining", "in a downpour"),
+        "snow": ("in falling snow", "while it's snowing", "with snowflakes coming down"),
+        "fog": ("in the fog", "with fog everywhere", "lost in a dense fog"),
     },
     "style": {
-        "flat": ("as a flat illustration", "in a flat graphic style", "as flat artwork"),
-        "watercolor": ("as a watercolor", "in watercolors", "painted with watercolors"),
-        "ink wash": ("as an ink wash painting", "in Chinese ink wash", "done as an ink wash"),
-        "oil": ("as an oil painting", "in oils", "done in oil paint"),
-        "pixel art": ("as pixel art", "in chunky pixels", "like an old pixel game"),
-        "line drawing": ("as a line drawing", "using nothing but lines", "in plain outlines"),
+        "flat": ("as a flat illustration", "flat design style", "in flat vector style"),
+        "watercolor": ("as a watercolor", "watercolor style", "in a soft watercolor look"),
+        "ink wash": ("as an ink wash painting", "ink wash style",
+                     "brushed in ink like a traditional Chinese painting"),
+        "oil": ("as an oil painting", "oil on canvas", "oil painting style"),
+        "pixel art": ("as pixel art", "pixel art style", "in 8-bit pixel graphics"),
+        "line drawing": ("as a line drawing", "line art style", "in simple line art"),
     },
-}
+}  # fmt: skip
 ZH_FACTS: dict[str, dict[str, tuple[str, ...]]] = {
     "season": {
-        "spring": ("春天", "阳春三月", "春暖花开的时候"), "summer": ("夏天", "盛夏时节", "大夏天"),
-        "autumn": ("秋天", "深秋时节", "金秋"), "winter": ("冬天", "寒冬腊月", "大冬天"),
+        "spring": ("春天", "正值春季", "春意盎然"), "summer": ("夏天", "三伏天", "炎炎夏日"),
+        "autumn": ("秋天", "正值秋季", "秋意正浓"), "winter": ("冬天", "正值冬季", "数九寒天"),
     },
     "time": {
-        "morning": ("清晨", "一大早", "天刚亮的时候"), "day": ("白天", "大白天", "大中午"),
-        "sunset": ("日落时", "傍晚", "太阳快下山的时候"), "night": ("夜晚", "大晚上", "天黑以后"),
+        "morning": ("清晨", "早上", "日出时分"), "day": ("白天", "正午时分", "午后"),
+        "sunset": ("日落时", "黄昏", "夕阳西下"), "night": ("夜晚", "深夜", "半夜里"),
     },
     "weather": {
-        "clear": ("晴天", "大晴天", "万里无云"), "cloudy": ("多云", "天阴沉沉的", "阴云密布"),
-        "rain": ("下雨", "下着大雨", "雨下个不停"), "snow": ("下雪", "飘着雪", "大雪纷飞"),
-        "fog": ("大雾", "雾蒙蒙的", "起了浓雾"),
+        "clear": ("晴天", "阳光明媚", "碧空如洗"), "cloudy": ("多云", "阴天", "天上云层很厚"),
+        "rain": ("下雨", "雨天", "淅淅沥沥下着雨"), "snow": ("下雪", "雪天", "雪花漫天"),
+        "fog": ("大雾", "浓雾弥漫", "雾很大"),
     },
     "style": {
-        "flat": ("扁平插画风格", "扁平风", "扁平设计那种"),
-        "watercolor": ("水彩画", "水彩风", "水彩的感觉"),
-        "ink wash": ("水墨画", "水墨风", "国画水墨那种"), "oil": ("油画", "油画风", "油画的质感"),
-        "pixel art": ("像素画", "像素风", "像素游戏那种"),
-        "line drawing": ("线描画", "线稿风", "只用线条勾勒"),
+        "flat": ("扁平插画风格", "扁平化设计", "用扁平插画来表现"),
+        "watercolor": ("水彩画", "用水彩来画", "水彩晕染的效果"),
+        "ink wash": ("水墨画", "用毛笔水墨来画", "水墨意境"),
+        "oil": ("油画", "布面油画", "用油画来表现"),
+        "pixel art": ("像素画", "复古像素的画面", "用像素块拼出来"),
+        "line drawing": ("线描画", "用线描的画法", "简洁的线稿"),
     },
 }  # fmt: skip
 
-EN_FRAMES = ("{}", "show me {}", "can I get a picture of {}?", "I'd love a drawing of {}",
-             "how about {}?", "picture this: {}",
-             "I need something for my wall: {}")  # fmt: skip
-ZH_FRAMES = ("{}", "来张图：{}", "帮我弄张图，里面有{}", "想要一张画，上面有{}",
-             "能不能画这么一张：{}", "我脑子里有个画面：{}", "{}，给画一张呗")  # fmt: skip
+EN_FRAMES = ("{}", "could you please draw {}?", "I was hoping to see {}", "one image, please: {}",
+             "{}, that's the picture I'm after",
+             "any chance you could put together an image of {}?", "for a birthday card: {}",
+             "let me get a pic with {}")  # fmt: skip
+ZH_FRAMES = ("{}", "您好，想请您画张图：{}，谢谢", "求画一张：{}", "{}，就画这个",
+             "发朋友圈缺张配图：{}", "我想看到的是：{}", "画面要求：{}",
+             "{}。能画出来吗？")  # fmt: skip
 """The first is the plain one."""
 
 
@@ -200,7 +211,7 @@ def _written(wanted: Wanted, language: Language, rng: np.random.Generator | None
         for kind, value in wanted.facts.items():
             text += f" {pick(EN_FACTS[kind][value])}" if kind != "style" else ""
         if wanted.absent:
-            text += f" {pick(EN_ABSENT)}".format(_en_kind(wanted.absent, 2))
+            text += f" {pick(EN_ABSENT)}".format(_en_kind(wanted.absent, 2), one=wanted.absent)
         if "style" in wanted.facts:
             text += f", {pick(EN_FACTS['style'][wanted.facts['style']])}"
         return pick(EN_FRAMES).format(text)
@@ -223,8 +234,9 @@ def _en_things(wanted: Wanted, pick: Pick) -> str:
     nouns = [_en(n, pick) for n in wanted.nouns]
     if wanted.relation is None:
         return _en_joined(nouns)
-    first = _en_kind(wanted.nouns[0].kind, wanted.nouns[0].count)
-    return pick(EN_RELATED[wanted.relation]).format(a=nouns[0], b=nouns[1], first=first)
+    first, second = (_en_kind(noun.kind, noun.count) for noun in wanted.nouns[:2])
+    form = pick(EN_RELATED[wanted.relation])
+    return form.format(a=nouns[0], b=nouns[1], first=first, second=second)
 
 
 def _en(noun: Noun, pick: Pick = _plainest, *, one: str = "") -> str:
@@ -256,8 +268,9 @@ def _en_joined(nouns: Sequence[str]) -> str:
 def _zh_things(wanted: Wanted, pick: Pick, *, turned: bool) -> str:
     if wanted.relation is not None:
         a, b = (_zh(noun) for noun in wanted.nouns[:2])
-        first = ZH_NOUNS[wanted.nouns[0].kind][1]
-        return pick(ZH_RELATED[wanted.relation]).format(a=a, b=b, first=first)
+        first, second = (ZH_NOUNS[noun.kind][1] for noun in wanted.nouns[:2])
+        form = pick(ZH_RELATED[wanted.relation])
+        return form.format(a=a, b=b, first=first, second=second)
     if not turned:
         return _zh_joined(wanted.nouns)
     things = _zh_joined([replace(noun, place=None) for noun in wanted.nouns])

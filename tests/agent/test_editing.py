@@ -71,8 +71,12 @@ def test_a_thing_is_recolored_where_it_is() -> None:
 def test_what_is_removed_is_filled_with_other_parts_of_the_picture() -> None:
     found, filled = planned({"op": "remove", "subject": "dog"})
     assert (found.tool, found.arguments["text"]) == ("segment", "the dog")
-    assert (filled.tool, filled.arguments) == ("inpaint", {"seeds": [7], "how": "fill"})
+    assert (filled.tool, filled.arguments["how"]) == ("inpaint", "fill")
+    assert "dog" not in filled.arguments["prompt"], "what does not fit is painted without it"
     assert filled.images == {"image": "img-1", "mask": "#1"}
+    strange = replace(canvas(), own=False, seen=replace(canvas().seen, familiar=False))
+    _, photo = planned({"op": "remove", "subject": "dog"}, on=strange)
+    assert photo.arguments == {"seeds": [7], "how": "fill", "anyway": False}
 
 
 def test_where_that_was_not_enough_it_is_painted_over_as_if_nothing_stood_there() -> None:

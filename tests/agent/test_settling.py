@@ -97,6 +97,15 @@ def test_a_change_of_the_whole_picture_claims_nothing_of_the_rest(talk: Conversa
     assert not any(claim.startswith("style") for claim in gray)
 
 
+def test_it_is_gray_where_it_is_a_thing_and_else_the_picture(talk: Conversation) -> None:
+    talk.say("a house and two trees")
+    [whole] = talk.brief("make it gray").changes
+    assert (whole.op, whole.subject, whole.value) == ("tune", None, "gray")
+    talk.say("add a bird")
+    [bird] = talk.brief("make it gray").changes
+    assert (bird.op, bird.subject, bird.value) == ("recolor", "bird", "gray")
+
+
 def test_again_asks_for_the_same(talk: Conversation) -> None:
     talk.say("a red house, winter")
     brief = talk.brief("a red house, winter").model_copy(update={"again": 1, "claims": ()})
