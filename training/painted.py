@@ -156,7 +156,7 @@ def _open(file: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def _done(folder: Path) -> int:
     file = folder / "captions.jsonl"
-    return sum(1 for _ in open(file, encoding="utf-8")) if file.exists() else 0
+    return len(file.read_text("utf-8").splitlines()) if file.exists() else 0
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ network learns it quickly from exact masks.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,20 @@ from .scenes.spec import Scene
 from .semantics import FACTS, pools, scene_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"n": 30_000, "batch": 32, "rate": 2e-3, "round_trips": 12_000},
-    "full": {"n": 120_000, "batch": 256, "rate": 2e-3, "round_trips": 50_000},
+    "small": {"n": 30_000, "batch": 32, "rate": 2e-3, "round_trips": 12_000, "large": 3_000},
+    "full": {"n": 120_000, "batch": 256, "rate": 2e-3, "round_trips": 50_000, "large": 12_000},
 }
 WIDTHS, HIDDEN = (48, 96, 160), 64
 SIDE = 32  # cells a side of what it says
 FINE = 2  # what is shown is learned so many times as finely
 HELD_OUT = 300
+LARGE = 256
+"""Pixels a side of the renders that are seen closer, too."""
+WHOLE = 0.4
+"""How often a picture that may be seen closer is seen as a whole."""
+UNTOLD = -100
+"""Marks pixels that show some ground, nobody knows which."""
+GROUND_WEIGHT = 0.4
 
 
 def channels() -> Channels:
@@ -74,17 +82,20 @@ def logits_of(model: Any, x: torch.Tensor) -> torch.Tensor:
 # -- what is to be said
 
 
-def targets(scene: Scene, ids: np.ndarray) -> dict[str, np.ndarray]:
+def targets(scene: Scene, ids: np.ndarray, *, grounds: bool = True) -> dict[str, np.ndarray]:
     """What is true of a scene with ``ids`` as of `data.ids`, uint8 (128, 128).
 
-    ``shown`` int64 and ``colors`` int64 (-1 where no thing is), both (64, 64); ``heat`` float32
-    (kinds, 32, 32), 1 at centers and less around them; ``offsets`` float32 (2, 64, 64).
+    ``shown`` int64 (`UNTOLD` where no thing is, without ``grounds``) and ``colors`` int64 (-1 where
+    no thing is), both (64, 64); ``heat`` float32 (kinds, 32, 32), 1 at centers and less around
+    them; ``offsets`` float32 (2, 64, 64). Things whose center is outside have no center.
     """
     w, side = world(), SIDE * FINE
     kinds, colors = [*w.objects], [None, *w.colors]
     table = np.zeros((2, 256), np.int64)
     table[1] = -1
     table[0, data.SKY], table[0, data.GROUND] = 1, 2
+    if not grounds:
+        table[0] = UNTOLD
     heat = np.zeros((len(kinds), SIDE, SIDE), np.float32)
     middles = np.zeros((256, 2), np.float32)
     rows, columns = np.mgrid[:SIDE, :SIDE] + 0.5
@@ -95,12 +106,14 @@ def targets(scene: Scene, ids: np.ndarray) -> dict[str, np.ndarray]:
         kind = kinds.index(thing.kind)
         table[:, i] = 1 + len(GROUNDS) + kind, colors.index(thing.color)
         middles[i] = x, y
+        if not (0 <= x <= 1 and 0 <= y <= 1):
+            continue
         size = max(thing.box[2] - thing.box[0], thing.box[3] - thing.box[1])
         spread = max(0.6, 0.09 * size * SIDE)
         bell = np.exp(
             -((columns - x * SIDE) ** 2 + (rows - y * SIDE) ** 2) / (2 * spread**2)
         ).astype(np.float32)
-        row, column = (min(max(int(v * SIDE), 0), SIDE - 1) for v in (y, x))
+        row, column = (min(int(v * SIDE), SIDE - 1) for v in (y, x))
         bell[row, column] = 1.0
         np.maximum(heat[kind], bell, out=heat[kind])
     rows, columns = (np.mgrid[:side, :side] + 0.5) / side
@@ -109,6 +122,29 @@ def targets(scene: Scene, ids: np.ndarray) -> dict[str, np.ndarray]:
         "shown": table[0][seen], "colors": table[1][seen], "heat": heat,
         "offsets": offsets.astype(np.float32),
     }  # fmt: skip
+
+
+def closer(
+    scene: Scene, picture: np.ndarray, ids: np.ndarray, rng: np.random.Generator
+) -> tuple[Scene, np.ndarray, np.ndarray]:
+    """A scene, its picture, uint8 (side, side, 3), and its ids, as a square part of it shows them
+    at 128 pixels, mostly one around a thing; or all of it, `WHOLE` so often."""
+    side = len(ids)
+    high = side if rng.random() < WHOLE else int(rng.integers(side * 3 // 8, side + 1))
+    top, left = rng.integers(0, side - high + 1, 2)
+    if scene.things and rng.random() < 0.7:
+        x, y = facts.center(scene.things[rng.integers(len(scene.things))].box)
+        about = np.array([y, x]) * side - high / 2 + rng.normal(0, high / 8, 2)
+        top, left = np.clip(about.round(), 0, side - high).astype(int)
+    part = slice(top, top + high), slice(left, left + high)
+    rgb = cv2.resize(np.ascontiguousarray(picture[part]), (128, 128), interpolation=cv2.INTER_AREA)
+    seen = cv2.resize(np.ascontiguousarray(ids[part]), (128, 128), interpolation=cv2.INTER_NEAREST)
+    corner = np.array([left, top, left, top]) / side
+    things = tuple(
+        replace(thing, box=tuple(((np.array(thing.box) - corner) * side / high).tolist()))
+        for thing in scene.things
+    )
+    return replace(scene, things=things), rgb.astype(np.uint8), seen.astype(np.uint8)
 
 
 def loss_of(
@@ -122,9 +158,12 @@ def loss_of(
     shown, colors, offsets = (
         F.interpolate(part, size, mode="bilinear") for part in (shown, colors, offsets)
     )
+    behind = 1 + len(GROUNDS)
     weight = torch.ones(parts[0], device=logits.device)
-    weight[: 1 + len(GROUNDS)] = 0.4
-    loss = F.cross_entropy(shown, true["shown"], weight)
+    weight[:behind] = GROUND_WEIGHT
+    loss = F.cross_entropy(shown, true["shown"], weight, ignore_index=UNTOLD)
+    no_thing = shown.logsumexp(1) - shown[:, :behind].logsumexp(1)
+    loss = loss + GROUND_WEIGHT * (no_thing * (true["shown"] == UNTOLD)).mean()
     loss = loss + F.cross_entropy(colors, true["colors"], ignore_index=-1)
     target = true["heat"]
     p = heat.sigmoid().clamp(1e-4, 1 - 1e-4)
@@ -202,19 +241,26 @@ def scores(
 def main() -> None:
     parser = arguments("panoptic", __doc__)
     parser.add_argument("--autoencoder", type=Path, required=True, help="the painter's")
+    parser.add_argument("--painted", type=Path, nargs="*", default=[],
+                        help="data sets of `training.painted`, to learn from, too")  # fmt: skip
     args = parser.parse_args()
     s = SETTINGS[args.setting]
     torch.manual_seed(0)
     data.draw(args.data / "train", s["n"])
+    data.draw(args.data / "large", s["large"], size=LARGE, first=s["n"])
     data.draw(args.data / "held-out", HELD_OUT, first=data.HELD_OUT)
-    dataset, held_out = (data.Dataset.open(args.data / name) for name in ("train", "held-out"))
-    ids, ids_held_out = data.ids(args.data / "train"), data.ids(args.data / "held-out")
+    held_out = data.Dataset.open(args.data / "held-out")
+    train = Labelled.open(args.data / "train")
     trips = wear.cached_round_trips(
-        args.data / "train-round-trips.npy", args.autoencoder, dataset.pictures, s["round_trips"],
+        args.data / "train-round-trips.npy", args.autoencoder, train.pictures, s["round_trips"],
         args.device,
     )  # fmt: skip
-    scenes = [scene_of(spec) for spec in dataset.scenes]
-    told = torch.tensor([[pools()[f].index(getattr(x, f)) for f in FACTS] for x in scenes])
+    softened = replace(train, pictures=trips)
+    large = Labelled.open(args.data / "large")
+    painted = [Labelled.open(folder, grounds=False) for folder in args.painted]
+    # how much of a batch each is; painted sets together are a third
+    mix = [(train, 2), (softened, 2), (large, 1), *((one, 2.5 / len(painted)) for one in painted)]
+    shares = np.array([share for _, share in mix]) / sum(share for _, share in mix)
     model = build().to(args.device, memory_format=torch.channels_last)
     if args.start:
         start = UperNetForSemanticSegmentation.from_pretrained(args.start)
@@ -226,16 +272,8 @@ def main() -> None:
     rng = np.random.default_rng([4, run.step])
     model.train()
     for _ in run.steps():
-        rows, flips = rng.integers(0, len(scenes), s["batch"]), rng.integers(0, 2, s["batch"])
-        soft = s["batch"] // 2  # these went through the painter's autoencoder
-        rows[:soft] = rng.integers(0, len(trips), soft)
-        rgb, true = [], []
-        for k, (row, flip) in enumerate(zip(rows, flips, strict=True)):
-            side = slice(None, None, 1 - 2 * int(flip))
-            picture = (trips if k < soft else dataset.pictures)[row][:, side]
-            rgb.append(wear.worn(np.ascontiguousarray(picture), rng))
-            scene = facts.mirror(scenes[row]) if flip else scenes[row]
-            true.append(targets(scene, ids[row][:, side]))
+        chosen = rng.choice(len(mix), s["batch"], p=shares)
+        rgb, true, told = zip(*(mix[k][0].sample(rng) for k in chosen), strict=True)
         x = to_tensor(np.stack(rgb)).to(args.device, memory_format=torch.channels_last)
         wanted = {
             name: torch.from_numpy(np.stack([t[name] for t in true])).to(args.device)
@@ -243,12 +281,47 @@ def main() -> None:
         }
         with half(args.device):
             logits = logits_of(model, x)
-        run.learn(loss_of(logits, wanted, told[rows].to(args.device)), clip=5.0)
+        run.learn(loss_of(logits, wanted, torch.tensor(told).to(args.device)), clip=5.0)
     best: nn.Module = run.averages["panoptic"].cpu().float()
     true_scenes = [scene_of(spec) for spec in held_out.scenes[:HELD_OUT]]
+    ids_held_out = data.ids(args.data / "held-out")
     measured = scores(best, held_out.pictures[:HELD_OUT], ids_held_out[:HELD_OUT], true_scenes)
     print(json.dumps(measured, indent=1), flush=True)
     run.finish(args, best, cards.PANOPTIC, measured, image_processor(), batch=s["batch"])
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Pictures, uint8 (n, side, side, 3), of scenes, and what each pixel shows, as of `data.ids`;
+    where ``grounds`` is false that is known of the things only."""
+
+    pictures: np.ndarray
+    ids: np.ndarray
+    scenes: list[Scene]
+    grounds: bool = True
+
+    @classmethod
+    def open(cls, folder: Path, *, grounds: bool = True) -> Labelled:
+        """Raises FileNotFoundError where no data set has been drawn."""
+        dataset = data.Dataset.open(folder)
+        scenes = [scene_of(spec) for spec in dataset.scenes]
+        return cls(dataset.pictures, data.ids(folder), scenes, grounds)
+
+    def sample(
+        self, rng: np.random.Generator
+    ) -> tuple[np.ndarray, dict[str, np.ndarray], list[int]]:
+        """A picture to learn from, uint8 (128, 128, 3), mirrored by chance and worn; its `targets`;
+        and the numbers of its facts. Of larger pictures it may be a part."""
+        row = int(rng.integers(min(len(self.scenes), len(self.pictures))))
+        side = slice(None, None, 1 - 2 * int(rng.integers(2)))
+        scene, ids = self.scenes[row], self.ids[row][:, side]
+        picture = np.ascontiguousarray(self.pictures[row][:, side])
+        if side.step == -1:
+            scene = facts.mirror(scene)
+        if len(ids) > 128:
+            scene, picture, ids = closer(scene, picture, ids, rng)
+        told = [pools()[fact].index(getattr(scene, fact)) for fact in FACTS]
+        return wear.worn(picture, rng), targets(scene, ids, grounds=self.grounds), told
 
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ def _chain(
         fourth = changes.EDITS["season"](second.target, rng, language)
         if fourth is None or fourth.target is None:
             return None
+        fourth = replace(fourth, target=replace(fourth.target, style=style))
         fifth = changes.recolor(fourth.target, rng, language)
         if fifth is None:
             return None
@@ -256,10 +257,9 @@ class Graded:
         return self.followed and not self.lost and (self.outside or 0.0) <= OUTSIDE
 
 
-def graded(chain: Chain, row: Row, folder: Path) -> list[Graded]:
-    """Every turn against the picture that it began with."""
+def graded(chain: Chain, pictures: Sequence[Image.Image]) -> list[Graded]:
+    """Every turn's picture against the one that it began with."""
     start = drawn(chain.scene)
-    pictures = [_opened(folder / "pictures" / turn.picture) for turn in row.turns]
     sights = [look(picture) for picture in (start, *pictures)]
     known: list[Other | None] = [Other(t.kind, middle(t.box)) for t in chain.scene.things]
     mask = np.zeros(start.size[::-1], bool)
@@ -286,6 +286,11 @@ def graded(chain: Chain, row: Row, folder: Path) -> list[Graded]:
         found.append(Graded(followed, tuple(sorted(lost)), outside, drift))
         known += [_newcomer(now, kind) for kind in edit.new]
     return found
+
+
+def true_pictures(chain: Chain) -> list[Image.Image]:
+    """What every turn of a chain should have made, drawn: how far the graders can be pleased."""
+    return [drawn(edit.target) for edit in chain.edits if edit.target is not None]
 
 
 def _newcomer(now: tuple[Sight, Sight], kind: str) -> Other | None:
@@ -315,7 +320,11 @@ def _opened(path: Path) -> Image.Image:
 
 def document(some: Sequence[Chain], rows: Sequence[Row], folder: Path) -> dict[str, Any]:
     """Everything that is reported, ready for JSON."""
-    all_ = [graded(chain, row, folder) for chain, row in zip(some, rows, strict=True)]
+    all_ = [
+        graded(chain, [_opened(folder / "pictures" / turn.picture) for turn in row.turns])
+        for chain, row in zip(some, rows, strict=True)
+    ]
+    true = [graded(chain, true_pictures(chain)) for chain in some]
     by_length = {}
     for length in LENGTHS:
         mine = [k for k, chain in enumerate(some) if len(chain.edits) == length]
@@ -330,6 +339,7 @@ def document(some: Sequence[Chain], rows: Sequence[Row], folder: Path) -> dict[s
                 for t in range(length)
             ],
             "chain": _share(whole),
+            "true": _share([all(g.success for g in true[k]) for k in mine]),
         }
     turns = [(g, t) for grades, row in zip(all_, rows, strict=True)
              for g, t in zip(grades, row.turns, strict=True)]  # fmt: skip
@@ -341,6 +351,7 @@ def document(some: Sequence[Chain], rows: Sequence[Row], folder: Path) -> dict[s
         "version": 1,
         "graders": hashes(),
         "chains": by_length,
+        "true": _share([g.success for grades in true for g in grades]),
         "followed": _share([g.followed for g, _ in turns]),
         "kept": _share([not g.lost and (g.outside or 0.0) <= OUTSIDE for g, _ in turns]),
         "false_claims": _share([t.satisfied for g, t in turns if not g.success]),
@@ -364,14 +375,16 @@ def _share(hits: Sequence[bool]) -> dict[str, Any]:
 def markdown(doc: dict[str, Any]) -> str:
     """The tables."""
     longest = max(LENGTHS)
-    rows = [["edits", "chains", *(f"turn {t + 1}" for t in range(longest)), "whole chain"]]
+    header = [f"turn {t + 1}" for t in range(longest)]
+    rows = [["edits", "chains", *header, "whole chain", "with true renders"]]
     for length, part in doc["chains"].items():
         cells = [f"{share['value']:.2f}" for share in part["turns"]]
         rows.append([str(length), str(part["n"]), *cells, *[""] * (longest - len(cells)),
-                     _told(part["chain"])])  # fmt: skip
+                     _told(part["chain"]), _told(part["true"])])  # fmt: skip
     facts = [["measure", "share", "n"]]
     for name, key in (
         ("turns that did what was said", "followed"), ("turns that kept all else", "kept"),
+        ("turns right, had true renders been made", "true"),
         ("“it” was the right thing, and only that", "pronouns"),
         ("undone: bit by bit as before", "undone"),
         ("a rule alone changed nothing", "rules_alone"),

@@ -233,19 +233,19 @@ def test_chains_have_three_and_five_edits_of_which_the_second_says_it():
 
 def test_a_chain_of_true_pictures_is_a_success_and_a_lost_thing_ends_it(tmp_path):
     chain = chains.chains(1)[0]
+    true = chains.true_pictures(chain)
+    assert [g.success for g in chains.graded(chain, true)] == [True, True, True]
     (tmp_path / "pictures").mkdir()
     turns = []
-    for k, edit in enumerate(chain.edits):
-        assert edit.target is not None
-        drawn(edit.target).save(tmp_path / "pictures" / f"{k}.png")
+    for k, picture in enumerate([*true[:2], Image.new("RGB", (512, 512), "teal")]):
+        picture.save(tmp_path / "pictures" / f"{k}.png")
         turns.append(chains.Turn(chain.requests[k], f"{k}.png", True, "satisfied", 1.0))
     row = chains.Row(chain.id, tuple(turns), True, None, (True,) * 10)
-    assert [g.success for g in chains.graded(chain, row, tmp_path)] == [True, True, True]
     found = chains.document([chain], [row], tmp_path)
-    assert found["chains"][3]["chain"]["value"] == 1
-    assert "whole chain" in chains.markdown(found)
-    Image.new("RGB", (512, 512), "teal").save(tmp_path / "pictures" / "2.png")
-    assert not chains.graded(chain, row, tmp_path)[2].success
+    assert [g["success"] for g in found["rows"][0]["grades"]] == [True, True, False]
+    assert found["chains"][3]["chain"]["value"] == 0
+    assert found["chains"][3]["true"]["value"] == found["true"]["value"] == 1
+    assert "with true renders" in chains.markdown(found)
 
 
 # -- the whole way

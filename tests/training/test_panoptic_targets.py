@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from danqing.tools.panoptic import Channels, Sight, read
 from training import data, panoptic
 from training.scenes import facts, layout
+from training.scenes.render import render
 from training.scenes.spec import Scene
 from training.semantics import FACTS
 
@@ -123,6 +124,49 @@ def test_every_thing_has_one_center_and_every_pixel_of_it_points_there():
         at = np.stack([columns + true["offsets"][0], rows + true["offsets"][1]])[:, mine].T
         middles = np.array([facts.center(t.box) for t in scene.things])
         assert (np.abs(at[:, None] - middles).max(-1).min(1) < 1e-5).all()
+
+
+def test_a_part_of_a_picture_shows_its_things_closer():
+    rng = np.random.default_rng(0)
+    larger = 0
+    for seed in range(30):
+        scene = layout.sample(seed)
+        picture = render(scene, 256)
+        shown, rgb, ids = panoptic.closer(scene, picture.rgb, picture.ids, rng)
+        assert rgb.shape == (128, 128, 3) and ids.shape == (128, 128)
+        assert set(np.unique(ids)) <= set(np.unique(picture.ids))
+        size = [t.box[2] - t.box[0] for t in scene.things]
+        scale = (shown.things[0].box[2] - shown.things[0].box[0]) / size[0]
+        larger += scale > 1.01
+        for n, thing in enumerate(shown.things):
+            ys, xs = np.nonzero(ids == n)
+            left, top, right, bottom = thing.box
+            if len(xs):
+                assert left - 0.03 <= xs.min() / 128 and (xs.max() + 1) / 128 <= right + 0.03
+                assert top - 0.03 <= ys.min() / 128 and (ys.max() + 1) / 128 <= bottom + 0.03
+        true = panoptic.targets(shown, ids)
+        inside = [c for c in map(facts.center, (t.box for t in shown.things))
+                  if min(c) >= 0 and max(c) <= 1]  # fmt: skip
+        assert (true["heat"] == 1).sum() <= len(inside)
+    assert larger > 10
+
+
+def test_where_the_ground_is_untold_any_ground_is_right_and_no_thing_is():
+    scene = layout.sample(3)
+    ids = ids_of(scene)
+    logits, true, told = losses(scene)
+    untold = panoptic.targets(scene, ids, grounds=False)
+    things = true["colors"][0].numpy() >= 0
+    assert ((untold["shown"] == panoptic.UNTOLD) == ~things).all()
+    assert (untold["shown"][things] == true["shown"][0].numpy()[things]).all()
+    true["shown"] = torch.from_numpy(untold["shown"][None])
+    right = panoptic.loss_of(logits, true, told)
+    other = logits.clone()
+    other[:, :3] = other[:, :3].roll(1, 1)  # the wrong ground is no worse
+    assert panoptic.loss_of(other, true, told) == pytest.approx(float(right), abs=1e-3)
+    wrong = logits.clone()
+    wrong[:, 3] += 3 * SURE  # a thing everywhere
+    assert panoptic.loss_of(wrong, true, told) > right + 1
 
 
 def test_the_network_begins_sure_of_no_center_and_says_all_channels():

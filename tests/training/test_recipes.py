@@ -283,7 +283,7 @@ def test_outlines_are_where_colors_meet():
 
 
 def test_the_panoptic_network_that_a_recipe_saves_is_read_by_the_tools_loader(tiny):
-    out = tiny(panoptic, n=4, batch=2, round_trips=2)
+    out = tiny(panoptic, n=4, batch=2, round_trips=2, large=2)
     loaded = models.load(entry(out, "image-segmentation"), "cpu")
     picture = Image.fromarray(render(layout.sample(1), 256).rgb)
     context = Context(SimpleNamespace(get={"panoptic": loaded}.__getitem__))
