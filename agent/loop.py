@@ -112,7 +112,10 @@ class Loop:
         known = self.ledger.turn(self.turn.id).brief
         if known is None:
             lineage = Lineage(self.ledger, self.turn.session, before=self.turn.id)
-            brief = self.planner.understand(self.turn.request, tuple(lineage.nodes))
+            here = lineage.head if self.base is None else self.base
+            brief = self.planner.understand(
+                self.turn.request, tuple(lineage.nodes), lambda: self._things(here)
+            )
             brief = settle(brief, lineage, self.base, self.ask, self._count, self._style)
             self.ledger.record_brief(self.turn, brief.model_dump(mode="json"))
         else:  # frozen when the turn began
@@ -288,6 +291,16 @@ class Loop:
                 kept.append(handle)
             self.changed[handle] = max(changed or 0.0, self.changed.get(before, 0.0))
         return tuple(kept)
+
+    def _things(self, handle: str | None) -> tuple[str, ...]:
+        """The things that are seen in a picture; none where nobody knows."""
+        if handle is None:
+            return ()
+        try:
+            seen = self._read(handle)
+        except ToolError:  # nobody could look
+            return ()
+        return tuple(group.noun for group in seen.groups) if seen.familiar else ()
 
     def _count(self, handle: str, noun: str) -> int | None:
         """How many of a thing are seen in a picture, where that is sure."""

@@ -6,7 +6,7 @@ plain rules plan. It is called what it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from ..prompts import render
@@ -35,8 +35,12 @@ class Planner(Protocol):
 
     name: str
 
-    def understand(self, request: str, pictures: Sequence[str]) -> Brief:
-        """The Brief for a request; ``pictures`` are the handles of the session, oldest first."""
+    def understand(
+        self, request: str, pictures: Sequence[str], shown: Callable[[], Collection[str]]
+    ) -> Brief:
+        """The Brief for a request; ``pictures`` are the handles of the session, oldest first.
+        ``shown`` looks at the one that the conversation stands at, and tells which things are in
+        it; it knows nothing of photographs."""
 
     def plan(
         self, brief: Brief, seed: int, offered: Collection[str], canvas: Canvas | None = None
@@ -75,10 +79,12 @@ class BuiltinPlanner:
         self._guidance = guidance_scale
         self._plain = plain
 
-    def understand(self, request: str, pictures: Sequence[str]) -> Brief:
+    def understand(
+        self, request: str, pictures: Sequence[str], shown: Callable[[], Collection[str]]
+    ) -> Brief:
         from .language import understand
 
-        return understand(request, known_pictures=tuple(pictures))
+        return understand(request, known_pictures=tuple(pictures), shown=shown)
 
     def wording(self, brief: Brief, *, seed: int | None = None) -> Wording:
         return wording.plain(brief) if self._plain else wording.word(brief, seed=seed)

@@ -11,6 +11,9 @@ from .mentions import IT
 ON_PIXELS = frozenset({"tune", "extend", "crop", "scale", "flip", "rotate", "cut out"})
 """Rules and changes of how the picture is toned, cut and turned."""
 
+GIST = "gist"
+"""The rule of what no rule fits (see `gist`)."""
+
 
 @dataclass(frozen=True)
 class Clause:

@@ -26,6 +26,11 @@ def _known(noun: str) -> str | None:
     )
 
 
+def is_noun(word: str) -> bool:
+    """Whether the lexicon knows ``word`` as a thing."""
+    return _known(word) is not None
+
+
 def nearest(noun: str) -> tuple[str, ...]:
     """The painter's objects that come nearest in meaning to ``noun``, best first.
 

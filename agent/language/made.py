@@ -8,7 +8,7 @@ from typing import Any
 
 from ..brief import SCENE_OPS, Change, Op
 from .claims import Instead
-from .clause import Clause
+from .clause import GIST, Clause
 from .mentions import IT
 
 TOLD: frozenset[Op] = frozenset({"recolor", "resize", "move", "remove", "tune"})
@@ -26,6 +26,8 @@ def made_so(clause: Clause, words: str) -> Instead | None:
     changes = clause.changes
     if clause.rule == "so":
         return (clause.start, clause.end), []
+    if clause.rule == GIST:
+        return (clause.start, clause.end), [one for change in changes for one in _all(change)]
     beside = any(change.object for change in changes if change.subject != IT.noun)
     if not changes or beside or _MORE.search(words):
         return None
@@ -56,6 +58,19 @@ def _fields(change: Change) -> dict[str, Any]:
         case "remove":
             return {"kind": "absent", "subject": subject, "color": change.color}
     return {}
+
+
+def _all(change: Change) -> Iterator[dict[str, Any]]:
+    """Everything that is so once a change is made."""
+    if change.op == "add":
+        yield from _new(change)
+    elif change.op == "replace":
+        yield {"kind": "absent", "subject": change.subject, "color": change.color}
+        yield from _put(change)
+    elif change.op in SCENE_OPS and change.value:
+        yield {"subject": None, "kind": change.op, "value": change.value}
+    elif fields := _fields(change):
+        yield fields
 
 
 def _put(change: Change) -> Iterator[dict[str, Any]]:

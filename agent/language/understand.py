@@ -7,16 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ...tools.chinese import is_han, simplified
-from ..brief import MAX_CLAIMS, SCENE_KINDS, Brief, Change, Claim, Intent, Language
+from ...tools.world import world
+from ..brief import MAX_CLAIMS, SCENE_KINDS, THING_OPS, Brief, Change, Claim, Intent, Language
 from .acts import act_of, lifted_of, standing_of
 from .claims import Instead, claims_of
-from .clause import Clause
+from .clause import GIST, Clause
 from .edits import clauses_of
 from .english import English
 from .fitting import fits_a_picture, tells_an_edit
+from .gist import Shown, gist, newcomers
 from .grammar import grammar
 from .intent import intent_of, may_be_an_edit, target_of
+from .kinds import is_kind_of, is_noun
 from .made import made_so
+from .mentions import IT
 from .reading import Reading
 from .references import PICTURE, find_reference, lowered, styled_after
 from .text import check, clean, language_of, without_surrogates
@@ -30,11 +34,12 @@ SHORT: dict[Language, int] = {"en": 120, "zh": 40}
 _STRETCH = re.compile(r"[^,，。;；、\n]+[,，。;；、\n]*|[,，。;；、\n]+")
 
 
-def understand(request: str, *, known_pictures: Sequence[str] = ()) -> Brief:
+def understand(request: str, *, known_pictures: Sequence[str] = (), shown: Shown = tuple) -> Brief:
     """What ``request`` asks for, read without any model and with an open vocabulary.
 
     ``known_pictures`` are the handles that the session holds; one that the request names becomes
-    the brief's target. Raises `BadInput` for a request that is empty, has more than 4,000
+    the brief's target. What the open one has ``shown`` is asked where that helps to tell what is
+    meant. Raises `BadInput` for a request that is empty, has more than 4,000
     characters, or holds no word.
     """
     check(request)
@@ -61,12 +66,51 @@ def understand(request: str, *, known_pictures: Sequence[str] = ()) -> Brief:
         intent = "chat" if act else "edit"
     elif known_pictures and may_be_an_edit(plain, intent) and _fits(rest, clauses):
         intent = "edit"
+    if known_pictures and not act and (intent != "edit" or _astray(clauses, shown)):
+        likely = _likely(plain, intent, reference, shown)
+        if likely:
+            intent, clauses = "edit", likely
+            if likely[0].changes[0].reference:
+                reference, span = None, (start, end)
     target = target_of(_blanked(plain, [span]), intent, known_pictures, reference)
     brief = Brief(language=language, intent=intent, target=target)
     if intent == "make":
         claims, remarks = _claims(plain, request)
         return brief.model_copy(update={"claims": claims, "remarks": remarks})
     return _edited(brief, request, rest, clauses) if intent == "edit" else brief
+
+
+def _likely(text: str, intent: Intent, reference: str | None, shown: Shown) -> list[Clause]:
+    """What no rule fits, as the change that is likeliest meant."""
+    changes = gist(
+        text, read(text), chinese=any(map(is_han, text)), shown=shown,
+        asks=intent in {"ask", "chat"}, reference=None if reference == "last" else reference,
+    )  # fmt: skip
+    return [Clause(0, len(text), GIST, tuple(changes))] if changes else []
+
+
+def _astray(clauses: Sequence[Clause], shown: Shown) -> bool:
+    """Whether an edit makes no change, or one of what is not in the picture, or only such as no
+    painter knows."""
+    changes = [change for clause in clauses for change in clause.changes]
+    if all(map(_is_odd, changes)):
+        return True
+    new = {change.subject for change in changes if change.op == "add"}
+    new |= {change.value for change in changes if change.op == "replace"}
+    on = {change.subject for change in changes if change.op in THING_OPS and change.op != "add"}
+    strange = [str(noun) for noun in on - new - {None, IT.noun}]
+    there = shown() if strange else ()
+    return bool(there) and not all(
+        any(is_kind_of(noun, one) or is_kind_of(one, noun) for noun in there) for one in strange
+    )
+
+
+def _is_odd(change: Change) -> bool:
+    """Whether a change brings in what is no word for anything."""
+    if change.op == "style":
+        return change.reference is None and change.value not in world().styles
+    new = {"add": change.subject, "replace": change.value}.get(change.op)
+    return new is not None and not is_noun(new)
 
 
 def _edited(brief: Brief, request: str, rest: str, clauses: Sequence[Clause]) -> Brief:
@@ -81,7 +125,7 @@ def _edited(brief: Brief, request: str, rest: str, clauses: Sequence[Clause]) ->
     claims, remarks = _claims(
         _blanked(rest, on_pixels), request, edit=True, instead=[one for one in made if one]
     )
-    claims = _with_new(_without_partial(claims, changes), changes)
+    claims = _without_partial(_with_changed(claims, changes), changes)
     changes = changes or tuple(_moves(claims))
     return brief.model_copy(update={"claims": claims, "changes": changes, "remarks": remarks})
 
@@ -150,6 +194,9 @@ def _fits(rest: str, clauses: Sequence[Clause]) -> bool:
     words = rest[: clauses[1].start] if clauses[1:] else rest
     chinese = any(map(is_han, words))
     alone = _one_thing(claims_of(read(words), words)[0])
+    changed = {noun for c in clauses for x in c.changes for noun in (x.subject, x.value, x.object)}
+    if newcomers(rest, read(rest), chinese=chinese) - changed:
+        return False
     return fits_a_picture(clauses, words, chinese=chinese, alone=alone) and all(
         claim.kind in {"absent", "kept"} for claim in shown
     )
@@ -166,17 +213,22 @@ def _leads(words: str) -> bool:
     return not grammar("zh" if any(map(is_han, words)) else "en").bare(lowered(words))
 
 
-def _with_new(claims: Sequence[Claim], changes: Sequence[Change]) -> tuple[Claim, ...]:
-    """``claims`` and one for each thing that is to be new and that none of them shows."""
+def _with_changed(claims: Sequence[Claim], changes: Sequence[Change]) -> tuple[Claim, ...]:
+    """``claims`` and one for each thing that is to be new and for each that is to be gone, where
+    none of them says so."""
     shown = {claim.subject for claim in claims if claim.kind in {"object", "count"}}
-    new = {
-        str(change.subject if change.op == "add" else change.value): change.source
-        for change in changes if change.op in {"add", "replace"}
-    }  # fmt: skip
-    more = [
-        Claim(id="c1", kind="object", subject=noun, source=source)
-        for noun, source in new.items() if noun not in shown
-    ]  # fmt: skip
+    gone = {claim.subject for claim in claims if claim.kind == "absent"}
+    more = []
+    for change in changes:
+        new = {"add": change.subject, "replace": change.value}.get(change.op)
+        if new is not None and new not in shown:
+            more.append(Claim(id="c1", kind="object", subject=new, source=change.source))
+            shown.add(new)
+        old = change.subject if change.op in {"remove", "replace"} else None
+        if old not in {None, IT.noun} and old not in gone and not is_kind_of(new or "", str(old)):
+            told = {"subject": old, "color": change.color, "source": change.source}
+            more.append(Claim(id="c1", kind="absent", **told))
+            gone.add(old)
     return _numbered([*claims, *more][:MAX_CLAIMS])
 
 

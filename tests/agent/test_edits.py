@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_language import keys
 
-from danqing.agent.brief import Change
+from danqing.agent.brief import Brief, Change
 from danqing.agent.language import understand
 from danqing.agent.language.edits import changes_of
 
@@ -66,7 +66,31 @@ def test_an_edit_becomes_its_changes_in_order(request_: str, expected: str) -> N
 
 @pytest.mark.parametrize(("request_", "expected"), cases("open_english") + cases("open_chinese"))
 def test_at_an_open_picture_words_that_fit_it_change_it(request_: str, expected: str) -> None:
-    brief = understand(request_, known_pictures=("img-1", "img-2"))
+    check_open(understand(request_, known_pictures=("img-1", "img-2")), expected)
+
+
+@pytest.mark.parametrize(("request_", "expected"), cases("gist"))
+def test_what_no_rule_fits_is_understood_by_what_it_names(request_: str, expected: str) -> None:
+    shown = ("cat", "tree", "person")
+    pictures = ("img-1", "img-2")
+    check_open(understand(request_, known_pictures=pictures, shown=lambda: shown), expected)
+
+
+def test_a_picture_is_looked_at_only_where_that_may_tell_what_is_meant() -> None:
+    looked: list[int] = []
+
+    def shown() -> tuple[str, ...]:
+        looked.append(1)
+        return ()
+
+    for words in ("a red house and a tree in winter", "remove it", "thanks", "make it night"):
+        understand(words, known_pictures=("img-1",), shown=shown)
+    assert not looked
+    understand("I imagined the cat on the right", known_pictures=("img-1",), shown=shown)
+    assert looked
+
+
+def check_open(brief: Brief, expected: str) -> None:
     told, _, claims = (part.strip() for part in expected.partition("|"))
     if told in {"make", "ask", "chat"}:
         assert (brief.intent, brief.target) == (told, "last" if told == "ask" else None)

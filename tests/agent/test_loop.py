@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,9 @@ def test_a_resumed_turn_keeps_the_brief_it_was_given(start: Start) -> None:
 
 
 class ChangesItsMind(BuiltinPlanner):
-    def understand(self, request: str, pictures: Sequence[str]) -> Brief:
+    def understand(
+        self, request: str, pictures: Sequence[str], shown: Callable[[], Collection[str]]
+    ) -> Brief:
         return Brief(language="en", intent="chat")
 
 
