@@ -212,6 +212,12 @@ def _open(chat: Conversation, arguments: list[str]) -> int:
     return chat.open(path)
 
 
+def _paste(chat: Conversation, arguments: list[str]) -> int:
+    from .clipboard import copied
+
+    return chat.open(copied())
+
+
 def _delete(chat: Conversation, arguments: list[str]) -> None:
     handle = arguments[0]
     language = chat.language
@@ -362,6 +368,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("open", ("打开",), "FILE", ("picture",),
             ("Open a picture of your own.",
              "打开您自己的图片。"), _open),
+    Command("paste", ("粘贴",), "", (),
+            ("Open the picture that was copied last.",
+             "打开刚复制的图片。"), _paste),
     Command("delete", ("删除",), "HANDLE", ("handle",),
             ("Delete a picture and all that was made from it.",
              "删除图片和由它得来的一切。"), _delete),

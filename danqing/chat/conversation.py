@@ -119,7 +119,7 @@ class Conversation:
         self.showing.said(said, [(handle, self.path(handle)) for handle in said.pictures])
         return 0 if said.turn is None else said.turn.exit_code
 
-    def open(self, file: Path) -> int:
+    def open(self, file: bytes | Path) -> int:
         """Take in a picture of the person's own."""
         handle = self.session.open(file)
         return self.tell(Said(say("opened", self.language, handle=handle), (handle,)))

@@ -13,7 +13,7 @@ from threading import Event
 
 import pytest
 from commandline import process
-from PIL import Image
+from PIL import Image, ImageGrab
 
 from danqing.agent import events
 from danqing.agent.brief import Language
@@ -162,6 +162,32 @@ def test_a_picture_of_ones_own_is_opened_by_its_path_alone(
     assert chat.session.head == dropped  # the same pixels
     assert chat.studio.image(dropped).size == (40, 30)
     assert f"{dropped} is your picture" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_picture_that_was_copied_is_pasted(
+    chat: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_file: bool
+) -> None:
+    picture = Image.new("RGB", (40, 30), "green")
+    picture.save(tmp_path / "copied.png")
+    found = [str(tmp_path / "copied.png")] if as_file else picture
+    monkeypatch.setattr(ImageGrab, "grabclipboard", lambda: found)
+    assert chat.take("/paste") == 0
+    assert chat.session.head is not None
+    assert chat.studio.image(chat.session.head).getpixel((0, 0)) == (0, 128, 0)
+
+
+def test_a_clipboard_without_a_picture_or_that_cannot_be_read_is_said(
+    chat: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> None:
+        raise NotImplementedError("wl-paste or xclip is required")
+
+    for grab, told in ((lambda: None, "no picture on the clipboard"), (unreadable, "xclip")):
+        monkeypatch.setattr(ImageGrab, "grabclipboard", grab)
+        with pytest.raises(BadInput, match=told):
+            chat.take("/粘贴")
+    assert chat.session.head is None
 
 
 def test_a_picture_is_saved_and_shown(
