@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -29,29 +29,79 @@ LONGEST = {False: 110, True: 40}
 
 
 def gist(
-    text: str, reading: Reading, *, chinese: bool, shown: Shown, asks: bool,
+    text: str, read: Callable[[str], Reading], *, chinese: bool, shown: Shown, asks: bool,
     reference: str | None = None,
 ) -> list[Change]:  # fmt: skip
     """The change that ``text`` wants of the open picture, as it is likeliest; [] where it is about
     something else, or it is open what it wants.
 
-    What the picture has ``shown`` is asked where that helps to tell what is meant. ``asks`` says
-    that it reads like a question: it has to propose something then. ``reference`` is a picture that
-    it names.
+    It is told from all of the text or, where that says too much, from one part of it: people say
+    why, too. What the picture has ``shown`` is asked where that helps to tell what is meant.
+    ``asks`` says that it reads like a question: it has to propose something then. ``reference`` is
+    a picture that it names.
     """
     if len(text.strip()) > LONGEST[chinese]:
         return []
-    one = _Gist(text, reading, chinese, shown)
-    proposes = one.says("proposes") or (reference is not None and one.says("wants"))
-    if asks and not proposes:
+    whole = _Gist(text, read(text), chinese, shown)
+    if whole.says("anew"):
         return []
-    return one.changes(reference)
+    proposes = whole.says("proposes") or (reference is not None and whole.says("wants"))
+    found = whole.changes(reference) if proposes or not asks else []
+    if not found and reference is None:
+        found = _of_a_part(text, read, chinese, shown)
+    named = {noun for change in found for noun in (change.subject, change.value)}
+    return [] if newcomers(text, read(text), chinese=chinese) - named else found
+
+
+def _of_a_part(
+    text: str, read: Callable[[str], Reading], chinese: bool, shown: Shown
+) -> list[Change]:
+    """The change that one part of a text wants; "it" is the last thing that was named before."""
+    for cue in ("sentences", "clauses"):
+        parts = _parts(text, _cues(chinese)[cue])
+        found: list[list[Change]] = []
+        last: Which | None = None
+        for part, asked in parts if len(parts) > 1 else ():
+            one = _Gist(part, read(part), chinese, shown, part=True, last=last)
+            changes = [] if asked else one.changes(None)
+            if changes and changes not in found:
+                found.append(changes)
+            last = one.which or last
+        if len(found) == 1:
+            return found[0]
+    return []
+
+
+def _parts(text: str, ends: re.Pattern[str]) -> list[tuple[str, bool]]:
+    """The parts of a text, and whether each ends in a question mark."""
+    marks = [(match.start(), match.end()) for match in ends.finditer(text)]
+    starts = [0, *(end for _, end in marks)]
+    stops = [*marks, (len(text), len(text))]
+    return [
+        (text[start:stop], any(mark in text[stop:end] for mark in "?？"))
+        for start, (stop, end) in zip(starts, stops, strict=True)
+        if text[start:stop].strip()
+    ]
 
 
 @cache
 def _cues(chinese: bool) -> dict[str, re.Pattern[str]]:
     table = data("gist")
     return {name: compiler({})(cue) for name, cue in table["zh" if chinese else "en"].items()}
+
+
+def called(text: str, *, chinese: bool) -> tuple[int, int]:
+    """Where ``text`` only calls somebody: "老师，", "ok so"."""
+    match = _cues(chinese)["calls"].match(lowered(text))
+    return match.span() if match else (0, 0)
+
+
+def only_remarks(text: str, reading: Reading, *, chinese: bool) -> bool:
+    """Whether ``text`` only says something of itself or of a picture that is open: "my daughter is
+    going to love this"."""
+    said = _cues(chinese)["remarks"].search(lowered(text))
+    asked = _cues(chinese)["anew"].search(lowered(text))
+    return bool(said and not asked) and not newcomers(text, reading, chinese=chinese)
 
 
 def newcomers(text: str, reading: Reading, *, chinese: bool) -> set[str]:
@@ -68,11 +118,24 @@ def is_new(low: str, thing: Thing, *, chinese: bool) -> bool:
     return bool(told and not thing.definite and not _cues(chinese)["abstract"].search(thing.noun))
 
 
+@dataclass(frozen=True)
+class Which:
+    """A thing that is there, and the color and the place by which it is told."""
+
+    noun: str
+    color: str | None = None
+    place: str | None = None
+
+
 class _Gist:
     """One text, and what it names: things that are ``there`` and ``new`` ones, values of the scene,
     colors and places that a thing is to have."""
 
-    def __init__(self, text: str, reading: Reading, chinese: bool, shown: Shown) -> None:
+    def __init__(
+        self, text: str, reading: Reading, chinese: bool, shown: Shown, *, part: bool = False,
+        last: Which | None = None,
+    ) -> None:  # fmt: skip
+        self.part = part
         self.text, self.low, self.chinese = text, lowered(text), chinese
         self.grammar: Grammar = grammar("zh" if chinese else "en")
         self.there: list[Thing] = []
@@ -82,14 +145,30 @@ class _Gist:
             known = self._known(thing)
             if known is not None and known.noun in {one.noun for one in (*self.there, *self.new)}:
                 continue  # the same, spoken of once more
-            if known is None:
-                self.strange |= self._is_new(thing) and is_noun(thing.noun)
+            seen = (
+                None
+                if known is None and not is_noun(thing.noun)
+                else self._seen(known or thing, shown)
+            )
+            if seen is not None:
+                self.there.append(seen)
+            elif known is not None:
+                self.new.append(known)
             else:
-                (self.there if self._is_there(known, shown) else self.new).append(known)
+                replaced = chinese and self.says("replaces")
+                self.strange |= is_noun(thing.noun) and (self._is_new(thing) or replaced)
+        self.named = bool(reading.things)
         self.facts = _facts(reading)
         self.scenic = "setting" in self.facts
-        self.colors, self.told_colors = self._named("color")
-        self.places, self.told_places = self._named("place")
+        self.colors, told_colors = self._named("color")
+        self.places, told_places = self._named("place")
+        self.told = {"color": told_colors, "place": told_places}
+        self.which: Which | None = None
+        if len(self.there) == 1:
+            end = self.there[0].span[1]
+            self.which = Which(self.there[0].noun, told_colors.get(end), told_places.get(end))
+        elif not self.there and last is not None and self.says("it"):
+            self.which = last
 
     def _known(self, thing: Thing) -> Thing | None:
         """A thing that can be painted: "cat shrink" is a cat."""
@@ -104,14 +183,19 @@ class _Gist:
     def says(self, cue: str) -> bool:
         return bool(_cues(self.chinese)[cue].search(self.low))
 
-    def _is_there(self, thing: Thing, shown: Shown) -> bool:
-        if self._is_new(thing) or not self.says("wants"):
-            return False
+    def _seen(self, thing: Thing, shown: Shown) -> Thing | None:
+        """A thing that is in the picture, by the name of what was seen there; None for another."""
+        new = self._is_new(thing)
+        gone = self.says("removes") or self.says("replaces")
+        if (new and not gone) or not (self.part or self.says("wants")):
+            return None
         seen = shown()
-        if any(is_kind_of(noun, thing.noun) or is_kind_of(thing.noun, noun) for noun in seen):
-            return True
+        for noun in seen:
+            if is_kind_of(noun, thing.noun) or is_kind_of(thing.noun, noun):
+                return replace(thing, noun=thing.noun if thing.noun in world().objects else noun)
         before = self.low[max(thing.span[0] - 12, 0) : thing.span[1]]
-        return not seen and bool(_cues(self.chinese)["definite"].search(before))
+        told = not seen and not new and self._known(thing) is not None
+        return thing if told and _cues(self.chinese)["definite"].search(before) else None
 
     def _is_new(self, thing: Thing) -> bool:
         return is_new(self.low, thing, chinese=self.chinese)
@@ -134,14 +218,17 @@ class _Gist:
         return list(dict.fromkeys(free)), told
 
     def changes(self, reference: str | None) -> list[Change]:
+        """What is to be done; [] where that is open."""
         if reference is not None:
             styled = self.says("style") and not (self.new or self.there)
             return [Change(op="style", reference=reference)] if styled else []
-        if len(self.there) > 1 or len(self.new) > 1 or self.strange or self.says("anew"):
+        if len(self.there) > 1 or len(self.new) > 1 or self.strange:
             return []
-        if self.there:
-            return self._of(self.there[0])
-        if self.new and not self.facts:
+        if self.there and not self.says("wants"):
+            return []
+        if self.which is not None:
+            return self._of(self.which)
+        if self.new and (not self.facts or self.says("besides")):
             return self._added(self.new[0]) if self.says("adds") else []
         if self.scenic or any(self._is_new(thing) for thing in self.new):
             return []
@@ -149,36 +236,37 @@ class _Gist:
             return [Change(op="scale", count=2)]
         if self.says("extends") and (side := self._side()):
             return [Change(op="extend", value=side)]
-        here = self.says("here") or self.says("wants") or self.says("label")
+        here = any(self.says(cue) for cue in ("here", "wants", "label"))
+        here = here or (not (self.part or self.named) and self.says("alone"))
         return [] if not here else [_change(op, value=value) for op, value in self.facts.items()]
 
-    def _of(self, thing: Thing) -> list[Change]:
-        """What is to become of a thing that is there."""
-        end = thing.span[1]
-        which = {"subject": thing.noun, "color": self.told_colors.get(end)}
-        which["place"] = self.told_places.get(end)
+    def _of(self, which: Which) -> list[Change]:
+        """What is to become of a thing that is there. A place that is not where it is to go tells
+        which one is meant."""
+        told = {"subject": which.noun, "color": which.color, "place": which.place}
         if self.new:
-            new = self.new[0]
             if not self.says("replaces"):
                 return []
-            color = self.told_colors.get(new.span[1])
-            return [_change("replace", **which, value=new.noun, new_color=color)]
+            new = self.new[0]
+            color = self.told["color"].get(new.span[1])
+            return [_change("replace", **told, value=new.noun, new_color=color)]
+        one = {**told, "place": which.place or (self.places[0] if self.places else None)}
         if self.colors:
-            return [_change("recolor", **which, value=self.colors[-1])]
+            return [_change("recolor", **one, value=self.colors[-1])]
         if self.says("bigger") != self.says("smaller"):
             size = "bigger" if self.says("bigger") else "smaller"
-            return [_change("resize", **which, value=size)]
+            return [_change("resize", **one, value=size)]
+        if self.says("removes") and not (self.places and self.says("moves")):
+            return [_change("remove", **one)]
         if self.places:
-            return [_change("move", **which, value=self.places[-1])]
-        if self.says("removes"):
-            return [_change("remove", **which)]
+            return [_change("move", **told, value=self.places[-1])]
         return [_change(op, value=value) for op, value in self.facts.items()]
 
     def _added(self, new: Thing) -> list[Change]:
         count = new.count if isinstance(new.count, int) and new.count > 1 else None
         end = new.span[1]
-        place = self.places[0] if self.places else self.told_places.get(end)
-        color = self.told_colors.get(end)
+        place = self.places[0] if self.places else self.told["place"].get(end)
+        color = self.told["color"].get(end)
         return [_change("add", subject=new.noun, count=count, new_color=color, value=place)]
 
     def _side(self) -> str | None:

@@ -15,7 +15,7 @@ from .clause import GIST, Clause
 from .edits import clauses_of
 from .english import English
 from .fitting import fits_a_picture, tells_an_edit
-from .gist import Shown, gist, newcomers
+from .gist import Shown, called, gist, newcomers, only_remarks
 from .grammar import grammar
 from .intent import intent_of, may_be_an_edit, target_of
 from .kinds import is_kind_of, is_noun
@@ -66,12 +66,14 @@ def understand(request: str, *, known_pictures: Sequence[str] = (), shown: Shown
         intent = "chat" if act else "edit"
     elif known_pictures and may_be_an_edit(plain, intent) and _fits(rest, clauses):
         intent = "edit"
-    if known_pictures and not act and (intent != "edit" or _astray(clauses, shown)):
-        likely = _likely(plain, intent, reference, shown)
-        if likely:
+    if known_pictures and not act:
+        likely = _likely(plain, intent, clauses, reference, shown)
+        if likely is not None:
             intent, clauses = "edit", likely
             if likely[0].changes[0].reference:
                 reference, span = None, (start, end)
+        elif intent == "make" and only_remarks(plain, read(plain), chinese=any(map(is_han, plain))):
+            intent = "chat"
     target = target_of(_blanked(plain, [span]), intent, known_pictures, reference)
     brief = Brief(language=language, intent=intent, target=target)
     if intent == "make":
@@ -80,19 +82,45 @@ def understand(request: str, *, known_pictures: Sequence[str] = (), shown: Shown
     return _edited(brief, request, rest, clauses) if intent == "edit" else brief
 
 
-def _likely(text: str, intent: Intent, reference: str | None, shown: Shown) -> list[Clause]:
-    """What no rule fits, as the change that is likeliest meant."""
+def _likely(
+    text: str, intent: Intent, clauses: Sequence[Clause], reference: str | None, shown: Shown
+) -> list[Clause] | None:
+    """What no rule fits, or what rules have misread, as the change that is likeliest meant; None
+    where the rules are to be believed."""
+    chinese = any(map(is_han, text))
+    ruled = [change for clause in clauses for change in clause.changes] if intent == "edit" else []
+    astray = intent != "edit" or _astray(ruled, shown)
+    if not astray and (len(ruled) != 1 or not _may_lack(ruled[0])):
+        return None
     changes = gist(
-        text, read(text), chinese=any(map(is_han, text)), shown=shown,
+        _blanked(text, [called(text, chinese=chinese)]), read, chinese=chinese, shown=shown,
         asks=intent in {"ask", "chat"}, reference=None if reference == "last" else reference,
     )  # fmt: skip
-    return [Clause(0, len(text), GIST, tuple(changes))] if changes else []
+    if not changes or not (astray or _tells_more(changes, ruled[0])):
+        return None
+    return [Clause(0, len(text), GIST, tuple(changes))]
 
 
-def _astray(clauses: Sequence[Clause], shown: Shown) -> bool:
+def _may_lack(change: Change) -> bool:
+    """Whether a change may have a place that no rule has read."""
+    return change.place is None and change.op in THING_OPS
+
+
+def _tells_more(changes: Sequence[Change], ruled: Change) -> bool:
+    """Whether ``changes`` are what the rules say, with a place; or take a place for the one by
+    which a thing is told that the rules have moved there."""
+    if len(changes) != 1 or changes[0].subject != ruled.subject:
+        return False
+    one = changes[0]
+    if one.op == ruled.op == "add":
+        return ruled.value is None and one.value is not None
+    same = one.op == ruled.op and one.value == ruled.value
+    return one.place is not None and (same or (ruled.op == "move" and one.place == ruled.value))
+
+
+def _astray(changes: Sequence[Change], shown: Shown) -> bool:
     """Whether an edit makes no change, or one of what is not in the picture, or only such as no
     painter knows."""
-    changes = [change for clause in clauses for change in clause.changes]
     if all(map(_is_odd, changes)):
         return True
     new = {change.subject for change in changes if change.op == "add"}

@@ -58,27 +58,27 @@ def seal(image: Image.Image | None) -> str:
 
 def read(path: Path) -> list[Look]:
     """The verdicts of a file. Raises ValueError for one that is none."""
-    rows = _rows(path)
+    rows = rows_of(path)
     if rows and [*rows[0]] != NAMES:
         raise ValueError(f"{path} has the columns {[*rows[0]]}; allowed is {', '.join(NAMES)}")
     looks = [Look(**row) for row in rows]
     for look in looks:
-        _checked(look.verdict, f"{look.id} {look.arm}")
+        checked(look.verdict, f"{look.id} {look.arm}")
     return looks
 
 
-def _checked(verdict: str, of: str) -> str:
+def checked(verdict: str, of: str) -> str:
     if verdict not in VERDICTS:
         raise ValueError(f"{verdict!r} of {of} is no verdict; allowed are {', '.join(VERDICTS)}")
     return verdict
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def rows_of(path: Path) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="") as file:
         return [*csv.DictReader(file)]
 
 
-def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(head)
@@ -234,29 +234,31 @@ def lay_out(
     for k, page in enumerate(pages):
         pictures = {number: picture(run, shown[key]) for key, number in page}
         name = f"sheet-{k + 1:02d}"
-        _page(pictures).save(out / f"{name}.png")
+        page_of(pictures).save(out / f"{name}.png")
         lines = (f"{number}\t{requests[id]}\n" for (id, _), number in page)
         (out / f"{name}.txt").write_text("".join(lines), "utf-8")
-    _write(
+    write(
         out / "verdicts.csv", ["number", "verdict", "note"], ([k, "", ""] for k in numbers.values())
     )
-    _write(
+    write(
         out / "key.csv", ["number", "id", "arm", "sha256"],
         ([numbers.get((row.id, sha256), ""), row.id, row.arm, sha256] for row, sha256 in drawn),
     )  # fmt: skip
     return len(pages)
 
 
-def _page(pictures: Mapping[int, Image.Image | None]) -> Image.Image:
-    lines = -(-len(pictures) // COLUMNS)
-    step = SIDE + 2 * MARGIN
-    page = Image.new("RGB", (COLUMNS * step, lines * step + MARGIN), "white")
+def page_of(pictures: Mapping[int, Image.Image | None], columns: int = COLUMNS) -> Image.Image:
+    """A sheet of pictures under their numbers; those that are wider share the width with fewer."""
+    lines = -(-len(pictures) // columns)
+    wide = COLUMNS * (SIDE + 2 * MARGIN) // columns
+    high = SIDE + 2 * MARGIN
+    page = Image.new("RGB", (columns * wide, lines * high + MARGIN), "white")
     drawing, font = ImageDraw.Draw(page), ImageFont.load_default(18)
     for k, (number, image) in enumerate(pictures.items()):
-        x, y = k % COLUMNS * step + MARGIN, k // COLUMNS * step + MARGIN
+        x, y = k % columns * wide + MARGIN, k // columns * high + MARGIN
         drawing.text((x, y - 4), str(number), fill="black", font=font)
         if image is not None:
-            image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+            image.thumbnail((wide - 2 * MARGIN, SIDE), Image.Resampling.LANCZOS)
             page.paste(image, (x, y + MARGIN))
     return page
 
@@ -266,15 +268,15 @@ def take(out: Path, path: Path) -> int:
 
     Raises ValueError where a number has no verdict, since to leave pictures out is to pick.
     """
-    filled = {row["number"]: (row["verdict"], row["note"]) for row in _rows(out / "verdicts.csv")}
+    filled = {row["number"]: (row["verdict"], row["note"]) for row in rows_of(out / "verdicts.csv")}
     looks = {(look.id, look.arm, look.sha256): look for look in read(path)} if path.exists() else {}
     before = set(looks.values())
-    for key in _rows(out / "key.csv"):
+    for key in rows_of(out / "key.csv"):
         number = key.pop("number")
         verdict, note = filled.get(number, ("", "")) if number else ("wrong", "no picture")
-        look = Look(**key, verdict=_checked(verdict, f"number {number}"), note=note)
+        look = Look(**key, verdict=checked(verdict, f"number {number}"), note=note)
         looks[look.id, look.arm, look.sha256] = look
-    _write(path, NAMES, (astuple(looks[key]) for key in sorted(looks)))
+    write(path, NAMES, (astuple(looks[key]) for key in sorted(looks)))
     return len({*looks.values()} - before)
 
 
