@@ -8,7 +8,6 @@ from PIL import Image, ImageChops
 from pydantic import Field, StringConstraints
 
 from .errors import ToolError
-from .panoptic import see
 from .phrases import Phrase, read_phrase
 from .registry import Context, tool
 from .segment import cut
@@ -40,7 +39,7 @@ def remove_background(
     import numpy as np
 
     phrase = read_phrase("remove_background", subject) if subject else Phrase(None)
-    mask, found = cut(see(context, image), phrase, image)
+    mask, found = cut(context, image, phrase)
     if not found.found:
         raise ToolError(
             f"remove_background: no {found.text} was found in the image; say what to keep by"

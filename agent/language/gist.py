@@ -19,6 +19,7 @@ from ..brief import Change
 from .grammar import Grammar, grammar
 from .kinds import is_kind_of, is_noun
 from .lexicon import compiler, data
+from .mentions import IT
 from .reading import Fact, Reading, Thing
 from .references import lowered
 
@@ -167,7 +168,7 @@ class _Gist:
         if len(self.there) == 1:
             end = self.there[0].span[1]
             self.which = Which(self.there[0].noun, told_colors.get(end), told_places.get(end))
-        elif not self.there and last is not None and self.says("it"):
+        elif not self.there and self.says("it"):
             self.which = last
 
     def _known(self, thing: Thing) -> Thing | None:
@@ -228,6 +229,10 @@ class _Gist:
             return []
         if self.which is not None:
             return self._of(self.which)
+        return self._of_all() or self._of_it()
+
+    def _of_all(self) -> list[Change]:
+        """What is to become of the whole picture, or to be new in it."""
         if self.new and (not self.facts or self.says("besides")):
             return self._added(self.new[0]) if self.says("adds") else []
         if self.scenic or any(self._is_new(thing) for thing in self.new):
@@ -261,6 +266,12 @@ class _Gist:
         if self.places:
             return [_change("move", **told, value=self.places[-1])]
         return [_change(op, value=value) for op, value in self.facts.items()]
+
+    def _of_it(self) -> list[Change]:
+        """The color of what "it" means, which the session knows."""
+        if self.part or self.new or not (self.colors and self.says("it") and self.says("wants")):
+            return []
+        return [_change("recolor", subject=IT.noun, value=self.colors[-1])]
 
     def _added(self, new: Thing) -> list[Change]:
         count = new.count if isinstance(new.count, int) and new.count > 1 else None

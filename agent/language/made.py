@@ -27,7 +27,8 @@ def made_so(clause: Clause, words: str) -> Instead | None:
     if clause.rule == "so":
         return (clause.start, clause.end), []
     if clause.rule == GIST:
-        return (clause.start, clause.end), [one for change in changes for one in _all(change)]
+        named = [change for change in changes if change.subject != IT.noun]
+        return (clause.start, clause.end), [one for change in named for one in _all(change)]
     beside = any(change.object for change in changes if change.subject != IT.noun)
     if not changes or beside or _MORE.search(words):
         return None
