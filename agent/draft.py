@@ -137,6 +137,11 @@ class Draft:
         if "seeds" in closing.arguments:
             arguments = {**closing.arguments, "seeds": seeds}
             return [*self.calls, closing.model_copy(update={"arguments": arguments})]
+        if closing.tool == "detail" and self.calls and self.calls[-1].tool == "style_transfer":
+            plain = self.calls[-1]
+            other = {**plain.arguments, "seed": seeds[1]}
+            update = {"aid": False, "before": closing.before, "arguments": other}
+            return [*self.calls, closing, plain.model_copy(update=update)]
         if "seed" in closing.arguments:
             several = [{**closing.arguments, "seed": seed} for seed in seeds[:TRIED]]
             return [*self.calls, *(closing.model_copy(update={"arguments": a}) for a in several)]

@@ -18,6 +18,7 @@ from typing import Any, cast
 from ..tools.errors import ToolError
 from ..tools.geometry import Box
 from ..tools.painter_words import painter_prompt
+from . import mending
 from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind, Op
 from .composition import HEAVENLY
 from .draft import CHOICE, GROW, Canvas, Draft, as_known, named, refusal, said
@@ -39,6 +40,11 @@ PLANTS = frozenset({"tree", "pine", "flower"})
 RELIT = {"season": 0.0, "time": 0.5, "setting": 0.5, "weather": 0.8}
 """How far things take the light of what is painted around them. Much of what changes there with the
 hour is sky; fog and rain are on everything."""
+FACING = frozenset(
+    {"person", "cat", "dog", "rabbit", "horse", "bird", "boat", "chair", "cup", "moon"}
+)
+"""Things that face one way, which nobody tells; and people, who would become others. They are not
+painted again by themselves."""
 FULL, TINGE = 0.85, 0.3
 """How far a picture takes the looks of another; less where it was painted in its style before."""
 EXTENSION = 0.5
@@ -253,9 +259,16 @@ class _Editing(Draft):
         self.becomes("style_transfer", {"strength": strength}, None, **images)
 
     def paint_over(self, style: str) -> None:
+        """The picture in another style, and its things once more, each by itself, so that they do
+        not get lost."""
         self.facts["style"] = style
         arguments = {"style": style, "prompt": self.prompt(), "seed": self.seed % 2**32}
         self.becomes("style_transfer", arguments, None, image=self.picture)
+        things = [thing for thing in self.things if thing.kind not in FACING]
+        if things and not self.repainting and "detail" in self.offered:
+            again = {"things": mending.listed(things), "scene": self.told((), None)}
+            again["seed"] = self.seed % 2**32
+            self.becomes("detail", again, None, image=self.picture)
 
     def restage(self, together: Sequence[Change]) -> None:
         """Another season, light or setting: the things that it does not change are taken out, the

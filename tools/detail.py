@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Annotated
 
-from PIL import Image
+from PIL import Image, ImageOps
 from pydantic import Field, StringConstraints
 
 from .errors import ToolError
@@ -17,7 +17,8 @@ from .sketch import Sketched, check_thing
 from .sprite import TALL, alone, stage
 
 LOOKS = 2
-"""So many times a thing is painted; what is most like the one that was there is laid back."""
+"""So many times a thing is painted; what is most like the one that was there, or the other way
+round, is laid back."""
 MAGNIFIED = 3.0
 """So many times as large as in the image a thing is painted at most: no painter has seen a star as
 tall as a house."""
@@ -62,9 +63,9 @@ def detail(
     them in where they stand, the farthest first; the result has the size and mode of the image.
 
     So a painter of small pictures paints small things with all the detail it has for large ones, as
-    detailers do with faces. It is for an image whose things were painted along a sketch: what comes
-    out unlike the thing that was there is not taken, nor things that hide one another, or are large
-    already; unless they are new, and laid in ``anyway``.
+    detailers do with faces. It is for an image whose things look as their sketches do: what comes
+    out unlike the thing that was there, mirrored or not, is not taken, nor things that hide one
+    another, or are large already; unless they are new, and laid in ``anyway``.
 
     Raises `ToolError` for things that cannot be sketched, and as `sprite` does.
     """
@@ -100,10 +101,12 @@ def detail(
         for k, n in enumerate(members):
             size = _size(things[n], image)
             resized = [look.resize(size, Image.Resampling.LANCZOS) for look in looks]
-            apart = [_unlike(look, page, things[n]) for look in resized]
             if anyway:
                 sprites[n] = resized[k % LOOKS]
-            elif min(apart) <= UNLIKE:
+                continue
+            resized += [ImageOps.mirror(look) for look in resized]
+            apart = [_unlike(look, page, things[n]) for look in resized]
+            if min(apart) <= UNLIKE:
                 sprites[n] = resized[apart.index(min(apart))]
     for n in sorted(sprites):
         matte, corner = sprites[n].getchannel("A"), _corner(things[n], image)

@@ -28,7 +28,7 @@ PART = 0.5
 """A thing of which a hole takes less than this is not what is to go."""
 THICK = 0.05
 """A hole of which less is farther from its rim, as where scratches cross, is thin, too."""
-PARTS = 24
+PARTS = 16
 """A hole that takes more parts of the image to fill would become patchwork."""
 RADIUS = 4
 """Pixels around such a hole that are looked at to fill it."""

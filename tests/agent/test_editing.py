@@ -8,15 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from PIL import Image, ImageOps
 
 from danqing.agent.brief import Brief, Change, Claim
 from danqing.agent.draft import CHOICE, TRIED, Canvas
-from danqing.agent.editing import again, edit
+from danqing.agent.editing import FACING, again, edit
 from danqing.agent.plan import Attempt, Call
 from danqing.agent.seen import read_look
 from danqing.agent.verdict import Before, judge
 from danqing.tools.errors import ToolError
 from danqing.tools.painter_words import MAX_TOKENS
+from danqing.tools.sketch import sketch
+from danqing.tools.world import world
 
 ALL = {
     "segment", "region", "blend", "sketch", "inpaint", "recolor",
@@ -264,6 +267,31 @@ def test_a_style_is_painted_over_or_taken_from_a_picture() -> None:
     assert painted.arguments["style"] == "oil", "first in its style, then a little of its colors"
     assert tinged.images == {"image": "#1", "reference": "img-9"}
     assert tinged.arguments["strength"] < taken.arguments["strength"]
+
+
+def test_in_another_style_things_are_painted_once_more_by_themselves() -> None:
+    change = Change(op="style", value="watercolor")
+    first, fine, other = edit(brief(change), canvas(), 7, {*ALL, "detail"})
+    assert (first.tool, fine.tool, other.tool) == ("style_transfer", "detail", "style_transfer")
+    assert (first.aid, fine.aid, other.aid) == (True, False, False)
+    assert fine.images == {"image": "#1"} and other.images == {"image": "img-1"}
+    assert fine.arguments["scene"].startswith("watercolor")
+    assert [thing["kind"] for thing in fine.arguments["things"]] == ["house", "tree", "tree"]
+    assert first.arguments["seed"] != other.arguments["seed"]
+    assert fine.before == other.before == "img-1"
+
+
+def test_what_faces_one_way_is_what_its_mirrored_sketch_does_not_cover() -> None:
+    for kind in set(world().objects) - {"person"}:
+        thing = {"kind": kind, "box": [0.0, 0.0, 1.0, 1.0], "color": None}
+        alpha = sketch(things=[thing], size=[96, 96]).getchannel("A")
+        one, other = (set(_where(image)) for image in (alpha, ImageOps.mirror(alpha)))
+        covered = len(one & other) / len(one | other)
+        assert (covered < 0.8) == (kind in FACING), (kind, covered)
+
+
+def _where(alpha: Image.Image) -> list[int]:
+    return [i for i, value in enumerate(alpha.tobytes()) if value > 127]
 
 
 @pytest.mark.parametrize(
