@@ -8,6 +8,7 @@ from PIL import Image, ImageChops
 from pydantic import Field, StringConstraints
 
 from .errors import ToolError
+from .panoptic import see
 from .phrases import Phrase, read_phrase
 from .registry import Context, tool
 from .segment import cut
@@ -39,7 +40,7 @@ def remove_background(
     import numpy as np
 
     phrase = read_phrase("remove_background", subject) if subject else Phrase(None)
-    mask, found = cut(context, image, phrase)
+    mask, found = cut(see(context, image), phrase, image)
     if not found.found:
         raise ToolError(
             f"remove_background: no {found.text} was found in the image; say what to keep by"

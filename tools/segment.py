@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-AROUND, LEAST, NEAR = 2.2, 48, 0.7
-"""A thing is looked at from near in a square so many times as long as itself, and of so many pixels
-at least; not where that is most of the image anyway, so much of its shorter side."""
-ASIDE = 0.2
-"""How far from where it was seen a thing may be seen from near, in sides of that square."""
-SAME = 0.35
-"""Least intersection over union of a thing's two masks."""
 HALF = 0.45
 """All things "on the left" are those whose centers lie in so much of the picture."""
 
@@ -67,65 +60,18 @@ def segment(
     Raises `ToolError` for words that name nothing the model knows, or more than one thing.
     """
     phrase = read_phrase("segment", text)
-    mask, found = cut(context, image, phrase)
+    mask, found = cut(see(context, image), phrase, image)
     mask = grown(mask, round(grow * max(image.size)))
     return Image.fromarray(mask.astype("uint8") * 255), found
 
 
-def cut(
-    context: Context, image: Image.Image, phrase: Phrase
-) -> tuple[NDArray[np.bool_], Found]:  # fmt: skip
-    """What a phrase names, as of `find`. Of an image that is larger than what is seen of it, small
-    things are looked at once more from near, and all are cut out along the borders that their
-    colors have."""
-    import numpy as np
-
-    sight = see(context, image)
+def cut(sight: Sight, phrase: Phrase, image: Image.Image) -> tuple[NDArray[np.bool_], Found]:
+    """What a phrase names, as of `find`; things are cut out along the borders that their colors
+    have, where the image is larger than what was seen of it."""
     mask, found = find(sight, phrase, image.size)
-    if not found.found or phrase.ground or max(image.size) <= max(sight.owner.shape):
-        return mask, found
-    mask = np.zeros_like(mask)
-    for number in chosen(sight, phrase):
-        part = enlarged((sight.owner == number + 1).astype(np.float32), image.size)
-        nearer = from_near(context, image, sight.things[number])
-        mask |= part if nearer is None or not _alike(nearer, part) else nearer
-    return refined(image, mask), found
-
-
-def from_near(
-    context: Context, image: Image.Image, thing: Thing
-) -> NDArray[np.bool_] | None:  # fmt: skip
-    """Where a small thing of an image is, bool (height, width), as it is seen where nothing but the
-    thing and its surroundings is looked at; None for a large one, and where it is not seen so."""
-    import numpy as np
-
-    left, top, right, bottom = thing.box
-    wide, high = (right - left) * image.width, (bottom - top) * image.height
-    side = max(round(AROUND * max(wide, high)), LEAST)
-    if side > NEAR * min(image.size):
-        return None
-    x, y = (
-        min(max(round((a + b) / 2 * whole - side / 2), 0), whole - side)
-        for a, b, whole in ((left, right, image.width), (top, bottom, image.height))
-    )
-    sight = see(context, image.crop((x, y, x + side, y + side)))
-    middle = thing.center[0] * image.width - x, thing.center[1] * image.height - y
-    apart = {
-        n: float(np.hypot(one.center[0] - middle[0] / side, one.center[1] - middle[1] / side))
-        for n, one in enumerate(sight.things)
-        if one.kind == thing.kind
-    }
-    nearest = min(apart, key=lambda n: apart[n], default=None)
-    if nearest is None or apart[nearest] > ASIDE:
-        return None
-    mask = np.zeros(image.size[::-1], bool)
-    seen = (sight.owner == nearest + 1).astype(np.float32)
-    mask[y : y + side, x : x + side] = enlarged(seen, (side, side))
-    return mask
-
-
-def _alike(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    return bool((one & other).sum() > SAME * (one | other).sum())
+    if found.found and not phrase.ground and max(image.size) > max(sight.owner.shape):
+        mask = refined(image, mask)
+    return mask, found
 
 
 def find(sight: Sight, phrase: Phrase, size: tuple[int, int]) -> tuple[NDArray[np.bool_], Found]:

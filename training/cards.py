@@ -178,8 +178,10 @@ PANOPTIC = Card(
     about="Sees what an illustration shows, thing by thing: UperNet on a ResNet, whose channels say"
     " for every pixel what it shows and of which color, where the centers of things are, and what"
     " the whole picture is. `danqing.tools.panoptic` reads them.",
-    learned_from=_RENDERS + " Half of the samples went through the painter's autoencoder with noise"
-    " on the latents; blur, noise, JPEG and shifts of brightness were added.",
+    learned_from=_RENDERS + " A quarter to a half of the samples went through the painter's"
+    " autoencoder with noise on the latents; blur, noise, JPEG and shifts of brightness were added."
+    " At last a third were scenes as the studio paints them, along a sketch and thing by thing"
+    " (`training.painted`), and those and some renders were seen from nearer, too.",
     use="from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation\n\n"
     "from danqing.tools.panoptic import Channels, read\n\n"
     'model = AutoModelForSemanticSegmentation.from_pretrained("FOLDER")\n'
@@ -188,7 +190,8 @@ PANOPTIC = Card(
     "logits = model(**inputs).logits[0].detach().numpy()\n"
     "things = read(logits, Channels.of(model.config.id2label), fine=1).things",
     limits=("Its world is the one above; it calls everything by a word of it.",),
-    command="python -m training.panoptic --autoencoder build/autoencoder/finished",
+    command="python -m training.painted build/painted && python -m training.panoptic"
+    " --autoencoder build/autoencoder/finished --painted build/painted",
 )
 GAN = Card(
     title="Danqing sketchbook: generator",

@@ -183,9 +183,9 @@ def test_a_thing_in_a_large_image_is_cut_out_along_its_own_border() -> None:
 @pytest.mark.parametrize(("text", "side"), [("the sky", 512), ("the ground", 512), ("cat", 128)])
 def test_grounds_and_small_images_are_left_as_they_are_seen(text: str, side: int) -> None:
     image = cat_in_a_large_image()[0].resize((side, side))
-    context, phrase = looking_at(*SCENE), read_phrase("segment", text)
-    mask, _ = cut(context, image, phrase)
-    seen, _ = find(see(context, image), phrase, image.size)
+    sight = see(looking_at(*SCENE), image)
+    phrase = read_phrase("segment", text)
+    (mask, _), (seen, _) = cut(sight, phrase, image), find(sight, phrase, image.size)
     assert np.array_equal(mask, seen)
 
 
@@ -199,7 +199,7 @@ def test_things_of_the_built_in_world_are_cut_out_better_than_they_are_seen() ->
         image, true = Image.fromarray(picture.rgb), picture.ids != 255
         sight = see(context, image)
         seen.append(overlap(find(sight, phrase, image.size)[0], true))
-        fine.append(overlap(cut(context, image, phrase)[0], true))
+        fine.append(overlap(cut(sight, phrase, image)[0], true))
     assert np.mean(fine) > np.mean(seen) + 0.04
     assert all(one > other - 0.02 for one, other in zip(fine, seen, strict=True))
 
