@@ -266,9 +266,11 @@ class _Editing(Draft):
         self.becomes("style_transfer", arguments, None, image=self.picture)
         things = [thing for thing in self.things if thing.kind not in FACING]
         if things and not self.repainting and "detail" in self.offered:
-            again = {"things": mending.listed(things), "scene": self.told((), None)}
-            again["seed"] = self.seed % 2**32
-            self.becomes("detail", again, None, image=self.picture)
+            arguments = {
+                "things": mending.listed(things), "scene": self.told((), None),
+                "seed": self.seed % 2**32,
+            }  # fmt: skip
+            self.becomes("detail", arguments, None, image=self.picture)
 
     def restage(self, together: Sequence[Change]) -> None:
         """Another season, light or setting: the things that it does not change are taken out, the

@@ -90,10 +90,14 @@ def inpaint(
     hole = np.asarray(white) > 0
     if how == "fill":
         paintable = bool(prompt) and (anyway or _is_familiar(context, image))
-        filled = _filled(context, image, hole, PARTS if paintable else None)
+        others = _others(context, image, hole)
+        filled = _filled(image, hole, others, PARTS if paintable else None)
         if filled is not None:
             return [put_back(image, filled, white)] * len(seeds)
         how = "clear"
+        if others is not None:  # stay as they are
+            hole = hole & ~others
+            white = Image.fromarray(hole.astype(np.uint8) * 255)
     if not prompt:
         raise ToolError("inpaint: prompt is missing; say what the picture shows afterwards.")
     if sketch is not None and how == "clear":
@@ -206,9 +210,10 @@ def _reduced(hole: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
 
 
 def _filled(
-    context: Context, image: Image.Image, hole: NDArray[np.bool_], most: int | None
+    image: Image.Image, hole: NDArray[np.bool_], others: NDArray[np.bool_] | None, most: int | None
 ) -> Image.Image | None:
-    """The image with its hole filled; None where that would take more than ``most`` parts."""
+    """The image with its hole filled, but for ``others`` in it, and with nothing of those; None
+    where that would take more than ``most`` parts."""
     import cv2
     import numpy as np
 
@@ -218,12 +223,9 @@ def _filled(
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
     if (depth[hole] > max(RADIUS, THIN * max(image.size))).mean() < THICK:
         return Image.fromarray(cv2.inpaint(rgb, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA))
-    others = _others(context, image, hole)
-    if others is not None and not (hole & ~others).any():
-        others = None  # a mark on a thing is filled with the thing
     within = hole if others is None else hole & ~others
     avoid = None if others is None else grown(others, round(CLEAR * max(image.size)))
-    found = patched(rgb, within, avoid, most) if within.any() else None
+    found = patched(rgb, within, avoid, most)
     if found is not None:
         return Image.fromarray(found)
     if most is not None:
@@ -238,7 +240,8 @@ def _others(
     context: Context, image: Image.Image, hole: NDArray[np.bool_]
 ) -> NDArray[np.bool_] | None:
     """Where things are in an image of which the hole takes only a part, bool (h, w): those stay,
-    and nothing is filled with them. None where there are none, or nobody can tell."""
+    and nothing is filled with them. None where there are none, or nobody can tell, or where all of
+    the hole is on them: a mark on a thing is filled with the thing."""
     import numpy as np
 
     from .panoptic import see
@@ -252,4 +255,4 @@ def _others(
         there = enlarged((sight.owner == number).astype(np.float32), image.size)
         if (there & hole).sum() < PART * there.sum():
             others |= there
-    return others if others.any() else None
+    return others if others.any() and (hole & ~others).any() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,27 @@ def test_a_hole_is_not_filled_with_things_that_are_seen(built_in: Context) -> No
 
     assert red(Context(Models({}, device="cpu"))) > 0.15
     assert red(built_in) < 0.03
+
+
+def test_what_would_be_patchwork_is_painted_where_a_prompt_is_given(
+    built_in: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, hole = meadow(0.2, 0.5), box_mask((256, 256), (75, 150, 172, 200))
+    inside = pixels(hole) > 0
+    [filled] = inpaint(built_in, scene, hole, seeds=[1], how="fill")
+    told = {"prompt": "meadow, summer, day.", "seeds": [1], "how": "fill"}
+    [same] = inpaint(built_in, scene, hole, **told)
+    assert same.tobytes() == filled.tobytes(), "it fits"
+    monkeypatch.setattr(sys.modules["danqing.tools.inpaint"], "PARTS", 0)
+    [painted] = inpaint(built_in, scene, hole, **told)
+    assert (pixels(painted)[~inside] == pixels(scene)[~inside]).all()
+    assert (pixels(painted)[inside] != pixels(filled)[inside]).mean() > 0.2
+    r, g, _ = pixels(painted)[inside & (np.arange(256) > 120)].T
+    assert (r > g + 50).mean() < 0.1, "the ball is gone"
+    rim = np.s_[170:180, 76:84]  # of the other ball, of which the mask shows less than half
+    assert (pixels(painted)[rim] == pixels(scene)[rim]).all()
+    [without] = inpaint(built_in, scene, hole, seeds=[1], how="fill")
+    assert without.tobytes() == filled.tobytes(), "nobody said what may be painted"
 
 
 def test_a_photograph_is_filled_too() -> None:
