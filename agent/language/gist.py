@@ -25,6 +25,7 @@ from .references import lowered
 
 Shown = Callable[[], Collection[str]]
 """Tells which things the open picture shows; none where nobody knows."""
+SIDES = frozenset({"left", "right", "top", "bottom"})
 LONGEST = {False: 110, True: 40}
 """Characters of an English and of a Chinese text that may be one change."""
 
@@ -43,21 +44,23 @@ def gist(
     """
     if len(text.strip()) > LONGEST[chinese]:
         return []
-    whole = _Gist(text, read(text), chinese, shown)
-    if whole.says("anew"):
+    reading = read(text)
+    whole = _Gist(text, reading, chinese, shown)
+    if whole.is_said_beside():
         return []
     proposes = whole.says("proposes") or (reference is not None and whole.says("wants"))
     found = whole.changes(reference) if proposes or not asks else []
     if not found and reference is None:
         found = _of_a_part(text, read, chinese, shown)
     named = {noun for change in found for noun in (change.subject, change.value)}
-    return [] if newcomers(text, read(text), chinese=chinese) - named else found
+    return [] if newcomers(text, reading, chinese=chinese) - named else found
 
 
 def _of_a_part(
     text: str, read: Callable[[str], Reading], chinese: bool, shown: Shown
 ) -> list[Change]:
-    """The change that one part of a text wants; "it" is the last thing that was named before."""
+    """The change that one part of a text wants, or each of some parts of another thing; "it" is the
+    last thing that was named before."""
     for cue in ("sentences", "clauses"):
         parts = _parts(text, _cues(chinese)[cue])
         found: list[list[Change]] = []
@@ -70,6 +73,9 @@ def _of_a_part(
             last = one.which or last
         if len(found) == 1:
             return found[0]
+        several = [change for changes in found for change in changes]
+        if several and len({change.subject for change in several} - {None}) == len(several):
+            return several  # of one thing each
     return []
 
 
@@ -98,11 +104,13 @@ def called(text: str, *, chinese: bool) -> tuple[int, int]:
 
 
 def only_remarks(text: str, reading: Reading, *, chinese: bool) -> bool:
-    """Whether ``text`` only says something of itself or of a picture that is open: "my daughter is
-    going to love this"."""
-    said = _cues(chinese)["remarks"].search(lowered(text))
-    asked = _cues(chinese)["anew"].search(lowered(text))
-    return bool(said and not asked) and not newcomers(text, reading, chinese=chinese)
+    """Whether ``text`` only says something of itself or of a picture that is open, or what must not
+    be done to that: "my daughter is going to love this", "don't remove the cat"."""
+    low, cues = lowered(text), _cues(chinese)
+    said = any(cues[cue].search(low) for cue in ("remarks", "negates", "unwanted", "praises"))
+    if not said or cues["anew"].search(low):
+        return False
+    return not newcomers(text, reading, chinese=chinese)
 
 
 def newcomers(text: str, reading: Reading, *, chinese: bool) -> set[str]:
@@ -218,8 +226,22 @@ class _Gist:
                 free.append(str(unit[tag]))
         return list(dict.fromkeys(free)), told
 
+    def is_said_beside(self) -> bool:
+        """Whether it asks for a picture of its own, or for something else, or only praises or tells
+        of something."""
+        if self.says("anew") or self.says("elsewhere"):
+            return True
+        return (self.says("praises") or self.says("narrates")) and not self.says("but")
+
     def changes(self, reference: str | None) -> list[Change]:
-        """What is to be done; [] where that is open."""
+        """What is to be done; [] where that is open, or is what must not be done."""
+        if self.says("negates"):
+            return []
+        found = self._changes(reference)
+        unwanted = self.says("unwanted") and any(c.op not in ("remove", "replace") for c in found)
+        return [] if unwanted else found
+
+    def _changes(self, reference: str | None) -> list[Change]:
         if reference is not None:
             styled = self.says("style") and not (self.new or self.there)
             return [Change(op="style", reference=reference)] if styled else []
@@ -250,22 +272,35 @@ class _Gist:
         which one is meant."""
         told = {"subject": which.noun, "color": which.color, "place": which.place}
         if self.new:
-            if not self.says("replaces"):
-                return []
-            new = self.new[0]
-            color = self.told["color"].get(new.span[1])
-            return [_change("replace", **told, value=new.noun, new_color=color)]
-        one = {**told, "place": which.place or (self.places[0] if self.places else None)}
+            return self._replaced(which)
+        if not (which.place or self.says("several")) and self.places:
+            one = {**told, "place": self.places[0]}
+        else:
+            one = told
+        larger, smaller = self.says("bigger"), self.says("smaller")
+        gone = self.says("removes") and not (self.places and self.says("moves"))
+        if sum((bool(self.colors), larger != smaller, gone)) > 1:
+            return []
         if self.colors:
             return [_change("recolor", **one, value=self.colors[-1])]
-        if self.says("bigger") != self.says("smaller"):
-            size = "bigger" if self.says("bigger") else "smaller"
-            return [_change("resize", **one, value=size)]
-        if self.says("removes") and not (self.places and self.says("moves")):
+        if larger != smaller:
+            return [_change("resize", **one, value="bigger" if larger else "smaller")]
+        if gone:
             return [_change("remove", **one)]
-        if self.places:
+        if self.places and self.says("moves"):
             return [_change("move", **told, value=self.places[-1])]
         return [_change(op, value=value) for op, value in self.facts.items()]
+
+    def _replaced(self, which: Which) -> list[Change]:
+        """One thing for another; not where it is told by "than" what is worse, the new one."""
+        new, there = self.new[0], self.there[0].span[0] if self.there else -1
+        backwards = self.says("than") and not new.span[0] < there
+        unwanted = self.low[: new.span[0]].endswith(("不要", "别要"))
+        if backwards or unwanted or not self.says("replaces"):
+            return []
+        color = self.told["color"].get(new.span[1])
+        told = {"subject": which.noun, "color": which.color, "place": which.place}
+        return [_change("replace", **told, value=new.noun, new_color=color)]
 
     def _of_it(self) -> list[Change]:
         """The color of what "it" means, which the session knows."""
@@ -281,7 +316,8 @@ class _Gist:
         return [_change("add", subject=new.noun, count=count, new_color=color, value=place)]
 
     def _side(self) -> str | None:
-        return self.grammar.word("places", self.low) or self.grammar.place(self.low)
+        side = self.grammar.word("places", self.low) or self.grammar.place(self.low)
+        return side if side in SIDES else None
 
 
 def _facts(reading: Reading) -> dict[str, str]:

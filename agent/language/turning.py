@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ..brief import Change
 from .grammar import Grammar
 
+SIDES = frozenset({"left", "right", "top", "bottom", "sides", "all"})
 OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 _BACKWARD = re.compile(r"counter|anti|\bleft\b|逆|左")
 _UPSIDE_DOWN = re.compile(r"upside|倒|颠")
@@ -31,8 +32,9 @@ def flip(grammar: Grammar, said: dict[str, str]) -> list[Change]:
 
 def extend(grammar: Grammar, said: dict[str, str]) -> list[Change]:
     """Room on the side that is told, on all sides where none is."""
-    to = said.get("to", "")
-    side = grammar.word("places", to) or "all"
+    to = said.get("to", "").replace("方向", "")
+    told = grammar.word("places", to)
+    side = told if told in SIDES else "all"
     sides = ("top", "bottom") if _UPRIGHT.search(to) and _BOTH_ENDS.search(to) else (side,)
     return [Change(op="extend", value=side) for side in sides]
 

@@ -119,18 +119,18 @@ def _tells_more(changes: Sequence[Change], ruled: Change) -> bool:
 
 
 def _astray(changes: Sequence[Change], shown: Shown) -> bool:
-    """Whether an edit makes no change, or one of what is not in the picture, or only such as no
-    painter knows."""
+    """Whether an edit makes no change, or one of what is no thing at all, or only one of what the
+    picture would show, or only such as bring in what is no word for anything."""
     if all(map(_is_odd, changes)):
         return True
-    new = {change.subject for change in changes if change.op == "add"}
-    new |= {change.value for change in changes if change.op == "replace"}
     on = {change.subject for change in changes if change.op in THING_OPS and change.op != "add"}
-    strange = [str(noun) for noun in on - new - {None, IT.noun}]
-    there = shown() if strange else ()
-    return bool(there) and not all(
-        any(is_kind_of(noun, one) or is_kind_of(one, noun) for noun in there) for one in strange
-    )
+    named = [str(noun) for noun in on - {None, IT.noun}]
+    if any(not is_noun(noun) for noun in named):
+        return bool(shown())
+    if len(changes) != 1 or not any(noun in world().objects for noun in named):
+        return False
+    there = shown()  # it would have been seen
+    return bool(there) and not any(is_kind_of(one, named[0]) for one in there)
 
 
 def _is_odd(change: Change) -> bool:
