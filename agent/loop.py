@@ -294,19 +294,13 @@ class Loop:
 
     def _things(self, handle: str | None) -> tuple[str, ...]:
         """The things that are seen in a picture; none where nobody knows."""
-        if handle is None:
-            return ()
-        try:
-            seen = self._read(handle)
-        except ToolError:  # nobody could look
-            return ()
-        return tuple(group.noun for group in seen.groups) if seen.familiar else ()
+        seen = None if handle is None else self._glance(handle)
+        return tuple(group.noun for group in seen.groups) if seen and seen.familiar else ()
 
     def _count(self, handle: str, noun: str) -> int | None:
         """How many of a thing are seen in a picture, where that is sure."""
-        try:
-            seen = self._read(handle)
-        except ToolError:  # nobody could look: the words are believed
+        seen = self._glance(handle)
+        if seen is None:  # the words are believed
             return None
         groups = [g for g in seen.groups if g.noun == known_noun(noun)[0]]
         if any(g.count is None or g.sure() < SURE for g in groups):
@@ -315,12 +309,16 @@ class Loop:
 
     def _style(self, handle: str) -> str | None:
         """The style of a picture, where that is sure."""
+        seen = self._glance(handle)
+        style, sure = seen.facts.get("style", ("", 0.0)) if seen else ("", 0.0)
+        return style if seen and seen.familiar and sure >= SURE else None
+
+    def _glance(self, handle: str) -> Seen | None:
+        """What is seen in a picture; None where nobody could look."""
         try:
-            seen = self._read(handle)
-        except ToolError:  # nobody could look
+            return self._read(handle)
+        except ToolError:
             return None
-        style, sure = seen.facts.get("style", ("", 0.0))
-        return style if seen.familiar and sure >= SURE else None
 
     def _canvas(self, brief: Brief) -> Canvas | None:
         """The picture that an edit begins with, and what is seen in it."""

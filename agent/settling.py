@@ -14,6 +14,7 @@ from typing import Literal
 from ..tools.errors import BadInput, ToolError
 from ..tools.world import world
 from .brief import MAX_CLAIMS, SCENE_OPS, THING_OPS, Brief, Change, Claim
+from .language.made import follows
 from .ledger import Ledger
 from .lineage import Lineage
 from .verdict import Verdict
@@ -179,7 +180,7 @@ def _resolved(brief: Brief, lineage: Lineage) -> tuple[tuple[Change, ...], list[
             changes.append(change)
         elif thing is not None:
             changes.append(change.model_copy(update={"subject": thing}))
-            claims += _follows(changes[-1])
+            claims += [Claim(id="c1", **fields) for fields in follows(changes[-1])]
         elif change.op == "recolor" and change.value in TINTED:
             changes.append(Change(op="tune", value=TINTED[change.value]))
         elif change.op == "resize" and change.value == "bigger":
@@ -210,25 +211,6 @@ def _last_thing(handle: str | None, lineage: Lineage) -> str | None:
             return thing
     named = {c.subject for c in node.brief.claims if c.kind in ("object", "count", "color")}
     return named.pop() if len(named) == 1 else None
-
-
-def _follows(change: Change) -> list[Claim]:
-    """What is to be so once a change is made."""
-    subject, value = change.subject, change.value
-    match change.op:
-        case "recolor":
-            return [Claim(id="c1", kind="color", subject=subject, value=value)]
-        case "move" if change.object is None:
-            return [Claim(id="c1", kind="place", subject=subject, value=value)]
-        case "move":
-            told = {"subject": subject, "value": value, "object": change.object}
-            return [Claim(id="c1", kind="relation", **told)]
-        case "resize":
-            size = "big" if value == "bigger" else "small"
-            return [Claim(id="c1", kind="size", subject=subject, value=size)]
-        case "remove" | "replace":
-            return [Claim(id="c1", kind="absent", subject=subject)]
-    return []
 
 
 # -- what is to be so afterwards

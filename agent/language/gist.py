@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
 from ...tools.world import world
 from ..brief import Change
 from .grammar import Grammar, grammar
-from .kinds import is_kind_of, is_noun
-from .lexicon import compiler, data
+from .kinds import are_alike, is_kind_of, is_noun
+from .lexicon import data
 from .mentions import IT
 from .reading import Fact, Reading, Thing
 from .references import lowered
@@ -94,7 +94,7 @@ def _parts(text: str, ends: re.Pattern[str]) -> list[tuple[str, bool]]:
 @cache
 def _cues(chinese: bool) -> dict[str, re.Pattern[str]]:
     table = data("gist")
-    return {name: compiler({})(cue) for name, cue in table["zh" if chinese else "en"].items()}
+    return {name: re.compile(cue) for name, cue in table["zh" if chinese else "en"].items()}
 
 
 def called(text: str, *, chinese: bool) -> tuple[int, int]:
@@ -129,9 +129,9 @@ def is_new(low: str, thing: Thing, *, chinese: bool) -> bool:
 
 @dataclass(frozen=True)
 class Which:
-    """A thing that is there, and the color and the place by which it is told."""
+    """A thing that is there, and the color and the place by which it is told, as of a `Change`."""
 
-    noun: str
+    subject: str
     color: str | None = None
     place: str | None = None
 
@@ -154,11 +154,7 @@ class _Gist:
             known = self._known(thing)
             if known is not None and known.noun in {one.noun for one in (*self.there, *self.new)}:
                 continue  # the same, spoken of once more
-            seen = (
-                None
-                if known is None and not is_noun(thing.noun)
-                else self._seen(known or thing, shown)
-            )
+            seen = self._seen(known or thing, shown) if known or is_noun(thing.noun) else None
             if seen is not None:
                 self.there.append(seen)
             elif known is not None:
@@ -200,7 +196,7 @@ class _Gist:
             return None
         seen = shown()
         for noun in seen:
-            if is_kind_of(noun, thing.noun) or is_kind_of(thing.noun, noun):
+            if are_alike(noun, thing.noun):
                 return replace(thing, noun=thing.noun if thing.noun in world().objects else noun)
         before = self.low[max(thing.span[0] - 12, 0) : thing.span[1]]
         told = not seen and not new and self._known(thing) is not None
@@ -270,13 +266,11 @@ class _Gist:
     def _of(self, which: Which) -> list[Change]:
         """What is to become of a thing that is there. A place that is not where it is to go tells
         which one is meant."""
-        told = {"subject": which.noun, "color": which.color, "place": which.place}
         if self.new:
             return self._replaced(which)
-        if not (which.place or self.says("several")) and self.places:
+        told = one = asdict(which)
+        if self.places and not (which.place or self.says("several")):
             one = {**told, "place": self.places[0]}
-        else:
-            one = told
         larger, smaller = self.says("bigger"), self.says("smaller")
         gone = self.says("removes") and not (self.places and self.says("moves"))
         if sum((bool(self.colors), larger != smaller, gone)) > 1:
@@ -294,13 +288,12 @@ class _Gist:
     def _replaced(self, which: Which) -> list[Change]:
         """One thing for another; not where it is told by "than" what is worse, the new one."""
         new, there = self.new[0], self.there[0].span[0] if self.there else -1
-        backwards = self.says("than") and not new.span[0] < there
+        backwards = self.says("than") and new.span[0] >= there
         unwanted = self.low[: new.span[0]].endswith(("不要", "别要"))
         if backwards or unwanted or not self.says("replaces"):
             return []
         color = self.told["color"].get(new.span[1])
-        told = {"subject": which.noun, "color": which.color, "place": which.place}
-        return [_change("replace", **told, value=new.noun, new_color=color)]
+        return [_change("replace", **asdict(which), value=new.noun, new_color=color)]
 
     def _of_it(self) -> list[Change]:
         """The color of what "it" means, which the session knows."""

@@ -53,6 +53,11 @@ def nearest(noun: str) -> tuple[str, ...]:
     return ()
 
 
+def are_alike(noun: str, other: str) -> bool:
+    """Whether one of them is a kind of the other: "kitten" and "cat", "vehicle" and "car"."""
+    return is_kind_of(noun, other) or is_kind_of(other, noun)
+
+
 def is_kind_of(noun: str, kind: str) -> bool:
     """Whether every ``noun`` is a ``kind``: a man is a person, a rose is a flower and a plant."""
     word, wanted = _known(noun) or noun.strip().lower(), _known(kind) or kind.strip().lower()

@@ -23,28 +23,44 @@ _SIZES = {"bigger": "big", "smaller": "small"}
 def made_so(clause: Clause, words: str) -> Instead | None:
     """What the ``words`` of a clause claim, as fields of claims, and where; None where they are to
     be read, for they say more than what is changed. A thing that is not named claims nothing."""
-    changes = clause.changes
+    span = clause.start, clause.end
     if clause.rule == "so":
-        return (clause.start, clause.end), []
-    if clause.rule == GIST:
-        named = [change for change in changes if change.subject != IT.noun]
-        return (clause.start, clause.end), [one for change in named for one in _all(change)]
+        return span, []
+    if clause.rule != GIST and not _tells_all(clause, words):
+        return None
+    named = [change for change in clause.changes if change.subject != IT.noun]
+    return span, [one for change in named for one in follows(change)]
+
+
+def _tells_all(clause: Clause, words: str) -> bool:
+    """Whether the changes of a clause are all that its words say."""
+    changes = clause.changes
     beside = any(change.object for change in changes if change.subject != IT.noun)
     if not changes or beside or _MORE.search(words):
-        return None
+        return False
     if clause.rule == "add" and _OWN_WAY.search(words):
-        return (clause.start, clause.end), [one for change in changes for one in _new(change)]
+        return True
     if clause.rule == "replace" and _BETTER.search(words):
-        return (clause.start, clause.end), [one for change in changes for one in _put(change)]
-    if clause.rule in {"set", "bare"} and all(
-        change.op in SCENE_OPS and change.value for change in changes
-    ):
-        scene = [{"kind": change.op, "value": change.value} for change in changes]
-        return (clause.start, clause.end), [{"subject": None} | one for one in scene]
-    if any(change.op not in TOLD for change in changes):
-        return None
-    fields = [_fields(change) for change in changes if change.subject not in (None, IT.noun)]
-    return (clause.start, clause.end), [one for one in fields if one]
+        return True
+    if clause.rule in {"set", "bare"} and all(c.op in SCENE_OPS and c.value for c in changes):
+        return True
+    return all(change.op in TOLD for change in changes)
+
+
+def follows(change: Change) -> Iterator[dict[str, Any]]:
+    """Everything that is so once a change is made, as fields of claims."""
+    if change.op == "add":
+        yield from _new(change)
+    elif change.op == "replace":
+        yield {"kind": "absent", "subject": change.subject, "color": change.color}
+        yield from _put(change)
+    elif change.op in SCENE_OPS and change.value:
+        yield {"subject": None, "kind": change.op, "value": change.value}
+    elif change.op == "move" and change.object is not None:
+        told = {"subject": change.subject, "value": change.value, "object": change.object}
+        yield {"kind": "relation", **told}
+    elif fields := _fields(change):
+        yield fields
 
 
 def _fields(change: Change) -> dict[str, Any]:
@@ -59,19 +75,6 @@ def _fields(change: Change) -> dict[str, Any]:
         case "remove":
             return {"kind": "absent", "subject": subject, "color": change.color}
     return {}
-
-
-def _all(change: Change) -> Iterator[dict[str, Any]]:
-    """Everything that is so once a change is made."""
-    if change.op == "add":
-        yield from _new(change)
-    elif change.op == "replace":
-        yield {"kind": "absent", "subject": change.subject, "color": change.color}
-        yield from _put(change)
-    elif change.op in SCENE_OPS and change.value:
-        yield {"subject": None, "kind": change.op, "value": change.value}
-    elif fields := _fields(change):
-        yield fields
 
 
 def _put(change: Change) -> Iterator[dict[str, Any]]:

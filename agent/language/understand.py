@@ -18,7 +18,7 @@ from .fitting import fits_a_picture, tells_an_edit
 from .gist import Shown, called, gist, newcomers, only_remarks
 from .grammar import grammar
 from .intent import intent_of, may_be_an_edit, target_of
-from .kinds import is_kind_of, is_noun
+from .kinds import are_alike, is_kind_of, is_noun
 from .made import made_so
 from .mentions import IT
 from .reading import Reading
@@ -39,8 +39,8 @@ def understand(request: str, *, known_pictures: Sequence[str] = (), shown: Shown
 
     ``known_pictures`` are the handles that the session holds; one that the request names becomes
     the brief's target. What the open one has ``shown`` is asked where that helps to tell what is
-    meant. Raises `BadInput` for a request that is empty, has more than 4,000
-    characters, or holds no word.
+    meant. Raises `BadInput` for a request that is empty, has more than 4,000 characters, or holds
+    no word.
     """
     check(request)
     request = without_surrogates(request)
@@ -130,7 +130,7 @@ def _astray(changes: Sequence[Change], shown: Shown) -> bool:
     if len(changes) != 1 or not any(noun in world().objects for noun in named):
         return False
     there = shown()  # it would have been seen
-    return bool(there) and not any(is_kind_of(one, named[0]) for one in there)
+    return bool(there) and not any(are_alike(one, named[0]) for one in there)
 
 
 def _is_odd(change: Change) -> bool:
