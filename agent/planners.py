@@ -152,8 +152,11 @@ class BuiltinPlanner:
     def talk(self, request: str, brief: Brief) -> str:
         if brief.intent == "ask":
             return capabilities(brief.language)
+        from .language import only_says
+
         thanks = ("thank", "thx", "谢", "感谢")
-        kind = "thanks" if any(t in request.lower() for t in thanks) else "chat"
+        kind = "noted" if only_says(request) else "chat"
+        kind = "thanks" if any(t in request.lower() for t in thanks) else kind
         return render(f"{kind}.{brief.language}")
 
     @staticmethod

@@ -258,9 +258,9 @@ class _Editor:
         if away := said.get("away"):
             back = OPPOSITE[self.grammar.place(away) or ""]
             return [self.which("move", thing, value=back) for thing in things if thing] or None
-        settings = [value for kind, value in self.grammar.values(said["to"]) if kind == "setting"]
-        if settings and (None in things or IT in things):
-            return [self.scene("setting", settings[0])]
+        scene = [one for one in self.grammar.values(said["to"]) if one[0] in SCENE_OPS]
+        if scene and (None in things or IT in things):
+            return [self.scene(*scene[0])]
         beside = self.beside(said["to"])
         if beside or IT in things:
             moved = self.move_beside(things, said["to"])

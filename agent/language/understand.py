@@ -72,7 +72,7 @@ def understand(request: str, *, known_pictures: Sequence[str] = (), shown: Shown
             intent, clauses = "edit", likely
             if likely[0].changes[0].reference:
                 reference, span = None, (start, end)
-        elif intent == "make" and only_remarks(plain, read(plain), chinese=any(map(is_han, plain))):
+        elif intent == "make" and only_says(plain):
             intent = "chat"
     target = target_of(_blanked(plain, [span]), intent, known_pictures, reference)
     brief = Brief(language=language, intent=intent, target=target)
@@ -80,6 +80,11 @@ def understand(request: str, *, known_pictures: Sequence[str] = (), shown: Shown
         claims, remarks = _claims(plain, request)
         return brief.model_copy(update={"claims": claims, "remarks": remarks})
     return _edited(brief, request, rest, clauses) if intent == "edit" else brief
+
+
+def only_says(text: str) -> bool:
+    """Whether ``text`` asks for nothing, as of `only_remarks`."""
+    return only_remarks(text, read(text), chinese=any(map(is_han, text)))
 
 
 def _likely(

@@ -62,6 +62,10 @@ def test_talk_fits_the_intent() -> None:
     assert len(set(said.values())) == 3
     assert "umbrella" in said["what can you draw?"]
     assert "雨伞" in PLANNER.talk("你会画什么？", understand("你会画什么？"))
+    for words in ("don't remove the dog", "my daughter is going to love this", "不用删猫"):
+        brief = understand(words, known_pictures=("img-1",))
+        assert brief.intent == "chat"
+        assert PLANNER.talk(words, brief) not in said.values(), "it is no greeting"
 
 
 # -- a painter that reads any English
