@@ -63,11 +63,11 @@ def read(path: Path) -> list[Look]:
         raise ValueError(f"{path} has the columns {[*rows[0]]}; allowed is {', '.join(NAMES)}")
     looks = [Look(**row) for row in rows]
     for look in looks:
-        checked(look.verdict, f"{look.id} {look.arm}")
+        _checked(look.verdict, f"{look.id} {look.arm}")
     return looks
 
 
-def checked(verdict: str, of: str) -> str:
+def _checked(verdict: str, of: str) -> str:
     if verdict not in VERDICTS:
         raise ValueError(f"{verdict!r} of {of} is no verdict; allowed are {', '.join(VERDICTS)}")
     return verdict
@@ -274,7 +274,7 @@ def take(out: Path, path: Path) -> int:
     for key in rows_of(out / "key.csv"):
         number = key.pop("number")
         verdict, note = filled.get(number, ("", "")) if number else ("wrong", "no picture")
-        look = Look(**key, verdict=checked(verdict, f"number {number}"), note=note)
+        look = Look(**key, verdict=_checked(verdict, f"number {number}"), note=note)
         looks[look.id, look.arm, look.sha256] = look
     write(path, NAMES, (astuple(looks[key]) for key in sorted(looks)))
     return len({*looks.values()} - before)

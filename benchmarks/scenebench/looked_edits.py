@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +23,25 @@ from PIL import Image
 
 from . import changes
 from .chains import UNDONE, Chain, chains
-from .looked import checked, page_of, rows_of, seal, write
+from .looked import Look, page_of, read, rows_of, seal, take, write
 from .report import table, told
 from .statistics import wilson
 
 LOOKED = Path(__file__).with_name("looked-edits.csv")
 SHEET, COLUMNS, SIDE = 8, 2, 448
+ARM = "edit"
+"""What stands for the arm in the file of verdicts."""
 
 
 @dataclass(frozen=True)
 class Edited:
-    """One edit of a run. ``after`` is None where there is no new picture; ``group`` is what it is
-    counted by: the kind of the change, or its chain."""
+    """One edit of a run. ``after`` is None where there is no new picture."""
 
     id: str
-    group: str
     request: str
     before: Image.Image
     after: Image.Image | None
     reference: Image.Image | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the eye says of an edit; ``sha256`` is of the pixels that it made."""
-
-    id: str
-    group: str
-    sha256: str
-    verdict: str
-    note: str = ""
-
-
-NAMES = [field.name for field in fields(Look)]
 
 
 def edited(folder: Path) -> list[Edited]:
@@ -74,7 +60,7 @@ def edited(folder: Path) -> list[Edited]:
         after = _opened(folder / "pictures" / row["picture"]) if row["picture"] else None
         start = changes.drawn(case.scene, case.size)
         like = None if case.edit.reference is None else changes.drawn(case.edit.reference)
-        found.append(Edited(case.id, case.kind, row["request"], start, after, like))
+        found.append(Edited(case.id, row["request"], start, after, like))
     return found
 
 
@@ -85,7 +71,7 @@ def _of_chain(chain: Chain, row: Mapping[str, Any], folder: Path) -> list[Edited
     for k, turn in enumerate(row["turns"]):
         before, after = pictures[k if k != UNDONE else k - 1], pictures[k + 1]
         made = None if seal(before) == seal(after) else after
-        found.append(Edited(f"{chain.id}-{k}", chain.id, turn["request"], before, made))
+        found.append(Edited(f"{chain.id}-{k}", turn["request"], before, made))
     return found
 
 
@@ -103,8 +89,8 @@ def lay_out(some: Sequence[Edited], out: Path, seed: int) -> int:
         lines = (f"{n}\t{by_number[n].request}\n" for n in page)
         (out / f"{name}.txt").write_text("".join(lines), "utf-8")
     write(out / "verdicts.csv", ["number", "verdict", "note"], ([n, "", ""] for n in by_number))
-    rows = ([numbers.get(one.id, ""), one.id, one.group, seal(one.after)] for one in some)
-    write(out / "key.csv", ["number", "id", "group", "sha256"], rows)
+    rows = ([numbers.get(one.id, ""), one.id, ARM, seal(one.after)] for one in some)
+    write(out / "key.csv", ["number", "id", "arm", "sha256"], rows)
     return len(pages)
 
 
@@ -123,29 +109,23 @@ def _pair(one: Edited) -> Image.Image:
     return page
 
 
-def take(out: Path) -> list[Look]:
-    """The verdicts that were filled in. Raises ValueError where a number has none."""
-    filled = {row["number"]: (row["verdict"], row["note"]) for row in rows_of(out / "verdicts.csv")}
-    looks = []
-    for key in rows_of(out / "key.csv"):
-        number = key.pop("number")
-        verdict, note = filled.get(number, ("", "")) if number else ("wrong", "no picture")
-        looks.append(Look(**key, verdict=checked(verdict, f"number {number}"), note=note))
-    return looks
+def group(look: Look) -> str:
+    """What an edit is counted by: the kind of its change, or its chain."""
+    return look.id.rpartition("-")[0]
 
 
 def markdown(looks: Sequence[Look]) -> str:
     """How many are right, by kind of change; or, of chains, by turn and as a whole."""
-    if not all(look.group.startswith("chain-") for look in looks):
-        groups = dict.fromkeys(look.group for look in looks)
-        of = {group: [look for look in looks if look.group == group] for group in groups}
-        rows = [["change", "right by eye"]]
-        rows += [[group, _right(mine)] for group, mine in of.items()]
+    if not all(group(look).startswith("chain-") for look in looks):
+        of: dict[str, list[Look]] = {}
+        for look in looks:
+            of.setdefault(group(look), []).append(look)
+        rows = [["change", "right by eye"], *([kind, _right(mine)] for kind, mine in of.items())]
         return table([*rows, ["all", _right(looks)]])
     rows = [["edits", *(f"turn {k + 1}" for k in range(5)), "whole chain"]]
     whole: dict[str, list[Look]] = {}
     for look in looks:
-        whole.setdefault(look.group, []).append(look)
+        whole.setdefault(group(look), []).append(look)
     for length in sorted({len(turns) for turns in whole.values()}):
         mine = [turns for turns in whole.values() if len(turns) == length]
         cells = [_right([turns[k] for turns in mine]) if k < length else "" for k in range(5)]
@@ -172,13 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = options.out / "looking"
     if options.take:
         try:
-            looks = take(out)
+            take(out, options.looked)
         except (OSError, ValueError) as error:
             parser.error(str(error))
-        before = rows_of(options.looked) if options.looked.exists() else []
-        known = {(row["id"], row["sha256"]): [*row.values()] for row in before}
-        known |= {(look.id, look.sha256): [*astuple(look)] for look in looks}
-        write(options.looked, NAMES, (known[key] for key in sorted(known)))
+        mine = {(row["id"], row["sha256"]) for row in rows_of(out / "key.csv")}
+        looks = [look for look in read(options.looked) if (look.id, look.sha256) in mine]
         print(markdown(looks))
         return 0
     if out.exists():

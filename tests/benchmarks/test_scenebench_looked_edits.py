@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.scenebench import changes, looked_edits
 from benchmarks.scenebench.chains import chains
-from benchmarks.scenebench.looked import rows_of, write
+from benchmarks.scenebench.looked import read, rows_of, take, write
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,14 @@ def test_edits_are_laid_out_in_pairs_and_one_without_a_picture_is_wrong(
     assert len(told.splitlines()) == 2 and "remove" not in (out / "verdicts.csv").read_text("utf-8")
     with Image.open(out / "sheet-01.png") as sheet:
         assert len(sheet.convert("RGB").getcolors(1 << 24) or []) > 100
+    file = tmp_path / "looked.csv"
     with pytest.raises(ValueError, match="is no verdict"):
-        looked_edits.take(out)
+        take(out, file)
     filled(out, "right", "right")
-    looks = looked_edits.take(out)
-    assert [look.verdict for look in looks] == ["right", "wrong", "right"]
+    assert take(out, file) == 3
+    looks = read(file)
+    verdicts = {looked_edits.group(look): look.verdict for look in looks}
+    assert verdicts == {"remove": "right", "season": "wrong", "reference": "right"}
     assert "0.667" in looked_edits.markdown(looks)
 
 
