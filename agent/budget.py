@@ -13,7 +13,8 @@ from ..tools.errors import BadInput
 class Budget:
     """The most a turn may use: tool calls, seconds, pictures drawn, tokens and money of an LLM.
 
-    ``money`` is in US dollars. The built-in planner uses neither tokens nor money.
+    ``money`` is in US dollars. The built-in planner uses neither tokens nor money, and takes over
+    from an LLM when they are spent.
     """
 
     steps: int = 120
@@ -80,16 +81,14 @@ class Spent:
         """The first part of the budget with no room for one more call, or None.
 
         ``pictures`` is how many the call draws; a ``closing`` call draws on the steps that were set
-        aside. Time is not looked at here: an answer from the ledger takes none.
+        aside. Time is not looked at here: an answer from the ledger takes none; nor are tokens and
+        money, which only an LLM takes.
         """
         aside = 0 if closing else min(CLOSING_STEPS, self.budget.steps - 1)
         if self.steps >= self.budget.steps - aside:
             return "steps"
         if pictures > self.budget.pictures - self.pictures:
             return "pictures"
-        for name in ("tokens", "money"):
-            if not closing and getattr(self, name) >= getattr(self.budget, name):
-                return name
         return None
 
     def room_for(self, pictures: int) -> int:

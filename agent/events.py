@@ -46,7 +46,22 @@ class Judged:
     best: bool
 
 
-Event: TypeAlias = Phase | Understood | Working | Judged
+@dataclass(frozen=True)
+class Saying:
+    """A part of an answer in words, as it comes from a language model."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class TookOver:
+    """The ``planner`` is of no use for the rest of the turn, and why; the built-in one goes on."""
+
+    planner: str
+    why: str
+
+
+Event: TypeAlias = Phase | Understood | Working | Judged | Saying | TookOver
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -40,6 +40,8 @@ _PLACES_ZH = {
     "top": "上方", "bottom": "下方", "top left": "左上角", "top right": "右上角",
     "bottom left": "左下角", "bottom right": "右下角", "foreground": "近处", "background": "远处",
 }  # fmt: skip
+PLACES_TOLD = tuple(_PLACES_ZH)
+"""The parts of a picture that a claim may name."""
 _KEPT_ZH = {"everything else": "其他部分", "everything": "整幅画"}
 _KINDS_ZH = {
     "season": "季节", "time": "时间", "weather": "天气", "setting": "地点", "style": "风格",

@@ -161,6 +161,21 @@ class Ledger:
             id = self._held(turn)
             self._db.execute("UPDATE turns SET plan = ? WHERE id = ?", canonical(list(plan)), id)
 
+    def record_reply(self, turn: Turn | int, key: str, reply: Json) -> None:
+        """Keep what a language model replied to what has the ``key``."""
+        with self._db.writing():
+            self._db.insert(
+                "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)",
+                self._held(turn), key, canonical(reply), _now(),
+            )  # fmt: skip
+
+    def reply(self, turn: Turn | int, key: str) -> Json | None:
+        """What a language model replied in this turn to what has the ``key``, if it was asked."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.reading():
+            row = self._db.first("SELECT reply FROM replies WHERE turn = ? AND key = ?", id, key)
+            return None if row is None else json.loads(row["reply"])
+
     def end_turn(self, turn: Turn | int, outcome: Json) -> None:
         """Record how the turn ended, once, and give up its lock. The conversation then stands at
         the ``picture`` of the outcome, where there is one."""

@@ -22,7 +22,7 @@ from .groups import known_noun
 from .ledger import Ledger
 from .lineage import UPLOAD, Lineage
 from .plan import Attempt, Call, best_of, verdict_of
-from .planners import Planner
+from .planners import Planner, Situation
 from .records import Step, Turn
 from .seen import Seen
 from .settling import Asker, nobody, settle
@@ -113,9 +113,10 @@ class Loop:
         if known is None:
             lineage = Lineage(self.ledger, self.turn.session, before=self.turn.id)
             here = lineage.head if self.base is None else self.base
-            brief = self.planner.understand(
-                self.turn.request, tuple(lineage.nodes), lambda: self._things(here)
+            situation = Situation(
+                tuple(lineage.nodes), here, self._before(here), lambda: self._things(here)
             )
+            brief = self.planner.understand(self.turn.request, situation)
             brief = settle(brief, lineage, self.base, self.ask, self._count, self._style)
             self.ledger.record_brief(self.turn, brief.model_dump(mode="json"))
         else:  # frozen when the turn began
@@ -170,7 +171,9 @@ class Loop:
             else:
                 handles = tuple(dict.fromkeys(p.handle for p in step.pictures))
                 made.append(handles[0] if handles else None)
-                if not call.aid:
+                if call.aid:
+                    attempt = attempt.model_copy(update={"made": handles})
+                else:
                     try:
                         handles = self._undamaged(call, handles)
                     except BudgetSpent as error:
@@ -291,6 +294,12 @@ class Loop:
                 kept.append(handle)
             self.changed[handle] = max(changed or 0.0, self.changed.get(before, 0.0))
         return tuple(kept)
+
+    def _before(self, handle: str | None) -> str | None:
+        """The request that a picture came of."""
+        if handle is None or self._brought(handle):
+            return None
+        return self.ledger.turn(self.ledger.picture(handle).turn).request
 
     def _things(self, handle: str | None) -> tuple[str, ...]:
         """The things that are seen in a picture; none where nobody knows."""

@@ -57,7 +57,7 @@ class Call(BaseModel):
 
 class Attempt(BaseModel):
     """A call that was made for the Brief: the pictures it gave with the verdict on each, once
-    they were looked at; or the error that it ended with. An aid's pictures are not among them.
+    they were looked at; or the error that it ended with. What an aid ``made`` is not among them.
 
     ``round`` counts the plans, from 1."""
 
@@ -66,6 +66,7 @@ class Attempt(BaseModel):
     call: Call
     round: int = 1
     pictures: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     verdicts: dict[str, Verdict] = Field(default_factory=dict)
     error: str | None = None
 

@@ -7,6 +7,7 @@ plain rules plan. It is called what it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..prompts import render
@@ -30,17 +31,36 @@ GUIDANCE_UP = 1.6
 """Factor on the painter's own guidance scale in the last repair."""
 
 
+def _nothing() -> Collection[str]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a request is said in: the handles of the session's ``pictures``, oldest first, the
+    one that the conversation stands at, ``here``, and the request ``before`` this one.
+
+    ``shown`` looks at the picture ``here``, and tells which things are in it; it knows nothing of
+    photographs.
+    """
+
+    pictures: tuple[str, ...] = ()
+    here: str | None = None
+    before: str | None = None
+    shown: Callable[[], Collection[str]] = _nothing
+
+
 class Planner(Protocol):
-    """What the loop needs of a planner. Plans name only tools of ``offered``."""
+    """What the loop needs of a planner. Plans name only tools of ``offered``.
+
+    ``gave_up`` tells why the built-in planner did the rest of a turn, where another one was to.
+    """
 
     name: str
+    gave_up: str | None
 
-    def understand(
-        self, request: str, pictures: Sequence[str], shown: Callable[[], Collection[str]]
-    ) -> Brief:
-        """The Brief for a request; ``pictures`` are the handles of the session, oldest first.
-        ``shown`` looks at the one that the conversation stands at, and tells which things are in
-        it; it knows nothing of photographs."""
+    def understand(self, request: str, situation: Situation) -> Brief:
+        """The Brief for a request."""
 
     def plan(
         self, brief: Brief, seed: int, offered: Collection[str], canvas: Canvas | None = None
@@ -73,21 +93,20 @@ class BuiltinPlanner:
     region; else compose anew, and guide more closely at last."""
 
     name = "builtin"
+    gave_up: str | None = None
 
     def __init__(self, guidance_scale: float, *, plain: bool = False) -> None:
         """``guidance_scale`` is the painter's own; ``plain`` says that it reads any English."""
         self._guidance = guidance_scale
-        self._plain = plain
+        self.plain = plain
 
-    def understand(
-        self, request: str, pictures: Sequence[str], shown: Callable[[], Collection[str]]
-    ) -> Brief:
+    def understand(self, request: str, situation: Situation) -> Brief:
         from .language import understand
 
-        return understand(request, known_pictures=tuple(pictures), shown=shown)
+        return understand(request, known_pictures=situation.pictures, shown=situation.shown)
 
     def wording(self, brief: Brief, *, seed: int | None = None) -> Wording:
-        return wording.plain(brief) if self._plain else wording.word(brief, seed=seed)
+        return wording.plain(brief) if self.plain else wording.word(brief, seed=seed)
 
     def plan(
         self, brief: Brief, seed: int, offered: Collection[str], canvas: Canvas | None = None
@@ -108,7 +127,7 @@ class BuiltinPlanner:
         draws = [a for a in attempts if a.call.tool in DRAWING]
         if not draws:
             return []
-        if not self._plain and set(offered) >= MENDING:
+        if not self.plain and set(offered) >= MENDING:
             start = seed + BATCH * attempts[-1].round
             if calls := mending.mend(
                 brief, attempts, lambda draw: self._words(brief, draw), start, offered
@@ -132,7 +151,7 @@ class BuiltinPlanner:
     ) -> Call | None:  # fmt: skip
         draw = mending.origin(attempts, best)
         drawn = draw is not None and draw.call.tool == "edge_guided"
-        if draw is None or not drawn or self._plain or "detail" not in offered:
+        if draw is None or not drawn or self.plain or "detail" not in offered:
             return None
         words = self._words(brief, draw)
         named = {known_noun(noun)[0] for c in lost for noun in (c.subject, c.object) if noun}

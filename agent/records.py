@@ -11,7 +11,7 @@ Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = (
     """CREATE TABLE sessions (
         id TEXT PRIMARY KEY, created TEXT NOT NULL
@@ -60,6 +60,12 @@ ADDED = {
             session TEXT NOT NULL REFERENCES sessions,
             picture INTEGER NOT NULL REFERENCES pictures, created TEXT NOT NULL,
             PRIMARY KEY (session, picture)
+        ) STRICT""",
+    ),
+    3: (
+        """CREATE TABLE replies (
+            turn INTEGER NOT NULL REFERENCES turns, key TEXT NOT NULL, reply TEXT NOT NULL,
+            created TEXT NOT NULL, PRIMARY KEY (turn, key)
         ) STRICT""",
     ),
 }

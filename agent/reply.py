@@ -182,6 +182,17 @@ def only_known(words: str, known: Callable[[str], bool]) -> str:
     return re.sub(r"\bimg-\d+", lambda m: m[0] if known(m[0]) else "(no such picture)", words)
 
 
+def plain(words: str) -> str:
+    """``words`` of a language model without pictures and links, which could carry something out."""
+    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", words)
+    return re.sub(r"\w+://\S+", "…", words)
+
+
+def took_over(language: Language, planner: str, why: str) -> str:
+    """That the built-in planner did what a language model was to do."""
+    return render(f"took-over.{language}", planner=planner, why=why)
+
+
 def _rest(brief: Brief, verdict: Verdict) -> str:
     language = brief.language
     colon, stop = (": ", ".") if language == "en" else ("：", "。")

@@ -23,6 +23,7 @@ from .brief import Brief
 from .budget import Budget, Spent
 from .home import Home
 from .ledger import Ledger
+from .llm.address import BUILTIN, Address
 from .loop import Judge, Loop, State
 from .plan import Call
 from .planners import BuiltinPlanner, Planner
@@ -34,9 +35,11 @@ from .verdict import Finding, Verdict
 if TYPE_CHECKING:
     from PIL import Image
 
+    from .llm.reach import Reach
+
 SMALLEST_SIZE, LARGEST_SIZE = 64, 2048
 DEFAULT_SIZE = (512, 512)
-_KEPT = ("seed", "models", "llm", "metadata", "out", "base")
+_KEPT = ("seed", "models", "llm", "llm_sees", "metadata", "out", "base")
 
 
 class PictureDocument(BaseModel):
@@ -76,6 +79,15 @@ class Cost(BaseModel):
     money: float
 
 
+class PlannerDocument(BaseModel):
+    """Who planned a turn; ``gave_up`` tells why the built-in planner took over from it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = BUILTIN
+    gave_up: str | None = None
+
+
 class TurnDocument(BaseModel):
     """A whole turn, as ``danqing draw --json`` prints it. Public; ``version`` tells its schema."""
 
@@ -93,6 +105,7 @@ class TurnDocument(BaseModel):
     stopped: str
     steps: list[StepDocument]
     cost: Cost
+    planner: PlannerDocument
 
     @property
     def exit_code(self) -> int:
@@ -108,7 +121,9 @@ class Options:
     size: tuple[int, int] = DEFAULT_SIZE
     budget: Budget = field(default_factory=Budget)
     models: str = catalogue.DEFAULT_PROFILE
-    llm: str = "builtin"
+    llm: str = BUILTIN
+    llm_sees: bool = False
+    """Whether a language model that is not on this machine may be sent pictures."""
     metadata: bool = True
     out: str | None = None
     base: str | None = None
@@ -123,10 +138,7 @@ class Options:
             )
         if not 0 <= self.seed < 2**32:
             raise BadInput(f"A seed is a whole number from 0 to {2**32 - 1}, not {self.seed!r}.")
-        if self.llm != "builtin":
-            raise BadInput(
-                f"There is no planner {self.llm!r}.", hint="The one that is here is: builtin."
-            )
+        Address.parse(self.llm)
         catalogue.profile(self.models)
         if self.out is not None and Path(self.out).suffix.lower() not in provenance.FORMATS:
             raise BadInput(
@@ -189,6 +201,7 @@ class Studio:
         self.accept = threading.Event()
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
         self._cut_short: dict[int, Turn] = {}
+        self._reaches: dict[str, Reach] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -293,7 +306,7 @@ class Studio:
         record = self.ledger.turn(turn.id)
         worked = [s.cost.get("seconds", 0.0) for s in record.steps]
         spent = Spent(options.budget, carried=sum(worked))
-        planner = self._planner()
+        planner = self._planner(turn, options, spent, listener)
         hands = Hands(
             self.ledger, self.engine, turn, spent,
             on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
@@ -324,10 +337,35 @@ class Studio:
         del self._cut_short[turn.id]
         return self.document(turn.id)
 
-    def _planner(self) -> Planner:
+    def _planner(
+        self, turn: Turn, options: Options, spent: Spent, listener: events.Listener
+    ) -> Planner:
         entry = self.engine.profile.models.get("text-to-image")
         scale = float(entry.defaults.get("guidance_scale", 4.0)) if entry else 4.0
-        return BuiltinPlanner(scale, plain=entry is not None and entry.words == "plain")
+        rules = BuiltinPlanner(scale, plain=entry is not None and entry.words == "plain")
+        if options.llm == BUILTIN:
+            return rules
+        from .llm.exchange import Exchange, Memory
+        from .llm.planner import ChatPlanner
+
+        reach = self._reach(options.llm)
+        exchange = Exchange(reach, Memory(self.ledger, turn), spent, self.cancel)
+        return ChatPlanner(
+            exchange, rules, self.engine.tools,
+            see=self.image if options.llm_sees else None,
+            hear=lambda text: listener(events.Saying(text)),
+            given_up=lambda why: listener(events.TookOver(reach.address.name, why)),
+        )  # fmt: skip
+
+    def _reach(self, llm: str) -> Reach:
+        """The language model at an address; turns share one, with its failures in a row."""
+        if llm not in self._reaches:
+            from .llm.address import connect
+            from .llm.reach import Reach
+
+            address = Address.parse(llm)
+            self._reaches[llm] = Reach(address, connect(address))
+        return self._reaches[llm]
 
     def _outcome(
         self, turn: Turn, state: State, planner: Planner, options: Options, spent: Spent
@@ -353,8 +391,11 @@ class Studio:
                 if brief.intent == "make" and not wording.paintable and wording.notes
                 else reply.unfinished(brief.language, state["stopped"])
             )
+        if planner.gave_up is not None:
+            words += "\n" + reply.took_over(brief.language, planner.name, planner.gave_up)
         return {
             "reply": reply.only_known(words, self._knows),
+            "planner": {"name": planner.name, "gave_up": planner.gave_up},
             "picture": handle,
             "path": path,
             "verdict": state.get("verdict"),
@@ -404,6 +445,7 @@ class Studio:
             picture=self._picture(handle, outcome.get("path")) if handle else None,
             verdict=verdict["findings"], stopped=outcome.get("stopped", "unfinished"),
             steps=[_step(s) for s in record.steps], cost=Cost(**cost),
+            planner=PlannerDocument(**outcome.get("planner", {})),
         )  # fmt: skip
 
     def _picture(self, handle: str, path: str | None) -> PictureDocument:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +12,13 @@ from .by_hand import tool
 from .chat.start import chat
 from .doctor import doctor
 from .door import (
+    Command,
     Door,
     Group,
     brief_document,
     each_line,
     error_document,
+    llm_options,
     place,
     print_json,
     turn_document,
@@ -29,8 +30,6 @@ from .recipes import export, run
 if TYPE_CHECKING:
     from .agent.brief import Language
     from .agent.studio import Options, Studio
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group(
@@ -55,7 +54,8 @@ def danqing(ctx: click.Context, home: str | None) -> None:
     door.home = home
     ctx.obj = door
     if ctx.invoked_subcommand is None:
-        ctx.invoke(chat)
+        with chat.make_context("chat", [], parent=ctx) as context:  # reads the environment, too
+            chat.invoke(context)
 
 
 def _lines(command: Command) -> Command:
@@ -83,7 +83,7 @@ def _json(command: Command) -> Command:
     metavar="NAME|FOLDER",
     help="What to draw with: a profile, or the folder of a Stable Diffusion pipeline.",
 )
-@click.option("--llm", default="builtin", metavar="NAME", show_default=True, help="Who plans.")
+@llm_options
 @click.option("--no-metadata", is_flag=True, help="Keep request, seeds and models out of the file.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only the picture's path, or the answer.")
 @click.pass_context
@@ -253,7 +253,7 @@ def _one_of(request: str | None, lines: str | None) -> None:
 
 def read_options(
     *, out: str | None, seed: int | None, size: str | None, budget: str | None,
-    profile: str | None, llm: str, no_metadata: bool,
+    profile: str | None, llm: str | None, llm_sees: bool, no_metadata: bool,
 ) -> Options:  # fmt: skip
     """A command line's choices as `Options`; raises `BadInput` before anything is begun."""
     from .agent.budget import Budget
@@ -265,8 +265,22 @@ def read_options(
         size=DEFAULT_SIZE if size is None else read_size(size),
         budget=Budget() if budget is None else Budget.parse(budget),
         models=DEFAULT_PROFILE if profile is None else _models(profile),
-        llm=llm, metadata=not no_metadata, out=None if out is None else place(out),
+        llm=read_llm(llm), llm_sees=llm_sees, metadata=not no_metadata,
+        out=None if out is None else place(out),
     )  # fmt: skip
+
+
+def read_llm(name: str | None) -> str:
+    """A language model's address; a folder's path in full, for a turn may be resumed from
+    elsewhere."""
+    from .agent.llm.address import BUILTIN
+    from .tools.catalogue import is_folder
+
+    if name is None:
+        return BUILTIN
+    if name.startswith("hf:") and is_folder(name[3:]):
+        return "hf:" + str(Path(name[3:]).expanduser().resolve())
+    return name
 
 
 def _models(profile: str) -> str:

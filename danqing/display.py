@@ -114,6 +114,9 @@ def _plain_phases(language: Language) -> events.Listener:
                 if title != last:  # a phase may take several steps
                     print(f"{title} …", file=sys.stderr, flush=True)
                 last = title
+            case events.TookOver(planner, why):
+                told = say("took over", language, planner=planner, why=why)
+                print(told, file=sys.stderr, flush=True)
 
     return listen
 
@@ -184,6 +187,11 @@ class LiveArea:
                     met, total = len(verdict.with_status("met")), len(verdict.findings)
                     self._best = say("best", self._language, handle=handle, met=met, total=total)
                 self._lines[-1].note = self._best
+            case events.Saying(text):
+                self._lines[-1].note = " ".join((self._lines[-1].note + text).split())
+            case events.TookOver(planner, why):
+                told = say("took over", self._language, planner=planner, why=why)
+                self._lines[-1].note = told
 
     def accept(self) -> None:
         """Let the turn end with the best picture so far, where there is one."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from .door import Door
+from .door import Door, llm_options
 
 if TYPE_CHECKING:
     from .agent.home import Home
@@ -35,13 +35,22 @@ class Finding(NamedTuple):
 
 
 @click.command()
+@llm_options
 @click.pass_context
-def doctor(ctx: click.Context) -> None:
-    """Check libraries, models, home, disk and terminal; the exit code is 1 when one is ill."""
+def doctor(ctx: click.Context, llm: str | None, llm_sees: bool) -> None:
+    """Check libraries, models, planner, home, disk and terminal, and say what is sent where; the
+    exit code is 1 when one is ill."""
     from .display import columns
 
     door: Door = ctx.obj
-    findings = [*_machine(), *_libraries(), *_weights(), *_home(door), *_terminal()]
+    findings = [
+        *_machine(),
+        *_libraries(),
+        *_weights(),
+        _planner(llm, llm_sees),
+        *_home(door),
+        *_terminal(),
+    ]
     marks = {True: "✓", False: "✗", None: "–"}
     columns([(marks[f.well], f.name, f.said) for f in findings], (None, "cyan", None))
     ctx.exit(1 if any(f.well is False for f in findings) else 0)
@@ -99,6 +108,20 @@ def _weights() -> Iterator[Finding]:
                 yield Finding(False, what, str(stopped))
             else:
                 yield Finding(True, what, f"whole, {catalogue.fingerprint(folder)}")
+
+
+def _planner(llm: str | None, sees: bool) -> Finding:
+    """Who plans, and what they are sent; nobody is called."""
+    from .agent.llm.address import Address
+    from .commands import read_llm
+    from .tools.errors import BadInput
+    from .words import sent
+
+    try:
+        address = Address.parse(read_llm(llm))
+    except BadInput as error:
+        return Finding(False, "planner", str(error))
+    return Finding(True, "planner", f"{address.name}. {sent(address, sees, 'en')}")
 
 
 def _home(door: Door) -> Iterator[Finding]:

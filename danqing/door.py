@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .agent.ledger import Ledger
     from .agent.studio import Studio, TurnDocument
     from .tools.errors import DanqingError
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass
@@ -75,6 +78,18 @@ class Group(click.Group):
                 raise
             complain(error)
             ctx.exit(exit_code(error))
+
+
+def llm_options(command: Command) -> Command:
+    """Who plans, and what they may see."""
+    sees = click.option(
+        "--llm-sees", is_flag=True, help="Let the language model look at pictures, too."
+    )
+    named = click.option(
+        "--llm", metavar="NAME|URL", envvar="DANQING_LLM", show_envvar=True,
+        help="Who plans: builtin, openai:MODEL and the like, or http://HOST/v1#MODEL.",
+    )  # fmt: skip
+    return named(sees(command))
 
 
 def exit_code(error: DanqingError) -> int:

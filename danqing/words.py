@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent.brief import Brief, Claim, Language
+    from .agent.llm.address import Address
     from .agent.verdict import Finding
 
 MARKS = {"met": "✓", "unmet": "✗", "unsure": "?", "unseen": "–"}
@@ -20,6 +21,20 @@ _WORDS: dict[str, tuple[str, str]] = {
     "looking": ("looking", "察看"),
     "finishing": ("finishing", "收尾"),
     "answering": ("answering", "回答"),
+    "took over": (
+        "{planner}: {why}; the built-in planner takes over",
+        "{planner}：{why}；由内置的策划接手",
+    ),
+    "planner now": ("{name} plans now. {sent}", "现在由 {name} 策划。{sent}"),
+    "sent nowhere": ("Nothing leaves this machine.", "什么都不会离开这台机器。"),
+    "sent words": (
+        "Requests, claims and verdicts go to {where}; pictures do not.",
+        "请求、要求和核对结果会发给 {where}；图片不会。",
+    ),
+    "sent pictures": (
+        "Requests, claims, verdicts and pictures go to {where}.",
+        "请求、要求、核对结果和图片都会发给 {where}。",
+    ),
     "loading": ("getting the models ready", "准备模型"),
     "left": ("{n} s left", "还需 {n} 秒"),
     "best": ("best so far {handle}: {met} of {total}", "目前最好 {handle}：{met}/{total}"),
@@ -85,6 +100,13 @@ _WORDS: dict[str, tuple[str, str]] = {
 def say(word: str, language: Language, **values: object) -> str:
     """One of the terminal's words, filled in."""
     return _WORDS[word][language == "zh"].format(**values)
+
+
+def sent(address: Address, sees: bool, language: Language) -> str:
+    """What of a conversation goes where."""
+    if (where := address.sends_to) is None:
+        return say("sent nowhere", language)
+    return say("sent pictures" if sees else "sent words", language, where=where)
 
 
 def asked(claim: Claim, language: Language) -> str:

@@ -11,7 +11,7 @@ import difflib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -146,7 +146,8 @@ class ToolSpec:
         try:
             return self.arguments.model_validate(dict(arguments)).model_dump(mode="json")
         except ValidationError as error:
-            raise ToolError(self._refusal(error)) from None
+            refused = refusals(error, self.arguments.model_json_schema(), self.images)
+            raise ToolError(f"{self.name}: {refused}") from None
 
     def check_images(self, images: Mapping[str, Image.Image]) -> dict[str, Image.Image]:
         """The images in one of the modes L, LA, RGB, RGBA.
@@ -183,30 +184,56 @@ class ToolSpec:
             return [result[0]], result[1].model_dump(mode="json")
         return ([result] if self.returns == "image" else list(result)), None
 
-    def _refusal(self, error: ValidationError) -> str:
-        """The refused values, each with what is allowed in its place."""
-        schema = self.arguments.model_json_schema()
-        properties, models = schema.get("properties", {}), schema.get("$defs", {})
-        sentences: dict[str, str] = {}
-        for problem in error.errors(include_url=False):
-            where = problem["loc"]
-            name = str(where[0])
-            at = "".join(f"[{i}]" if isinstance(i, int) else f".{i}" for i in where[1:])
-            if problem["type"] == "extra_forbidden" and not at:
-                known = [*self.images, *properties]
-                nearest = difflib.get_close_matches(name, known, n=3) or known
-                sentences[name] = (
-                    f"there is no argument {name!r}; did you mean {' or '.join(nearest)}?"
-                )
-            elif problem["type"] == "missing":
-                may = allowed(properties[name], models)
-                sentences[name] = f"{name}{at} is missing; allowed is {may}."
-            else:
-                may = allowed(properties[name], models)
-                sentences.setdefault(
-                    name, f"{name}{at} = {_shown(problem['input'])} is refused; allowed is {may}."
-                )
-        return f"{self.name}: " + " ".join(sentences.values())
+
+def refusals(error: ValidationError, schema: Mapping[str, Any], also: Sequence[str] = ()) -> str:
+    """The values that ``schema`` refuses, a sentence each: what was given and what is allowed.
+
+    ``also`` are names of arguments that the schema does not hold.
+    """
+    sentences: dict[str, str] = {}
+    for problem in error.errors(include_url=False):
+        at = ""
+        part: Mapping[str, Any] = schema
+        for step in problem["loc"]:
+            at += f"[{step}]" if isinstance(step, int) else f".{step}" if at else str(step)
+            part = _part(part, step, schema)
+        if problem["type"] == "extra_forbidden":
+            parent: Mapping[str, Any] = schema
+            for step in problem["loc"][:-1]:
+                parent = _part(parent, step, schema)
+            known = [*parent.get("properties", {})]
+            known += also if parent is schema else ()
+            name = str(problem["loc"][-1])
+            nearest = difflib.get_close_matches(name, known, n=3) or known
+            where = "" if parent is schema else f" in {at.rpartition('.')[0]}"
+            said = f"there is no argument {name!r}{where}; did you mean {' or '.join(nearest)}?"
+        else:
+            may = allowed(part, schema.get("$defs", {}))
+            how = "is missing" if problem["type"] == "missing" else (
+                f"= {_shown(problem['input'])} is refused")  # fmt: skip
+            said = f"{at} {how}; allowed is {may}."
+        sentences.setdefault(at, said)
+    return " ".join(sentences.values())
+
+
+def _part(schema: Mapping[str, Any], step: int | str, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of one item or property of what ``schema`` describes; itself where it has none."""
+    options = [schema, *schema.get("anyOf", ())]
+    for option in options:
+        if "$ref" in option:
+            option = root.get("$defs", {}).get(option["$ref"].rpartition("/")[2], {})
+        if isinstance(step, int) and "items" in option:
+            return _resolved(option["items"], root)
+        if step in option.get("properties", {}):
+            return _resolved(option["properties"][step], root)
+    return schema
+
+
+def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in schema:
+        return schema
+    found: Mapping[str, Any] = root.get("$defs", {}).get(schema["$ref"].rpartition("/")[2], schema)
+    return found
 
 
 def allowed(schema: Mapping[str, Any], models: Mapping[str, Any] = MappingProxyType({})) -> str:

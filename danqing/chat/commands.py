@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .conversation import Conversation
 
 Kind = Literal["handle", "file", "picture", "number", "command", "level", "models", "size",
-               "budget", "seed", "input"]  # fmt: skip
+               "budget", "seed", "input", "llm", "sees"]  # fmt: skip
 FILE_AND_INPUTS: tuple[Kind, ...] = ("file", *("input",) * 8)
 
 
@@ -404,6 +404,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("models", ("模型",), "[NAME|FOLDER]", ("models",),
             ("List the models, or draw with others.",
              "列出模型，或换用别的。"), _models),
+    Command("llm", ("策划",), "[NAME|URL] [sees]", ("llm", "sees"),
+            ("Who plans, or let another do it; with sees, it may look at pictures.",
+             "谁来策划，或换一个；加上“看图”可让它看图片。"), settings.planner),
     Command("sessions", ("会话",), "", (),
             ("List the conversations.",
              "列出会话。"), _sessions),

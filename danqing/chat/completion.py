@@ -91,6 +91,12 @@ class Completions(Completer):
                 return SIZES
             case "budget":
                 return BUDGET
+            case "llm":
+                from ..agent.llm.address import BUILTIN, PROVIDERS
+
+                return [BUILTIN, *(f"{name}:" for name in PROVIDERS), "http://", "hf:"]
+            case "sees":
+                return ["sees"]
             case "models" if self._conversation() is not None:
                 from ..tools.catalogue import profiles
 

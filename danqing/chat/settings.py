@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..words import say
+from ..words import say, sent
 
 if TYPE_CHECKING:
     from ..agent.settling import Asking
@@ -44,6 +44,25 @@ def budget(chat: Conversation, arguments: list[str]) -> None:
         chat.session.options = replace(chat.session.options, budget=budget)
     told = ", ".join(f"{k}={v:g}" for k, v in vars(chat.session.options.budget).items())
     print(say("budget", chat.language, list=told))
+
+
+def planner(chat: Conversation, arguments: list[str]) -> None:
+    """Set who plans and whether they see pictures, or tell it."""
+    from ..agent.llm.address import Address
+    from ..commands import read_llm
+    from ..tools.errors import BadInput
+
+    if arguments:
+        name, *rest = arguments
+        if rest not in ([], ["sees"], ["看图"]):
+            raise BadInput(f"Cannot read {' '.join(rest)!r}.", hint="Say: /llm NAME sees")
+        chat.session.options = replace(
+            chat.session.options, llm=read_llm(name), llm_sees=bool(rest)
+        )
+    options = chat.session.options
+    address = Address.parse(options.llm)
+    told = sent(address, options.llm_sees, chat.language)
+    print(say("planner now", chat.language, name=address.name, sent=told))
 
 
 def asking(chat: Conversation, arguments: list[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..door import Door
+from ..door import Door, llm_options
 
 if TYPE_CHECKING:
     from ..agent.brief import Language
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--size", metavar="WxH", help="Width and height in pixels, or one number for both.")
 @click.option("--budget", metavar="LIST", help="The most to use for one request, as in pictures=8.")
 @click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@llm_options
 @click.option("--no-metadata", is_flag=True, help="Keep requests, seeds and models out of files.")
 @click.pass_obj
 def chat(door: Door, /, session: str | None, asking: str, as_json: bool, **choices: Any) -> None:
@@ -65,7 +66,7 @@ def _conversation(
     from .screen import Screen
     from .stream import Stream
 
-    options = read_options(out=None, llm="builtin", **choices)
+    options = read_options(out=None, **choices)
     studio = stack.enter_context(door.studio(options.models))
     if session == "last":
         session = next(iter(studio.ledger.sessions(1)), None)

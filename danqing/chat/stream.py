@@ -9,6 +9,8 @@ phase       ``name`` and ``note``: the turn has entered a phase
 understood  ``brief``, as `danqing understand --json` prints it
 working     ``tool``, ``done`` of ``total`` parts, ``seconds``, ``note``
 judged      ``picture``, ``best`` (whether it is the best so far), ``verdict`` by claim
+saying      ``text``: the next part of an answer in words, from a language model
+took over   ``planner`` and ``why``: the built-in planner does the rest of the turn
 said        ``words``, ``pictures`` (handle and path of each), ``turn`` as `danqing draw
             --json` prints it, or null: the line is done
 printed     ``text``: what a command with a slash printed
@@ -75,6 +77,10 @@ class Stream:
             case events.Judged(handle, verdict, best):
                 findings = verdict.model_dump(mode="json")["findings"]
                 self.emit("judged", picture=handle, best=best, verdict=findings)
+            case events.Saying(text):
+                self.emit("saying", text=text)
+            case events.TookOver(planner, why):
+                self.emit("took over", planner=planner, why=why)
 
     def begin(self, request: str) -> None:
         self.emit("request", text=request)

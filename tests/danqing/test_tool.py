@@ -210,7 +210,7 @@ def test_choices_are_completed(folder: Path) -> None:
         ("adjust --image a.png --crop 0,0,16", "a list of exactly 4 items"),
         ("adjust --image a.png --crop 0,x,16,16", "crop[1] = 'x' is refused"),
         ("adjust --image a.png --crop 0,0,16,", "crop[3] = '' is refused"),
-        ("doodle --seeds 1,1.5", "seeds[1] = '1.5' is refused; allowed is a list of 1 to 4"),
+        ("doodle --seeds 1,1.5", "seeds[1] = '1.5' is refused; allowed is a whole number"),
         ("region --boxes 0,0,1 --size 64,64", "boxes[0] = [0.0, 0.0, 1.0] is refused"),
         ("sketch --things house", "things[0] = 'house' is refused"),
         ("adjust --image nowhere.png --rotate 90", "'nowhere.png' cannot be read"),

@@ -1,0 +1,190 @@
+"""Which language model plans: what ``--llm`` may say, and the chat model behind it.
+
+Nothing is imported and nobody is called before `connect`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ...tools.errors import BadInput
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+BUILTIN = "builtin"
+URL_KEY = "DANQING_LLM_KEY"
+"""The variable with the key for a server by its URL. The key of a provider is never sent to it."""
+PRICE = "DANQING_LLM_PRICE"
+"""The variable with US dollars for a million tokens, asked and said: 0.25/2. Without it nothing is
+known of money."""
+READ = 120.0
+"""Seconds without a byte after which a connection is given up."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """What a provider takes: the package of its chat models, and the variables with its key and
+    with another server than its own."""
+
+    package: str
+    extra: str
+    keys: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    own_machine: bool = False
+
+
+PROVIDERS = {
+    "openai": Provider(
+        "langchain_openai", "openai", ("OPENAI_API_KEY",), ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+    ),
+    "anthropic": Provider(
+        "langchain_anthropic", "anthropic", ("ANTHROPIC_API_KEY",),
+        ("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL"),
+    ),
+    "google_genai": Provider(
+        "langchain_google_genai", "google", ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+    ),
+    "ollama": Provider("langchain_ollama", "ollama", servers=("OLLAMA_HOST",), own_machine=True),
+}  # fmt: skip
+"""The providers whose packages the extras install; others that LangChain knows work, too."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A language model: ``kind`` is builtin, url, hf, or a provider; ``model`` its name there, and
+    ``where`` the server's URL or the model's folder or id."""
+
+    kind: str
+    model: str
+    where: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``builtin``, ``openai:gpt-5``, ``http://127.0.0.1:8000/v1#model`` or ``hf:FOLDER``.
+
+        Raises `BadInput` for anything else, a provider whose package is not installed, and one
+        whose key is not in the environment.
+        """
+        text = text.strip()
+        if text == BUILTIN:
+            return cls(BUILTIN, BUILTIN)
+        if re.match(r"https?://", text):
+            return _url(text)
+        kind, _, model = text.partition(":")
+        if not (re.fullmatch(r"[a-z][a-z0-9_]*", kind) and model.strip()):
+            raise BadInput(
+                f"There is no planner {text!r}.",
+                hint=f"Allowed are: {BUILTIN}, a provider with its model ({'; '.join(PROVIDERS)}:"
+                " as in openai:gpt-5), a URL with a model (http://127.0.0.1:8000/v1#NAME), and"
+                " hf: with a folder or an id.",
+            )
+        if kind == "hf":
+            return cls(kind, Path(model).name, model)
+        if (provider := PROVIDERS.get(kind)) is None:
+            return cls(kind, model)
+        if find_spec(provider.package) is None:
+            raise BadInput(
+                f"The planner {text!r} needs the package {provider.package.replace('_', '-')}.",
+                hint=f"Install it: pip install 'danqing[{provider.extra}]'",
+            )
+        if provider.keys and not any(os.environ.get(key) for key in provider.keys):
+            raise BadInput(
+                f"The planner {text!r} needs a key, and there is none.",
+                hint=f"Set {' or '.join(provider.keys)} in the environment.",
+            )
+        return cls(kind, model)
+
+    @property
+    def name(self) -> str:
+        """As it is called where people read it; no key is ever in it."""
+        return self.model if self.kind in (BUILTIN, "url") else f"{self.kind}:{self.model}"
+
+    @property
+    def sends_to(self) -> str | None:
+        """Who is sent words, or None where they stay in this program."""
+        if self.kind in (BUILTIN, "hf"):
+            return None
+        if self.kind == "url":
+            return urlsplit(self.where).netloc
+        provider = PROVIDERS.get(self.kind)
+        if provider is None:
+            return self.kind
+        told = next(filter(None, map(os.environ.get, provider.servers)), None)
+        return told or ("this machine" if provider.own_machine else self.kind)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys that may be used: what must never be shown."""
+        provider = PROVIDERS.get(self.kind)
+        names = (URL_KEY,) if self.kind == "url" else provider.keys if provider else ()
+        return tuple(value for name in names if (value := os.environ.get(name)))
+
+
+def price() -> tuple[float, float]:
+    """US dollars for a token asked and a token said; 0 where nobody told. Raises `BadInput`."""
+    text = os.environ.get(PRICE, "0/0")
+    try:
+        asked, said = (float(part) / 1e6 for part in text.split("/"))
+    except ValueError:
+        raise BadInput(
+            f"Cannot read {PRICE}={text!r}.",
+            hint="Write dollars for a million tokens asked and said, as in 0.25/2.",
+        ) from None
+    return asked, said
+
+
+def _url(text: str) -> Address:
+    where, _, model = text.partition("#")
+    try:
+        parts = urlsplit(where)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadInput(f"Cannot read the address {where!r}: {error}.") from None
+    if parts.username or parts.password or parts.query:
+        raise BadInput(
+            f"The address of {host!r} must not hold a key.",
+            hint=f"Set {URL_KEY} in the environment.",
+        )
+    if not (host and model):
+        raise BadInput(
+            f"The address {text!r} does not tell which model.",
+            hint="Write it as http://127.0.0.1:8000/v1#NAME.",
+        )
+    if find_spec("langchain_openai") is None:
+        raise BadInput(
+            f"The planner {text!r} needs the package langchain-openai.",
+            hint="Install it: pip install 'danqing[openai]'",
+        )
+    return Address("url", model, where)
+
+
+def connect(address: Address) -> BaseChatModel:
+    """The chat model at an address that is not ``builtin`` or ``hf``. Trying again is left to the
+    caller. Raises `BadInput` for a provider that LangChain does not know."""
+    from langchain.chat_models import init_chat_model
+
+    common: dict[str, Any] = {"max_retries": 0, "temperature": 0, "timeout": READ}
+    if address.kind in ("url", "openai"):
+        common["stream_usage"] = True
+    elif address.kind == "ollama":
+        common = {"client_kwargs": {"timeout": READ}, "temperature": 0}
+    provider = address.kind
+    if provider == "url":
+        provider = "openai"
+        key = os.environ.get(URL_KEY) or "none"
+        common |= {"base_url": address.where, "api_key": key, "use_responses_api": False}
+    try:
+        model: BaseChatModel = init_chat_model(address.model, model_provider=provider, **common)
+    except (ImportError, ValueError) as error:
+        raise BadInput(
+            f"The planner {address.kind}:{address.model} cannot be used: {error}",
+            hint=f"Providers with packages of their own here are: {', '.join(PROVIDERS)}.",
+        ) from None
+    return model

@@ -1,0 +1,149 @@
+"""The edge of the world: a server that speaks OpenAI's chat completions, and says what it is told
+to, well or badly."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Say:
+    """One answer: words, calls of tools with their arguments as text, and how it goes wrong.
+
+    ``status`` is another than 200 with the ``headers``; ``cut`` is how many bytes of the stream are
+    sent before the connection is closed, and ``reset`` closes it before anything is sent;
+    ``pauses`` are seconds before the first part and between parts. ``finish`` None leaves the
+    reason out.
+    """
+
+    text: str = ""
+    calls: Sequence[tuple[str, str]] = ()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    message: str = "no"
+    cut: int | None = None
+    reset: bool = False
+    pauses: tuple[float, float] = (0.0, 0.0)
+    finish: str | None = "stop"
+    piece: int = 7
+
+    def stream(self) -> bytes:
+        """The whole stream of server-sent events."""
+        return b"".join(self.events())
+
+    def events(self) -> Iterator[bytes]:
+        def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+            choice = {"index": 0, "delta": delta, "finish_reason": finish}
+            chunk = {
+                "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1,
+                "model": "tiny", "choices": [choice],
+            }  # fmt: skip
+            return f"data: {json.dumps(chunk)}\n\n".encode()
+
+        yield event({"role": "assistant", "content": ""})
+        for part in _pieces(self.text, self.piece):
+            yield event({"content": part})
+        for index, (name, arguments) in enumerate(self.calls):
+            head = {"id": f"call_{index}", "type": "function", "function": {"name": name}}
+            yield event({"tool_calls": [{"index": index, **head}]})
+            for part in _pieces(arguments, self.piece):
+                yield event({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
+        if self.finish is not None:
+            yield event({}, "tool_calls" if self.calls and self.finish == "stop" else self.finish)
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+        chunk = {
+            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "tiny",
+            "choices": [], "usage": usage,
+        }  # fmt: skip
+        yield f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+
+
+def _pieces(text: str, size: int) -> Iterator[str]:
+    return (text[i : i + size] for i in range(0, len(text), size))
+
+
+Answer = Callable[[dict[str, Any]], Say]
+
+
+class Provider:
+    """The server. ``answer`` is asked with each request; ``requests`` are those that came, with
+    the key that each was sent with."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.times: list[float] = []
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                provider.times.append(time.monotonic())
+                provider.requests.append(body)
+                provider.keys.append(self.headers.get("Authorization"))
+                self.close_connection = True
+                self._say(provider.answer(body))
+
+            def _say(self, say: Say) -> None:
+                if say.reset:
+                    return
+                if say.status != 200:
+                    data = json.dumps({"error": {"message": say.message}}).encode()
+                    self.send_response(say.status)
+                    for name, value in say.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(data)))
+                    self.end_headers()
+                    self.wfile.write(data)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                time.sleep(say.pauses[0])
+                if say.cut is not None:
+                    self.wfile.write(say.stream()[: say.cut])
+                    return
+                for event in say.events():
+                    try:
+                        self.wfile.write(event)
+                        self.wfile.flush()
+                    except OSError:  # nobody listens any more
+                        return
+                    time.sleep(say.pauses[1])
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def provider(*said: Say | Answer) -> Iterator[Provider]:
+    """A server that answers with ``said``, one after the other, the last one again and again."""
+    queue = list(said)
+
+    def answer(request: dict[str, Any]) -> Say:
+        now = queue.pop(0) if len(queue) > 1 else queue[0]
+        return now if isinstance(now, Say) else now(request)
+
+    server = Provider(answer)
+    try:
+        yield server
+    finally:
+        server.close()

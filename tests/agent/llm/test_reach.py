@@ -1,0 +1,255 @@
+"""Faults of a provider: waited out, told apart, and never waited for beyond the time there is."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+from provider import Provider, Say, provider
+
+from danqing.agent.llm import reach as module
+from danqing.agent.llm.address import Address, connect
+from danqing.agent.llm.reach import FAILURES, RawCall, Reach, Reply, Unreachable
+from danqing.tools.errors import Cancelled
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "paint", "description": "Paint.", "parameters": {
+        "type": "object", "properties": {"what": {"type": "string"}}}},
+}  # fmt: skip
+ARGUMENTS = json.dumps({"what": "a 房子 with “quotes”"}, ensure_ascii=False)
+GOOD = Say(text="Well.", calls=[("paint", ARGUMENTS)])
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
+
+
+def reach_of(server: Provider) -> Reach:
+    address = Address.parse(f"{server.url}#tiny")
+    return Reach(address, connect(address))
+
+
+def ask(
+    reach: Reach, seconds: float = 20.0, cancel: threading.Event | None = None,
+    heard: list[str] | None = None, tools: Any = (TOOL,),
+) -> Reply:  # fmt: skip
+    return reach.ask(
+        [HumanMessage("paint")], tools, seconds, cancel or threading.Event(),
+        (heard if heard is not None else []).append,
+    )  # fmt: skip
+
+
+def test_a_reply_comes_whole_and_its_words_as_they_are_said() -> None:
+    heard: list[str] = []
+    with provider(GOOD) as server:
+        reply = ask(reach_of(server), heard=heard)
+    assert reply == Reply("Well.", (RawCall("paint", ARGUMENTS),), False, 100, 20)
+    assert "".join(heard) == "Well."
+    assert server.requests[0]["tool_choice"] == "required"
+    assert Reply.read(json.loads(json.dumps(reply.as_json()))) == reply
+
+
+def test_arguments_come_as_they_were_written() -> None:
+    written = '{"what": 1, "what": NaN'
+    with provider(Say(calls=[("paint", written), ("paint", "")])) as server:
+        reply = ask(reach_of(server))
+    assert reply.calls == (RawCall("paint", written), RawCall("paint", ""))
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 529])
+def test_what_passes_is_waited_out(status: int) -> None:
+    with provider(Say(status=status), Say(status=status), GOOD) as server:
+        assert ask(reach_of(server)).text == "Well."
+    assert len(server.requests) == 3
+
+
+def test_a_reset_is_tried_again() -> None:
+    with provider(Say(reset=True), GOOD) as server:
+        assert ask(reach_of(server)).text == "Well."
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_what_does_not_pass_is_told_at_once(status: int) -> None:
+    with (
+        provider(Say(status=status, message="not so")) as server,
+        pytest.raises(Unreachable, match=f"{status}.*not so"),
+    ):
+        ask(reach_of(server))
+    assert len(server.requests) == 1
+
+
+def test_an_account_without_money_is_not_asked_again() -> None:
+    broke = Say(status=429, message="insufficient_quota: pay first")
+    with provider(broke) as server, pytest.raises(Unreachable, match="pay first"):
+        ask(reach_of(server))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_a_server_is_asked_again_when_it_says(form: str) -> None:
+    after = "1" if form == "seconds" else formatdate(time.time() + 2, usegmt=True)
+    with provider(Say(status=429, headers={"Retry-After": after}), GOOD) as server:
+        ask(reach_of(server))
+    first, second = server.times
+    assert 0.9 <= second - first < 4
+
+
+def test_a_pause_that_does_not_fit_is_not_made() -> None:
+    slow = Say(status=429, headers={"Retry-After": "60"})
+    began = time.monotonic()
+    with provider(slow, GOOD) as server, pytest.raises(Unreachable, match="429"):
+        ask(reach_of(server), seconds=5)
+    assert time.monotonic() - began < 2
+    assert len(server.requests) == 1
+
+
+def test_silence_ends_with_the_time_there_is() -> None:
+    began = time.monotonic()
+    with provider(Say(text="late", pauses=(30.0, 0.0))) as server:
+        with pytest.raises(Unreachable, match="no time left"):
+            ask(reach_of(server), seconds=0.5)
+        assert time.monotonic() - began < 2
+
+
+def test_a_slow_drip_ends_with_the_time_there_is() -> None:
+    drip = Say(text="x" * 200, piece=1, pauses=(0.0, 0.05))
+    began = time.monotonic()
+    with provider(drip) as server, pytest.raises(Unreachable, match="no time left"):
+        ask(reach_of(server), seconds=0.6)
+    assert time.monotonic() - began < 2
+
+
+def test_silence_before_the_first_word_and_between_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FIRST_WORD", 0.3)
+    with provider(Say(text="late", pauses=(3.0, 0.0)), GOOD) as server:
+        assert ask(reach_of(server)).text == "Well."
+    monkeypatch.setattr(module, "FIRST_WORD", 5.0)
+    monkeypatch.setattr(module, "NEXT_WORD", 0.3)
+    with provider(Say(text="one two three", pauses=(0.0, 2.0)), GOOD) as server:
+        assert ask(reach_of(server)).text == "Well."
+
+
+def test_the_user_is_heard_while_a_model_says_nothing() -> None:
+    cancel = threading.Event()
+    threading.Timer(0.2, cancel.set).start()
+    began = time.monotonic()
+    with provider(Say(text="late", pauses=(30.0, 0.0))) as server:
+        with pytest.raises(Cancelled):
+            ask(reach_of(server), cancel=cancel)
+        assert time.monotonic() - began < 1.5
+
+
+def test_the_user_is_heard_in_a_pause() -> None:
+    cancel = threading.Event()
+    threading.Timer(0.3, cancel.set).start()
+    began = time.monotonic()
+    slow = Say(status=429, headers={"Retry-After": "10"})
+    with provider(slow) as server, pytest.raises(Cancelled):
+        ask(reach_of(server), cancel=cancel)
+    assert time.monotonic() - began < 3
+
+
+def test_one_that_fails_on_and_on_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with provider(*[Say(status=401)] * FAILURES, GOOD) as server:
+        reach = reach_of(server)
+        for _ in range(FAILURES):
+            with pytest.raises(Unreachable, match="401"):
+                ask(reach)
+        with pytest.raises(Unreachable, match="left alone"):
+            ask(reach)
+        assert len(server.requests) == FAILURES
+        monkeypatch.setattr(module.time, "monotonic", _later(module.REST + 1))
+        assert ask(reach, seconds=20).text == "Well."
+
+
+def _later(by: float) -> Any:
+    real = time.monotonic
+    return lambda: real() + by
+
+
+def test_a_server_that_cannot_force_a_call_is_asked_plainly_from_then_on() -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if request.get("tool_choice") == "required":
+            return Say(status=400, message="tool_choice 'required' is not supported")
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls
+        assert ask(reach).calls
+    assert [r.get("tool_choice") for r in server.requests] == ["required", None, None]
+
+
+def test_a_key_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANQING_LLM_KEY", "sk-very-secret")
+    refused = Say(status=401, message="Incorrect API key provided: sk-very-secret")
+    with provider(refused) as server, pytest.raises(Unreachable) as error:
+        ask(reach_of(server))
+    assert server.keys == ["Bearer sk-very-secret"]
+    assert "sk-very-secret" not in str(error.value)
+    assert "Incorrect API key" in str(error.value)
+
+
+def test_an_endless_reply_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_REPLY", 1000)
+    with provider(Say(text="x" * 5000)) as server, pytest.raises(Unreachable, match="1000"):
+        ask(reach_of(server))
+
+
+def test_a_stream_that_is_cut_at_any_byte_is_no_whole_reply() -> None:
+    """Wherever it is cut, what comes of it says so, or is tried again, or is all there was."""
+    say = Say(calls=GOOD.calls, piece=100)
+    finished = say.stream().index(b'"finish_reason": "tool_calls"')
+    cuts = [Say(calls=say.calls, piece=100, cut=n) for n in range(len(say.stream()) + 1)]
+    queue: list[Say] = []
+    with provider(lambda _: queue.pop()) as server:
+        reach = reach_of(server)
+        for number, cut in enumerate(cuts):
+            queue[:] = [say, cut]
+            reply = ask(reach)
+            if not reply.cut:
+                assert reply.calls == (RawCall("paint", ARGUMENTS),), number
+                assert number > finished or not queue, number
+    assert len(server.requests) > len(cuts)
+
+
+@pytest.mark.parametrize("finish", [None, "length"])
+def test_a_reply_that_is_not_finished_is_cut(finish: str | None) -> None:
+    with provider(Say(calls=GOOD.calls, finish=finish)) as server:
+        assert ask(reach_of(server)).cut
+
+
+def test_tracing_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An inherited variable must not send what is said somewhere else."""
+    from langsmith import utils
+
+    seen: list[Any] = []
+
+    def look(request: dict[str, Any]) -> Say:
+        return GOOD
+
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    utils.get_env_var.cache_clear()
+    with provider(look) as server:
+        reach = reach_of(server)
+        stream = type(reach.model).stream
+
+        def spied(self: Any, *args: Any, **kwargs: Any) -> Any:
+            seen.append(utils.tracing_is_enabled())
+            return stream(self, *args, **kwargs)
+
+        monkeypatch.setattr(type(reach.model), "stream", spied)
+        ask(reach, tools=())
+    utils.get_env_var.cache_clear()
+    assert seen == [False]
