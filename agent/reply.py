@@ -188,9 +188,9 @@ def plain(words: str) -> str:
     return re.sub(r"\w+://\S+", "…", words)
 
 
-def took_over(language: Language, planner: str, why: str) -> str:
+def took_over(language: Language, planner: str, gave_up: str) -> str:
     """That the built-in planner did what a language model was to do."""
-    return render(f"took-over.{language}", planner=planner, why=why)
+    return render(f"took-over.{language}", planner=planner, why=why(gave_up, language))
 
 
 def _rest(brief: Brief, verdict: Verdict) -> str:

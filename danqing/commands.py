@@ -18,6 +18,7 @@ from .door import (
     brief_document,
     each_line,
     error_document,
+    llm_option,
     llm_options,
     place,
     print_json,
@@ -28,7 +29,9 @@ from .lookup import completion, history, models, show, tools
 from .recipes import export, run
 
 if TYPE_CHECKING:
-    from .agent.brief import Language
+    from collections.abc import Callable
+
+    from .agent.brief import Brief, Language
     from .agent.studio import Options, Studio
 
 
@@ -154,12 +157,14 @@ def _draw_lines(door: Door, studio: Studio, lines: str, choices: dict[str, Any])
 @click.argument("request", required=False)
 @_json
 @_lines
+@llm_option
 @click.pass_context
-def understand(ctx: click.Context, request: str | None, as_json: bool, lines: str | None) -> None:
+def understand(
+    ctx: click.Context, request: str | None, as_json: bool, lines: str | None, llm: str | None
+) -> None:
     """Print what is understood of REQUEST: its claims, each checkable alone. Draws nothing."""
     _one_of(request, lines)
-    from .agent.language import understand as read
-
+    read = _reader(llm)
     if lines is not None:
         ctx.exit(each_line(ctx.obj, lines, lambda line: (brief_document(read(line)), 0)))
     assert request is not None
@@ -268,6 +273,20 @@ def read_options(
         llm=read_llm(llm), llm_sees=llm_sees, metadata=not no_metadata,
         out=None if out is None else place(out),
     )  # fmt: skip
+
+
+def _reader(llm: str | None) -> Callable[[str], Brief]:
+    """Who reads requests: the built-in planner, or a language model."""
+    from .agent.language import understand
+    from .agent.llm.address import BUILTIN, Address, connect
+
+    address = Address.parse(read_llm(llm))
+    if address.kind == BUILTIN:
+        return understand
+    from .agent.llm.planner import understands
+    from .agent.llm.reach import Reach
+
+    return understands(Reach(address, connect(address)))
 
 
 def read_llm(name: str | None) -> str:

@@ -80,16 +80,20 @@ class Group(click.Group):
             ctx.exit(exit_code(error))
 
 
+def llm_option(command: Command) -> Command:
+    """Who plans."""
+    return click.option(
+        "--llm", metavar="NAME|URL", envvar="DANQING_LLM", show_envvar=True,
+        help="Who plans: builtin, openai:MODEL and the like, or http://HOST/v1#MODEL.",
+    )(command)  # fmt: skip
+
+
 def llm_options(command: Command) -> Command:
     """Who plans, and what they may see."""
     sees = click.option(
         "--llm-sees", is_flag=True, help="Let the language model look at pictures, too."
     )
-    named = click.option(
-        "--llm", metavar="NAME|URL", envvar="DANQING_LLM", show_envvar=True,
-        help="Who plans: builtin, openai:MODEL and the like, or http://HOST/v1#MODEL.",
-    )  # fmt: skip
-    return named(sees(command))
+    return llm_option(sees(command))
 
 
 def exit_code(error: DanqingError) -> int:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from ...prompts import render
+from ...tools.errors import Stopped
 from ...tools.registry import ToolSpec, flatten, refusals
 from ...tools.world import world
 from .. import reply
 from ..brief import Brief, Claim, Language
+from ..budget import Budget, Spent
 from ..draft import Canvas
 from ..language.text import check, language_of
 from ..plan import Attempt, Call, best_of
@@ -26,10 +29,10 @@ from ..planners import BATCH, BuiltinPlanner, Situation, capabilities
 from ..seen import Seen
 from ..wording import Wording, negative
 from .door import Refused, read_object
-from .exchange import Exchange, GaveUp
+from .exchange import Exchange, GaveUp, Memory
 from .forms import Understanding
 from .offers import Offers, Wanted, calls_of, form
-from .reach import Reply
+from .reach import Reach, Reply
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -71,7 +74,7 @@ class ChatPlanner:
     def understand(self, request: str, situation: Situation) -> Brief:
         check(request)
         return self._or(
-            lambda: self._understood(request, situation),
+            lambda: self.understood(request, situation),
             lambda: self._rules.understand(request, situation),
         )
 
@@ -158,7 +161,8 @@ class ChatPlanner:
                 self._given_up(self.gave_up)
         return by_rule()
 
-    def _understood(self, request: str, situation: Situation) -> Brief:
+    def understood(self, request: str, situation: Situation) -> Brief:
+        """The Brief by the language model, or `GaveUp`."""
         language = language_of(request)
 
         def take(said: Reply) -> Brief:
@@ -263,6 +267,21 @@ class ChatPlanner:
         facts = [word for word, _ in seen.facts.values() if word in words]
         shown = "; ".join([*things, *facts]) or "-"
         return render(f"llm-shown.{language}", handle=handle, shown=shown)
+
+
+def understands(reach: Reach) -> Callable[[str], Brief]:
+    """Reads requests by a language model alone, with no pictures about; raises `Stopped` where that
+    is of no use."""
+
+    def read(request: str) -> Brief:
+        check(request)
+        exchange = Exchange(reach, Memory(), Spent(Budget()), threading.Event())
+        try:
+            return ChatPlanner(exchange, BuiltinPlanner(1.0), {}).understood(request, Situation())
+        except GaveUp as error:
+            raise Stopped(f"{reach.address.name} did not understand it: {error}.") from error
+
+    return read
 
 
 def _situation(request: str, situation: Situation) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from danqing.agent.brief import Brief
 from danqing.agent.budget import Budget
 from danqing.agent.home import Home
 from danqing.agent.plan import Attempt, Call, best_of
-from danqing.agent.planners import BuiltinPlanner
+from danqing.agent.planners import BuiltinPlanner, Situation
 from danqing.agent.seen import Seen
 from danqing.agent.studio import Options, Studio, TurnDocument
 from danqing.agent.verdict import Finding, Status, Verdict
@@ -87,16 +87,14 @@ def test_a_resumed_turn_keeps_the_brief_it_was_given(start: Start) -> None:
         ask(studio, "a red house")
     before = studio.ledger.turns(1)[0].brief
     studio = start()
-    studio._planner = lambda: ChangesItsMind(3.0)  # type: ignore[method-assign]
+    studio._planner = lambda *_: ChangesItsMind(3.0)  # type: ignore[method-assign]
     [turn] = studio.resume()
     assert turn.brief is not None
     assert turn.brief.model_dump(mode="json") == before
 
 
 class ChangesItsMind(BuiltinPlanner):
-    def understand(
-        self, request: str, pictures: Sequence[str], shown: Callable[[], Collection[str]]
-    ) -> Brief:
+    def understand(self, request: str, situation: Situation) -> Brief:
         return Brief(language="en", intent="chat")
 
 
@@ -340,7 +338,7 @@ class Stubborn(BuiltinPlanner):
 
 def test_the_third_equal_call_ends_the_turn_with_the_best_picture(start: Start) -> None:
     studio = start(lambda seed: HOUSE)
-    studio._planner = lambda: Stubborn(3.0)  # type: ignore[method-assign]
+    studio._planner = lambda *_: Stubborn(3.0)  # type: ignore[method-assign]
     turn = ask(studio, "a red house and a tree")
     assert engine_of(studio).ran("text_to_image") == 1
     assert turn.stopped == "the same call came up again and again"
@@ -362,7 +360,7 @@ def test_a_planner_that_asks_for_what_is_not_offered_is_refused_until_the_budget
     start: Start, planner: type[Stubborn]
 ) -> None:
     studio = start()
-    studio._planner = lambda: planner(3.0)  # type: ignore[method-assign]
+    studio._planner = lambda *_: planner(3.0)  # type: ignore[method-assign]
     turn = ask(studio, "a red house", budget=Budget(steps=9))
     assert engine_of(studio).calls == []
     assert turn.picture is None
@@ -411,7 +409,7 @@ class Boaster(BuiltinPlanner):
 def test_a_reply_names_no_picture_that_the_ledger_does_not_hold(start: Start) -> None:
     studio = start()
     ask(studio, "a red house")
-    studio._planner = lambda: Boaster(3.0)  # type: ignore[method-assign]
+    studio._planner = lambda *_: Boaster(3.0)  # type: ignore[method-assign]
     reply = ask(studio, "hello").reply
     assert "img-12" not in reply
     assert "img-1 " in reply
