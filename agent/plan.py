@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..tools.errors import ToolError
 from .verdict import Verdict
 
+MASKS = frozenset({"segment", "region", "sketch"})
+"""Tools whose pictures are for other tools, and not to be handed over."""
+
 
 class Call(BaseModel):
     """One tool call. ``images`` maps the tool's image parameters to handles ("img-3"), or to "#1",

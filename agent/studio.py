@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,7 +25,7 @@ from .home import Home
 from .ledger import Ledger
 from .llm.address import BUILTIN, Address
 from .loop import Judge, Loop, State
-from .plan import Call
+from .plan import MASKS, Call
 from .planners import BuiltinPlanner, Planner
 from .records import Json, Step, Turn, TurnRecord
 from .settling import Asker, nobody
@@ -149,7 +149,7 @@ class Options:
     @classmethod
     def read(cls, data: Json) -> Options:
         """Options as the ledger keeps them."""
-        rest = {k: v for k, v in data.items() if k not in ("size", "budget", "upload")}
+        rest = {k: v for k, v in data.items() if k not in ("size", "budget", "upload", "tool")}
         return cls(size=tuple(data["size"]), budget=Budget(**data["budget"]), **rest)
 
     def as_json(self) -> Json:
@@ -259,6 +259,46 @@ class Studio:
             self.ledger.end_turn(turn, {**outcome, "stopped": "answered"})
         return picture
 
+    def use(
+        self, tool: str, arguments: Mapping[str, Any], options: Options, session: str,
+        *, listener: events.Listener = events.nobody,
+    ) -> Step:  # fmt: skip
+        """Run one tool once, as a turn of its own; the session then stands at what it made, unless
+        that is a mask. ``arguments`` are as a planner gives them, images by their handles; seeds
+        that are left out are those of the options.
+
+        Raises `ToolError` for what is refused, and what `ask` does.
+        """
+        spec = self.engine.tools.get(tool)
+        fields = {} if spec is None else spec.arguments.model_fields
+        seeds = {
+            name: value for name, value in (("seeds", [options.seed]), ("seed", options.seed))
+            if name in fields and arguments.get(name) is None
+        }  # fmt: skip
+        turn = self.ledger.begin_turn(session, tool, {**options.as_json(), "tool": True})
+        handle, outcome = None, "it failed"
+        try:
+            self.ledger.record_brief(
+                turn, Brief(language="en", intent="chat").model_dump(mode="json")
+            )
+            hands = Hands(
+                self.ledger, self.engine, turn, Spent(options.budget),
+                on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
+            )  # fmt: skip
+            if spec is None or tool not in hands.offered:
+                raise ToolError(
+                    f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"
+                )
+            images, values = spec.parse({**arguments, **seeds})
+            step = hands.run(Call(tool=tool, arguments=values, images=images))
+            if step.pictures and tool not in MASKS:
+                handle = step.pictures[0].handle
+            outcome = "answered"
+            return step
+        finally:
+            ended = {"reply": "", "picture": handle, "satisfied": outcome == "answered"}
+            self.ledger.end_turn(turn, {**ended, "stopped": outcome})
+
     def image(self, handle: str) -> Image.Image:
         """The pixels of a picture. Raises `ToolError` for one that is not there."""
         return self.ledger.store.get(self.ledger.picture(handle).digest)
@@ -269,7 +309,8 @@ class Studio:
         return [
             turn.id
             for turn in self.ledger.unfinished()
-            if not {"recipe", "upload"} & set(turn.options) and session in (None, turn.session)
+            if not {"recipe", "upload", "tool"} & set(turn.options)
+            and session in (None, turn.session)
         ]
 
     def resume(

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...tools.errors import ToolError
 from ...tools.registry import ToolSpec
-from ..plan import Call
+from ..plan import MASKS, Call
 from .door import read_object
 from .reach import RawCall
 
@@ -27,8 +27,6 @@ SKILLS = {
     "mend": "Mend what is wrong in the best picture so far, in its region; else make it anew.",
     "stop": "There is nothing left that would help; hand over the best picture so far.",
 }
-MASKS = frozenset({"segment", "region", "sketch"})
-"""Tools whose pictures are no pictures to hand over."""
 MOST_CALLS = 12
 _REFERENCE = re.compile(r"#[1-9][0-9]?")
 _HANDLE = r"^(img-[1-9][0-9]*|#[1-9][0-9]?)$"
