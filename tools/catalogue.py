@@ -42,7 +42,7 @@ class Entry(BaseModel):
     """The model's folder; a relative path is relative to this package."""
     loader: Literal[
         "diffusers", "autoencoder", "controlnet", "generator", "image-text-to-text",
-        "image-segmentation", "image-to-image", "vgg", "controlnet-aux",
+        "image-segmentation", "image-to-image", "vgg", "controlnet-aux", "causal-lm",
     ]  # fmt: skip
     words: Literal["canonical", "plain"] = "canonical"
     """What a painter reads: the form of `painter_words`, or any English."""
@@ -142,6 +142,34 @@ def connected(folder: Path) -> Profile:
     return Profile(
         name=str(folder.resolve()), summary=f"{kind} in {folder}; the built-in models do the rest.",
         models={**built_in.models, "text-to-image": painter},
+    )  # fmt: skip
+
+
+def language_model(folder: Path) -> Entry:
+    """The language model in ``folder``, as transformers saves it, for the role of the planner.
+
+    Raises `BadInput` where there is none, and for one whose code is in its folder, which is not
+    run.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        kind = str(config["model_type"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"There is no language model in {str(folder)!r}: {error}.",
+            hint="Give a folder with a config.json, as transformers saves it.",
+        ) from None
+    if kind == "chatglm":
+        raise BadInput(
+            f"The model in {str(folder)!r} is a ChatGLM of the first three generations or in"
+            " their format, which needs code from its folder; that is not run.",
+            hint="ChatGLM's line goes on as GLM-4: give a folder of GLM-4-9B-0414,"
+            " glm-4-9b-chat-hf or a later GLM.",
+        )
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) >> 20
+    return Entry(
+        source=str(folder.resolve()), loader="causal-lm", license="see its model card",
+        commercial=False, size_mb=size, memory_mb=2 * size,
     )  # fmt: skip
 
 

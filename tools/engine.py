@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 from PIL import Image
@@ -26,12 +27,15 @@ from .call import Call, Progress, Result, WorkerCrashed, WorkerFailed
 from .catalogue import Profile
 from .errors import ToolError
 from .frames import Frame
+from .language_model import converse, embed
 from .models import Models
 from .process import POLL, Gone, Status, Worker
 from .registry import Context, Role, ToolSpec, by_name
 
 __all__ = ["Engine", "Progress", "Result", "Status", "WorkerCrashed", "WorkerFailed"]
 
+INTERNAL: Mapping[str, ToolSpec] = by_name((converse, embed))
+"""What can be called, too, but is offered to no planner."""
 CRASHES_ALLOWED = 2
 """A call that has stopped the worker this often is not tried again."""
 
@@ -39,19 +43,26 @@ CRASHES_ALLOWED = 2
 class Engine:
     """Runs one call at a time; callable from several threads, which wait for their turn.
 
-    ``profile`` is a name from the catalogue or a `Profile`; ``device`` is cuda, mps or cpu, or None
-    for the best there is; ``memory_mb`` bounds the models held at once.
+    ``profile`` is a name from the catalogue or a `Profile`; ``planner`` is the folder of a language
+    model to run beside its models; ``device`` is cuda, mps or cpu, or None for the best there is;
+    ``memory_mb`` bounds the models held at once.
+
+    Raises `BadInput` as `catalogue.profile` and `catalogue.language_model` do.
     """
 
     def __init__(
         self,
         profile: str | Profile = catalogue.DEFAULT_PROFILE,
         *,
+        planner: Path | None = None,
         device: str | None = None,
         memory_mb: float | None = None,
         tools: Sequence[Callable[..., Any]] = TOOLS,
     ) -> None:
         self.profile = catalogue.profile(profile) if isinstance(profile, str) else profile
+        if planner is not None:
+            models = {**self.profile.models, "planner": catalogue.language_model(planner)}
+            self.profile = self.profile.model_copy(update={"models": models})
         self.tools: Mapping[str, ToolSpec] = by_name(tuple(tools))
         self._device = device
         self._memory_mb = memory_mb
@@ -152,8 +163,8 @@ class Engine:
             worker.close()
 
     def _spec(self, tool: str) -> ToolSpec:
-        if tool in self.tools:
-            return self.tools[tool]
+        if spec := self.tools.get(tool) or INTERNAL.get(tool):
+            return spec
         nearest = difflib.get_close_matches(tool, self.tools, n=3) or list(self.tools)
         raise ToolError(f"There is no tool {tool!r}; did you mean {' or '.join(nearest)}?")
 

@@ -152,7 +152,7 @@ def load(entry: Entry, device: str) -> Loaded:
     try:
         with _without_scipy():
             model, processor = _LOADERS[entry.loader](str(entry.folder), _dtype(device))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise Stopped(
             f"The model at {entry.folder} cannot be loaded: {error}",
             hint="Install the package again, or choose another profile.",
@@ -255,6 +255,30 @@ def _load_captioner(folder: str, dtype: Any) -> tuple[Any, Any]:
     return model, (image_processor, tokenizer)
 
 
+def _load_causal_lm(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+        AutoTokenizer,
+    )
+
+    from .language_model import Chat
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    architecture = (config.architectures or [""])[0]
+    auto: Any = AutoModelForCausalLM
+    if architecture.endswith("ForConditionalGeneration"):  # it sees, too
+        auto = AutoModelForImageTextToText
+    model = auto.from_pretrained(
+        folder, config=config, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    return model, Chat(tokenizer, model)
+
+
 def _load_segmenter(folder: str, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation
 
@@ -304,6 +328,7 @@ def _load_detectors(folder: str, dtype: Any) -> tuple[Any, Any]:
 _LOADERS = {
     "diffusers": _load_diffusers,
     "autoencoder": _load_autoencoder,
+    "causal-lm": _load_causal_lm,
     "controlnet": _load_controlnet,
     "controlnet-aux": _load_detectors,
     "generator": _load_generator,
