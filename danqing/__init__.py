@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .agent.budget import Budget
     from .agent.home import Home
     from .agent.language import understand
+    from .agent.llm.local import semantic_vector
     from .agent.session import Said, Session
     from .agent.studio import Options, Studio, TurnDocument
     from .agent.verdict import Finding, Verdict
@@ -52,6 +53,7 @@ __all__ = [
     "TurnDocument",
     "Verdict",
     "__version__",
+    "semantic_vector",
     "understand",
 ]
 
@@ -60,6 +62,7 @@ _WHERE = {
     "agent.budget": ("Budget",),
     "agent.home": ("Home",),
     "agent.language": ("understand",),
+    "agent.llm.local": ("semantic_vector",),
     "agent.session": ("Said", "Session"),
     "agent.studio": ("Options", "Studio", "TurnDocument"),
     "agent.verdict": ("Finding", "Verdict"),

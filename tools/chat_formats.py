@@ -112,14 +112,14 @@ class _Glm4(Format):
         return told
 
     def rule(self, tool: Tool, grammar: Grammar) -> str:
-        return f"{_json(tool['name'] + chr(10))} {grammar.json(tool['parameters'])}"
+        return f"{_json(tool['name'] + chr(10))} {grammar.arguments(tool)}"
 
 
 class _Hermes(Format):
     def rule(self, tool: Tool, grammar: Grammar) -> str:
         head = f'\n{{"name": {_json(tool["name"])}, "arguments": '
         opens, closes = map(grammar.mark, self.marks)
-        return f'"\\n"? {opens} {_json(head)} {grammar.json(tool["parameters"])} "}}\\n" {closes}'
+        return f'"\\n"? {opens} {_json(head)} {grammar.arguments(tool)} "}}\\n" {closes}'
 
 
 class _Glm45(Format):
@@ -206,7 +206,8 @@ QWEN_XML: Format = _QwenXml(
     ends=("<|im_end|>", "<|endoftext|>"),
     marks=("<tool_call>", "</tool_call>"),
     opening="<tool_call>\n<function={name}>\n",
-    # The outer marks are sometimes left out.
+    # The outer marks are sometimes left out, and one that comes late is nothing to show.
+    breaks=("</tool_call>",),
     field={
         **_CALL,
         "open_pattern": r"\s*(?:<tool_call>\s*)?<function=(?P<name>[^>\n]+)>",
@@ -441,9 +442,15 @@ class Grammar:
         lines += [f"{name}: {rule}" for name, rule in zip(names, rules, strict=True)]
         return "\n".join([*lines, *self._terminals, ""])
 
-    def json(self, schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> str:
+    def arguments(self, tool: Tool) -> str:
+        """JSON that fits the parameters of ``tool``; others than those declared are none."""
+        schema = tool["parameters"]
+        closed = {"additionalProperties": False} if "properties" in schema else {}
+        return self.json({**closed, **schema}, schema)
+
+    def json(self, schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
         """JSON that fits ``schema``, whose references are in ``root``."""
-        kept = {k: root[k] for k in ("$defs", "definitions") if root and k in root}
+        kept = {key: root[key] for key in ("$defs", "definitions") if key in root}
         return "%json " + _json({**schema, **kept, "x-guidance": _SPACED})
 
     def value(self, schema: Mapping[str, Any], root: Mapping[str, Any], close: str) -> str:

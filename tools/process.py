@@ -157,7 +157,11 @@ class Worker:
     def _write(self) -> None:
         with contextlib.suppress(OSError):
             while (frame := self._outbox.get()) is not None:
-                send(self._socket, frame)
+                try:
+                    send(self._socket, frame)
+                except FrameError as error:
+                    said = {"error": "ToolError", "message": f"The call cannot be sent: {error}."}
+                    self._replies.put(Frame("error", {"id": frame.data["id"]} | said))
             self._socket.shutdown(socket.SHUT_WR)
 
     def _read(self, theirs: socket.socket) -> None:
