@@ -186,16 +186,19 @@ def new_seed() -> int:
 class Studio:
     """A ledger and an engine at work. Close it, or use it as a context manager.
 
-    A ``judge`` looks at the pictures in the place of the built-in ones, as benchmarks want it.
+    ``models`` and ``llm`` are as in `Options`; those of a turn are loaded when it needs them. A
+    ``judge`` looks at the pictures in the place of the built-in ones, as benchmarks want it.
     """
 
     def __init__(
-        self, home: Home, *, models: str = catalogue.DEFAULT_PROFILE, judge: Judge | None = None
-    ) -> None:
+        self, home: Home, *, models: str = catalogue.DEFAULT_PROFILE, llm: str = BUILTIN,
+        judge: Judge | None = None,
+    ) -> None:  # fmt: skip
         self.home = home
         self._judge = judge
+        self._local = _local(llm)
         self.ledger = Ledger(home)
-        self.engine = Engine(models)
+        self.engine = Engine(models, planner=self._local)
         self.cancel = threading.Event()
         """Set it to stop the work at its next safe point; clear it before more is asked for."""
         self.accept = threading.Event()
@@ -220,7 +223,8 @@ class Studio:
     def warm_up(self) -> None:
         """Start the worker, so that it loads its models while something else is done."""
         roles: tuple[Role, ...] = ("controlnet", "captioner", "panoptic", "upscaler")
-        self.engine.start(("text-to-image", *roles))
+        first: tuple[Role, ...] = () if self._local is None else ("planner",)
+        self.engine.start((*first, "text-to-image", *roles))
 
     def ask(
         self, request: str, options: Options, *, session: str | None = None,
@@ -341,9 +345,10 @@ class Studio:
     ) -> TurnDocument:
         self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
         options = Options.read(turn.options)
-        if options.models != self.engine.profile.name:
+        if (options.models, _local(options.llm)) != (self.engine.profile.name, self._local):
             self.engine.close()
-            self.engine = Engine(options.models)
+            self._local = _local(options.llm)
+            self.engine = Engine(options.models, planner=self._local)
         record = self.ledger.turn(turn.id)
         worked = [s.cost.get("seconds", 0.0) for s in record.steps]
         spent = Spent(options.budget, carried=sum(worked))
@@ -400,11 +405,13 @@ class Studio:
 
     def _reach(self, llm: str) -> Reach:
         """The language model at an address; turns share one, with its failures in a row."""
-        if llm not in self._reaches:
-            from .llm.address import connect
-            from .llm.reach import Reach
+        from .llm.address import connect
+        from .llm.reach import Reach
 
-            address = Address.parse(llm)
+        address = Address.parse(llm)
+        if self._local is not None:  # the engine may be another one by now
+            return Reach(address, connect(address, self.engine))
+        if llm not in self._reaches:
             self._reaches[llm] = Reach(address, connect(address))
         return self._reaches[llm]
 
@@ -524,6 +531,12 @@ class Studio:
                 made[picture.handle] = image
                 same[picture.handle] = digest_of(image) == picture.digest
         return same
+
+
+def _local(llm: str) -> Path | None:
+    """The folder of a language model on this machine."""
+    address = Address.parse(llm)
+    return Path(address.where) if address.kind == "hf" else None
 
 
 def _undone(record: TurnRecord) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from .recipes import export, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from .agent.brief import Brief, Language
     from .agent.studio import Options, Studio
@@ -104,7 +105,7 @@ def draw(
     door: Door = ctx.obj
     with door.interruption.flagging():
         options = read_options(**choices)
-        with door.studio(options.models) as studio:
+        with door.studio(options.models, options.llm) as studio:
             studio.warm_up()
             if lines is None:
                 assert request is not None
@@ -164,7 +165,14 @@ def understand(
 ) -> None:
     """Print what is understood of REQUEST: its claims, each checkable alone. Draws nothing."""
     _one_of(request, lines)
-    read = _reader(llm)
+    with reader(llm) as read:
+        _show_understood(ctx, request, as_json, lines, read)
+
+
+def _show_understood(
+    ctx: click.Context, request: str | None, as_json: bool, lines: str | None,
+    read: Callable[[str], Brief],
+) -> None:  # fmt: skip
     if lines is not None:
         ctx.exit(each_line(ctx.obj, lines, lambda line: (brief_document(read(line)), 0)))
     assert request is not None
@@ -275,29 +283,21 @@ def read_options(
     )  # fmt: skip
 
 
-def _reader(llm: str | None) -> Callable[[str], Brief]:
+def reader(llm: str | None) -> AbstractContextManager[Callable[[str], Brief]]:
     """Who reads requests: the built-in planner, or a language model."""
-    from .agent.language import understand
-    from .agent.llm.address import BUILTIN, Address, connect
+    from .agent.llm.planner import reader
 
-    address = Address.parse(read_llm(llm))
-    if address.kind == BUILTIN:
-        return understand
-    from .agent.llm.planner import understands
-    from .agent.llm.reach import Reach
-
-    return understands(Reach(address, connect(address)))
+    return reader(read_llm(llm))
 
 
 def read_llm(name: str | None) -> str:
     """A language model's address; a folder's path in full, for a turn may be resumed from
     elsewhere."""
     from .agent.llm.address import BUILTIN
-    from .tools.catalogue import is_folder
 
     if name is None:
         return BUILTIN
-    if name.startswith("hf:") and is_folder(name[3:]):
+    if name.startswith("hf:") and Path(name[3:]).expanduser().is_dir():
         return "hf:" + str(Path(name[3:]).expanduser().resolve())
     return name
 

@@ -35,12 +35,12 @@ class Door:
     home: str | None = None
 
     @contextmanager
-    def studio(self, models: str) -> Iterator[Studio]:
+    def studio(self, models: str, llm: str = "builtin") -> Iterator[Studio]:
         """A studio that ends its running step, and its turn with it, on the first Ctrl-C."""
         from .agent.home import Home
         from .agent.studio import Studio
 
-        with Studio(Home.open(self.home), models=models) as studio:
+        with Studio(Home.open(self.home), models=models, llm=llm) as studio:
             studio.cancel = self.interruption.asked
             yield studio
 

@@ -18,9 +18,13 @@ from ...tools.errors import BadInput
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from ...tools.engine import Engine
+
 BUILTIN = "builtin"
 URL_KEY = "DANQING_LLM_KEY"
 """The variable with the key for a server by its URL. The key of a provider is never sent to it."""
+LONGEST = 1024
+"""Tokens of one reply of a model on this machine."""
 PRICE = "DANQING_LLM_PRICE"
 """The variable with US dollars for a million tokens, asked and said: 0.25/2. Without it nothing is
 known of money."""
@@ -69,8 +73,8 @@ class Address:
     def parse(cls, text: str) -> Address:
         """Read ``builtin``, ``openai:gpt-5``, ``http://127.0.0.1:8000/v1#model`` or ``hf:FOLDER``.
 
-        Raises `BadInput` for anything else, a provider whose package is not installed, and one
-        whose key is not in the environment.
+        Raises `BadInput` for anything else, a provider whose package is not installed, one whose
+        key is not in the environment, and a folder that holds no language model.
         """
         text = text.strip()
         if text == BUILTIN:
@@ -86,7 +90,8 @@ class Address:
                 " hf: with a folder or an id.",
             )
         if kind == "hf":
-            return cls(kind, Path(model).name, model)
+            folder = _folder(model.strip())
+            return cls(kind, folder.name, str(folder))
         if (provider := PROVIDERS.get(kind)) is None:
             return cls(kind, model)
         if find_spec(provider.package) is None:
@@ -127,6 +132,26 @@ class Address:
         return tuple(value for name in names if (value := os.environ.get(name)))
 
 
+def _folder(model: str) -> Path:
+    """Where a local model is: a folder, or what was downloaded of a hub's before."""
+    from ...tools.catalogue import language_model
+
+    folder = Path(model).expanduser()
+    if not folder.is_dir() and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model):
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        try:
+            folder = Path(snapshot_download(model, local_files_only=True))
+        except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
+            raise BadInput(
+                f"The model {model!r} is not on this machine.",
+                hint=f"Download it first: hf download {model}; or give its folder: hf:./FOLDER",
+            ) from None
+    language_model(folder)
+    return folder
+
+
 def price() -> tuple[float, float]:
     """US dollars for a token asked and a token said; 0 where nobody told. Raises `BadInput`."""
     text = os.environ.get(PRICE, "0/0")
@@ -165,9 +190,17 @@ def _url(text: str) -> Address:
     return Address("url", model, where)
 
 
-def connect(address: Address) -> BaseChatModel:
-    """The chat model at an address that is not ``builtin`` or ``hf``. Trying again is left to the
-    caller. Raises `BadInput` for a provider that LangChain does not know."""
+def connect(address: Address, engine: Engine | None = None) -> BaseChatModel:
+    """The chat model at an address that is not ``builtin``; one on this machine runs in the
+    ``engine``, which was made with its folder. Trying again is left to the caller.
+
+    Raises `BadInput` for a provider that LangChain does not know.
+    """
+    if address.kind == "hf":
+        from .local import ChatTransformers
+
+        assert engine is not None
+        return ChatTransformers(engine=engine, max_tokens=LONGEST)
     from langchain.chat_models import init_chat_model
 
     common: dict[str, Any] = {"max_retries": 0, "temperature": 0, "timeout": READ}

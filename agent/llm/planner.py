@@ -10,12 +10,15 @@ from __future__ import annotations
 import base64
 import io
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from ...prompts import render
+from ...tools.engine import Engine
 from ...tools.errors import Stopped
 from ...tools.registry import ToolSpec, flatten, refusals
 from ...tools.world import world
@@ -28,6 +31,7 @@ from ..plan import Attempt, Call, best_of
 from ..planners import BATCH, BuiltinPlanner, Situation, capabilities
 from ..seen import Seen
 from ..wording import Wording, negative
+from .address import BUILTIN, Address, connect
 from .door import Refused, read_object
 from .exchange import Exchange, GaveUp, Memory
 from .forms import Understanding
@@ -269,19 +273,30 @@ class ChatPlanner:
         return render(f"llm-shown.{language}", handle=handle, shown=shown)
 
 
-def understands(reach: Reach) -> Callable[[str], Brief]:
-    """Reads requests by a language model alone, with no pictures about; raises `Stopped` where that
-    is of no use."""
+@contextmanager
+def reader(llm: str) -> Iterator[Callable[[str], Brief]]:
+    """Who reads requests alone, with no pictures about: the language model at an address, or the
+    built-in planner. Where the model is of no use, reading raises `Stopped`."""
+    from ..language import understand
 
-    def read(request: str) -> Brief:
-        check(request)
-        exchange = Exchange(reach, Memory(), Spent(Budget()), threading.Event())
-        try:
-            return ChatPlanner(exchange, BuiltinPlanner(1.0), {}).understood(request, Situation())
-        except GaveUp as error:
-            raise Stopped(f"{reach.address.name} did not understand it: {error}.") from error
+    address = Address.parse(llm)
+    if address.kind == BUILTIN:
+        yield understand
+        return
+    local = address.kind == "hf"
+    with Engine(planner=Path(address.where)) if local else nullcontext() as engine:
+        reach = Reach(address, connect(address, engine))
 
-    return read
+        def read(request: str) -> Brief:
+            check(request)
+            exchange = Exchange(reach, Memory(), Spent(Budget()), threading.Event())
+            planner = ChatPlanner(exchange, BuiltinPlanner(1.0), {})
+            try:
+                return planner.understood(request, Situation())
+            except GaveUp as error:
+                raise Stopped(f"{address.name} did not understand it: {error}.") from error
+
+        yield read
 
 
 def _situation(request: str, situation: Situation) -> list[str]:

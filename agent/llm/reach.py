@@ -181,7 +181,9 @@ class Reach:
 
         threading.Thread(target=listen, daemon=True, name="llm").start()
         try:
-            patience, spoke = FIRST_WORD, time.monotonic()
+            spoke = time.monotonic()
+            # One on this machine may have to be loaded first.
+            patience = FIRST_WORD if self.address.sends_to else ends - spoke
             while True:
                 try:
                     part = came.get(timeout=_POLL)

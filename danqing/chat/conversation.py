@@ -203,7 +203,7 @@ class _Inside(Door):
         self._studio = studio
 
     @contextmanager
-    def studio(self, models: str) -> Iterator[Studio]:
+    def studio(self, models: str, llm: str = "builtin") -> Iterator[Studio]:
         yield self._studio
 
     @contextmanager

@@ -67,7 +67,7 @@ def _conversation(
     from .stream import Stream
 
     options = read_options(out=None, **choices)
-    studio = stack.enter_context(door.studio(options.models))
+    studio = stack.enter_context(door.studio(options.models, options.llm))
     if session == "last":
         session = next(iter(studio.ledger.sessions(1)), None)
     showing: Showing = Screen(door, interactive=interactive)

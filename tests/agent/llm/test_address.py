@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ def test_the_forms_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     assert Address.parse("builtin") == Address("builtin", "builtin")
     assert Address.parse("openai:gpt-5") == Address("openai", "gpt-5")
-    assert Address.parse("hf:./models/glm-4") == Address("hf", "glm-4", "./models/glm-4")
     url = Address.parse("http://127.0.0.1:8000/v1#Qwen/Qwen3.5-4B")
     assert url == Address("url", "Qwen/Qwen3.5-4B", "http://127.0.0.1:8000/v1")
     assert Address.parse("mistralai:large").kind == "mistralai"
@@ -43,6 +43,24 @@ def test_others_are_refused_and_no_key_is_repeated(text: str, said: str) -> None
     assert "sk-secret" not in str(error.value)
 
 
+def test_a_model_on_this_machine_is_a_folder_or_was_downloaded_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "glm-4"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "glm4"}')
+    assert Address.parse(f"hf:{folder}") == Address("hf", "glm-4", str(folder))
+    monkeypatch.chdir(tmp_path)
+    assert Address.parse("hf:./glm-4").model == "glm-4"
+    with pytest.raises(BadInput, match=r"no language model in .*nowhere"):
+        Address.parse("hf:./nowhere")
+    with pytest.raises(BadInput, match="'zai-org/GLM-4-9B-0414' is not on this machine"):
+        Address.parse("hf:zai-org/GLM-4-9B-0414")
+    (folder / "config.json").write_text('{"model_type": "chatglm"}')
+    with pytest.raises(BadInput, match="GLM-4-9B-0414"):
+        Address.parse(f"hf:{folder}")
+
+
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(BadInput, match="OPENAI_API_KEY"):
@@ -59,7 +77,7 @@ def test_who_is_sent_words(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_BASE_URL", "OLLAMA_HOST"):
         monkeypatch.delenv(name, raising=False)
     assert Address.parse("builtin").sends_to is None
-    assert Address.parse("hf:folder").sends_to is None
+    assert Address("hf", "glm-4", "folder").sends_to is None
     assert Address.parse("openai:gpt-5").sends_to == "openai"
     assert Address.parse("http://10.0.0.2:8000/v1#m").sends_to == "10.0.0.2:8000"
     assert Address("ollama", "qwen").sends_to == "this machine"
