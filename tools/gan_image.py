@@ -11,7 +11,7 @@ from .options import Prompt
 from .registry import Context, tool
 
 
-@tool("generator", "text-to-image")
+@tool("generator", "text-to-image", optional=("planner",))
 def gan_image(
     context: Context,
     *,
@@ -29,19 +29,25 @@ def gan_image(
 
     The sentence's semantic vector s drives a generator in the manner of StyleGAN2 (Karras et al.
     2020) that also looks at its words: I = G(z, s), with the noise z from the seed. Seeds give
-    variations of one sentence.
+    variations of one sentence. Where a local language model is loaded, s is what the sentence means
+    to it.
 
     Raises `ToolError` when the prompt is longer than the model reads.
     """
     import torch
 
     from .generator import read
+    from .meaning import translated
     from .painting import check_length, picture_of
 
     generator, painter = (context.models.get(role) for role in ("generator", "text-to-image"))
     check_length(painter.model.tokenizer, "gan_image", "prompt", prompt)
     context.check_cancelled()
     words, inside = read(painter.model.text_encoder, painter.model.tokenizer, [prompt])
+    s = None
+    if context.models.has("planner"):
+        s = translated(prompt, context.models.get("planner"), painter)
+        s = s.expand(len(seeds), -1)
     noise = [
         torch.randn(1, generator.model.noise, generator=torch.Generator("cpu").manual_seed(seed))
         for seed in seeds
@@ -50,7 +56,8 @@ def gan_image(
         dtype = next(generator.model.parameters()).dtype
         z, words = torch.cat(noise).to(generator.device, dtype), words.to(dtype)
         said = (part.expand(len(seeds), *part.shape[1:]) for part in (words, inside))
-        latents = generator.model(z, *said, truncation=truncation)
+        s = None if s is None else s.to(z)
+        latents = generator.model(z, *said, s=s, truncation=truncation)
     made = []
     for number, one in enumerate(latents):
         context.progress(number, len(seeds), "drawing")

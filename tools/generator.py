@@ -120,11 +120,13 @@ class Generator(nn.Module, PyTorchModelHubMixin):
         return self.mapping(torch.cat(both, 1))  # type: ignore[no-any-return]
 
     def forward(
-        self, z: torch.Tensor, words: torch.Tensor, inside: torch.Tensor, *, truncation: float = 1.0
-    ) -> torch.Tensor:
-        """``truncation`` below 1 draws each style towards the usual one for its sentence: pictures
-        become better and more alike."""
-        s = semantic_vector(words, inside)
+        self, z: torch.Tensor, words: torch.Tensor, inside: torch.Tensor, *,
+        s: torch.Tensor | None = None, truncation: float = 1.0,
+    ) -> torch.Tensor:  # fmt: skip
+        """``s`` are the sentences' semantic vectors, (n, ``meaning``), by default those of their
+        words. ``truncation`` below 1 draws each style towards the usual one for its sentence:
+        pictures become better and more alike."""
+        s = semantic_vector(words, inside) if s is None else s
         style = self.styles(z, s)
         if truncation != 1.0:
             random = torch.Generator().manual_seed(0)
