@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .agent.home import Home
     from .agent.language import understand
     from .agent.llm.local import semantic_vector
+    from .agent.llm.planner import reader
     from .agent.session import Said, Session
     from .agent.studio import Options, Studio, TurnDocument
     from .agent.verdict import Finding, Verdict
@@ -53,6 +54,7 @@ __all__ = [
     "TurnDocument",
     "Verdict",
     "__version__",
+    "reader",
     "semantic_vector",
     "understand",
 ]
@@ -63,6 +65,7 @@ _WHERE = {
     "agent.home": ("Home",),
     "agent.language": ("understand",),
     "agent.llm.local": ("semantic_vector",),
+    "agent.llm.planner": ("reader",),
     "agent.session": ("Said", "Session"),
     "agent.studio": ("Options", "Studio", "TurnDocument"),
     "agent.verdict": ("Finding", "Verdict"),

@@ -1,4 +1,5 @@
-"""``python -m benchmarks.understanding [--json] [--show-errors]``: the built-in parser's score."""
+"""``python -m benchmarks.understanding [--llm NAME]``: the score of the built-in parser, or of a
+language model in its place, which then asks for nothing where it is of no use."""
 
 from __future__ import annotations
 
@@ -7,21 +8,24 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
-from danqing.agent.brief import Brief
+from danqing import reader
 
 from . import Reading, Report, Understand, load, read, score
 
 
 def main(arguments: Sequence[str] | None = None, understand: Understand | None = None) -> int:
-    """Print the table for ``understand`` (the built-in parser unless given); always 0."""
+    """Print the table for ``understand`` (what ``--llm`` says unless given); always 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.understanding", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON document, not a table")
     parser.add_argument("--show-errors", action="store_true", help="list what each reading missed")
+    parser.add_argument("--llm", default="builtin", help="who reads, as danqing draw takes it")
     options = parser.parse_args(arguments)
-    readings = read(load(), understand or _builtin())
+    with nullcontext(understand) if understand else reader(options.llm) as reads:
+        readings = read(load(), reads)
     report = score(readings)
     wrong = [_error(r) for r in readings if not r.entirely_right] if options.show_errors else []
     if options.json:
@@ -49,21 +53,6 @@ def table(report: Report) -> str:
 
 
 _COLUMNS = ("precision", "recall", "F1")
-
-
-def _builtin() -> Understand:
-    """The parser that danqing runs by default; where it cannot be imported, each request fails."""
-    try:
-        from danqing.agent.language import understand
-    except ImportError as error:
-        reason = str(error)
-        print(f"danqing.agent.language cannot be imported: {reason}", file=sys.stderr)
-
-        def unavailable(request: str) -> Brief:
-            raise ImportError(reason)
-
-        return unavailable
-    return understand
 
 
 def _error(reading: Reading) -> dict[str, Any]:

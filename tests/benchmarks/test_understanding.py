@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections import Counter
 
 import pytest
+from provider import Say, provider
 
 from benchmarks.understanding import REQUESTS, Report, Row, Share, Understand, load, read, score
 from benchmarks.understanding.__main__ import main
@@ -197,11 +197,20 @@ def test_the_command_prints_a_table_or_json_and_ends_with_zero(
     assert {r["kind"] for r in document["rows"]} >= {"all", "object", "kept"}
 
 
-def test_without_a_parser_there_is_still_a_table(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_language_model_that_nobody_reaches_understands_nothing(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "danqing.agent.language", None)
-    assert main([]) == 0
-    printed = capsys.readouterr()
-    assert "200 requests on which the parser raised" in printed.out
-    assert "cannot be imported" in printed.err
+    with provider(Say(status=401)) as server:
+        assert main(["--llm", f"{server.url}#tiny"]) == 0
+    assert "200 requests on which the parser raised" in capsys.readouterr().out
+    assert 0 < len(server.requests) < 10  # it is soon left alone
+
+
+def test_a_language_model_reads_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    chat = Say(calls=[("understand", json.dumps({"intent": "chat"}))])
+    with provider(chat) as server:
+        assert main(["--json", "--llm", f"{server.url}#tiny"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["failed"] == 0
+    (intent,) = (x for x in document["shares"] if (x["group"], x["name"]) == ("all", "intent"))
+    assert intent["share"]["value"] == 10 / 200  # so many of them are small talk
