@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from ..prompts import render
@@ -183,7 +184,9 @@ def only_known(words: str, known: Callable[[str], bool]) -> str:
 
 
 def plain(words: str) -> str:
-    """``words`` of a language model without pictures and links, which could carry something out."""
+    """``words`` of a language model without what could do more than be read: control characters,
+    pictures and links."""
+    words = "".join(c for c in words if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf"))
     words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", words)
     return re.sub(r"\w+://\S+", "…", words)
 

@@ -157,6 +157,7 @@ class LiveArea:
         self._lines: list[Line] = []
         self._repairs = 0
         self._best: str = ""
+        self._words = ""
         self._first_progress = 0.0
         self._spinner = Spinner("dots", style="cyan")
 
@@ -188,7 +189,7 @@ class LiveArea:
                     self._best = say("best", self._language, handle=handle, met=met, total=total)
                 self._lines[-1].note = self._best
             case events.Saying(text):
-                self._lines[-1].note = " ".join((self._lines[-1].note + text).split())
+                self._words += text
             case events.TookOver(planner, why):
                 told = say("took over", self._language, planner=planner, why=why)
                 self._lines[-1].note = told
@@ -228,7 +229,8 @@ class LiveArea:
                 table.add_row(self._spinner, Text(line.title, "bold"), self._activity(line))
         # Room at the right for the ^C that a terminal writes there: a line must not wrap.
         return Constrain(
-            Group(table, *self._claims_so_far(), self._said()), max(20, self._console.width - 4)
+            Group(table, *self._claims_so_far(), *self._answer(), self._said()),
+            max(20, self._console.width - 4),
         )
 
     def _claims_so_far(self) -> list[RenderableType]:
@@ -246,6 +248,16 @@ class LiveArea:
         for status, claim, evidence in told:
             table.add_row(Text(MARKS[status], STYLES[status]), Text(claim), Text(evidence))
         return [table]
+
+    def _answer(self) -> list[RenderableType]:
+        """What a language model has said of its answer so far."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        from .agent.reply import plain
+
+        words = " ".join(plain(self._words).split())
+        return [Padding(Text(words, "bright_black"), (0, 0, 0, 2))] if words else []
 
     def _said(self) -> Text:
         from rich.text import Text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -260,6 +261,7 @@ def _fault_of(error: Exception) -> _Fault:
         if "No generation chunks" in text:  # how LangChain says that a stream was empty
             lost, text = True, "its reply was empty"
         return _Fault(text, again=lost)
+    text = re.sub(r"^Error code: \d+ - ", "", text)
     spent = "insufficient_quota" in text
     after = _retry_after(headers)
     return _Fault(

@@ -305,10 +305,10 @@ def test_an_edit_is_carried_out_by_skill_or_by_tools(tmp_path: Path) -> None:
 
 
 def test_words_are_streamed_and_carry_nothing_out(studio: Studio) -> None:
-    answer = "Hi! ![x](http://evil/?q=1) See https://evil/a and img-99, or img-1."
+    answer = "Hi! ![x](http://evil/?q=1) \x1b[2JSee https://evil/a and\u202e img-99, or img-1."
     desk = Desk(understand=[called("understand", intent="chat")], talk=[Say(text=answer)])
     turn, _, heard = ask(studio, desk, "good evening to you")
-    assert turn.reply == "Hi! x See … and (no such picture), or (no such picture)."
+    assert turn.reply == "Hi! x [2JSee … and (no such picture), or (no such picture)."
     assert "".join(e.text for e in heard if isinstance(e, events.Saying)) == answer
     assert turn.satisfied and turn.picture is None
 
