@@ -31,7 +31,7 @@ GLM_4 = """[gMASK]<sop>
 {%- endfor %}
 {%- if add_generation_prompt %}<|assistant|>{% endif %}"""
 
-GLM_4_5 = """[gMASK]<sop>
+GLM_4_5 = r"""[gMASK]<sop>
 {%- if tools %}<|system|>
 # Tools
 <tools>
@@ -50,8 +50,8 @@ For each function call, output the function name and arguments within the follow
 <think></think>
 {{ m.content }}
 {%- for call in m.tool_calls or [] %}
-<tool_call>{{ call.function.name }}
-{% for k, v in call.function.arguments.items() %}<arg_key>{{ k }}</arg_key>
+{{ '\n<tool_call>' + call.function.name + '\n' }}
+{%- for k, v in call.function.arguments.items() %}<arg_key>{{ k }}</arg_key>
 <arg_value>{{ v if v is string else v | tojson(ensure_ascii=False) }}</arg_value>
 {% endfor %}</tool_call>
 {%- endfor %}
@@ -64,8 +64,8 @@ For each function call, output the function name and arguments within the follow
 {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}<|assistant|>
-{%- if enable_thinking is defined and not enable_thinking %}
-<think></think>{% endif %}{% endif %}"""
+{{- '\n<think></think>' if (enable_thinking is defined and not enable_thinking) else '' }}
+{%- endif %}"""
 
 GLM_4_7 = (
     GLM_4_5.replace("{function-name}\n<arg_key>", "{function-name}<arg_key>")
@@ -76,7 +76,7 @@ GLM_4_7 = (
     "{%- endif %}"
 )
 
-_QWEN = """{%- if tools %}<|im_start|>system
+_QWEN = r"""{%- if tools %}<|im_start|>system
 # Tools
 <tools>
 {% for tool in tools %}{{ tool | tojson }}
@@ -91,7 +91,7 @@ HOW<|im_end|>
 {% else %}<|im_start|>{{ m.role }}
 {{ m.content }}
 {%- for call in m.tool_calls or [] %}
-CALL
+{{ '\n' }}CALL
 {%- endfor %}<|im_end|>
 {% endif %}
 {%- endfor %}
@@ -149,20 +149,20 @@ _LINEAR: dict[str, Any] = {
 }  # fmt: skip
 
 
-def tokenizer(template: str) -> Any:
-    """A tokenizer of single bytes, the line's control tokens and its marks."""
+def tokenizer(template: str, *, marks: bool = True) -> Any:
+    """A tokenizer of single bytes, the line's control tokens and, perhaps, its marks."""
     from transformers import PreTrainedTokenizerFast
 
     qwen = "<|im_start|>" in template
-    tokens, marks = (_QWEN_TOKENS, _QWEN_MARKS) if qwen else (_GLM_TOKENS, _GLM_MARKS)
-    if template is GLM_4:
-        marks = ()
+    tokens, marked = (_QWEN_TOKENS, _QWEN_MARKS) if qwen else (_GLM_TOKENS, _GLM_MARKS)
+    if template is GLM_4 or not marks:
+        marked = ()
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     bytes_ = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
     bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytes_.decoder = decoders.ByteLevel()
     bytes_.add_special_tokens([AddedToken(token, special=True) for token in tokens])
-    bytes_.add_tokens([AddedToken(mark, special=False) for mark in marks])
+    bytes_.add_tokens([AddedToken(mark, special=False) for mark in marked])
     end = "<|im_end|>" if qwen else "<|endoftext|>"
     made = PreTrainedTokenizerFast(
         tokenizer_object=bytes_, eos_token=end, pad_token="<|endoftext|>"
@@ -171,14 +171,14 @@ def tokenizer(template: str) -> Any:
     return made
 
 
-def write(folder: Path, line: str, template: str | None = None) -> Path:
+def write(folder: Path, line: str, template: str | None = None, *, marks: bool = True) -> Path:
     """A model of the ``line`` in ``folder``, stored in bfloat16: glm (GLM-4's first), glm4 (0414),
     glm4_moe, qwen3, or qwen3_5, which sees, too."""
     import transformers as t
 
     templates = {"glm": GLM_4, "glm4": GLM_4, "glm4_moe": GLM_4_5, "qwen3": QWEN_3,
                  "qwen3_5": QWEN_3_5}  # fmt: skip
-    words = tokenizer(template or templates[line])
+    words = tokenizer(template or templates[line], marks=marks)
     size = {**_SMALL, "vocab_size": 320}  # larger than the tokenizer's, as it is with all of them
     ends = [words.convert_tokens_to_ids(x) for x in ("<|endoftext|>", words.eos_token)]
     if line.startswith("glm"):

@@ -69,8 +69,8 @@ class Format(ABC):
     """A pattern with the groups ``key`` and ``value``, where arguments are not JSON."""
 
     def told(self, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Messages as chat templates of this line take them."""
-        return [said for message in messages for said in _as_said(message)]
+        """Messages as chat templates of this line take them: arguments as objects."""
+        return [_as_said(message) for message in messages]
 
     def read(self, name: str, body: str, tools: Sequence[Tool]) -> Call:
         """The call in the text between its marks."""
@@ -89,6 +89,7 @@ class Format(ABC):
 
     def cut(self, name: str, body: str) -> Call:
         """A call of which only a part is there, as it was written."""
+        name = name or _named(body)["name"]
         return Call(name=name, arguments=self.opening.format(name=name) + body)
 
     @abstractmethod
@@ -220,7 +221,7 @@ QWEN_XML: Format = _QwenXml(
 def detect(template: str, model_type: str) -> Format:
     """The format that a chat template asks for, or else that the architecture's line writes."""
     signs = {"<arg_key>": GLM_4_5, "<function=": QWEN_XML, "<tool_call>": HERMES,
-             "<|observation|>": GLM_4}  # fmt: skip
+             "[gMASK]": GLM_4}  # fmt: skip
     for sign, found in signs.items():
         if sign in template:
             return found
@@ -291,11 +292,10 @@ class Reader:
 
     def finish(self, *, cut: bool) -> str:
         """The reply is over, or was ``cut`` off; returns the text that was still held back."""
-        unclosed = self._open == "calls"
         _, events = self._parser.finalize()
-        for event in events:
-            self._take(event, cut=cut and unclosed)
-            unclosed = unclosed and event["type"] != "region_close"
+        closed = [n for n, e in enumerate(events) if _is(e, "region_close", "calls")]
+        for number, event in enumerate(events):
+            self._take(event, cut=cut and number == closed[-1] if closed else False)
         self.stopped = any(stop in self._text["content"].strip() for stop in self.stop)
         return self._news(self.text)
 
@@ -307,7 +307,7 @@ class Reader:
         self._follow(event)
         if event["type"] == "region_chunk" and event["field"] in self._text:
             self._text[event["field"]] += event["text"]
-        elif event["type"] == "region_close" and event["field"] == "calls":
+        elif _is(event, "region_close", "calls"):
             name, body = event["value"]["name"].strip(), event["value"]["body"]
             read = self.format.cut(name, body) if cut else self.format.read(name, body, self.tools)
             self.calls.append(read)
@@ -317,6 +317,10 @@ class Reader:
             self._open = event["field"]
         elif event["type"] == "region_close":
             self._open = None
+
+
+def _is(event: Mapping[str, Any], kind: str, name: str) -> bool:
+    return bool(event["type"] == kind and event["field"] == name)
 
 
 def typed(written: str, schema: Mapping[str, Any] | None, root: Mapping[str, Any]) -> str:
@@ -396,11 +400,10 @@ def _before_a_stop(text: str, stops: Sequence[str]) -> str:
     return text[: len(text) - max(held, default=0)]
 
 
-def _as_said(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One message as most templates take it: arguments as objects. A call that is none, of which
-    the model is reminded in what follows it, is told as the text it was."""
-    told = {"role": message["role"], "content": message["content"]}
-    calls = []
+def _as_said(message: Mapping[str, Any]) -> dict[str, Any]:
+    """One message as most templates take it. A call that is none, of which the model is reminded in
+    what follows it, is told as the text it was."""
+    text, calls = message["content"], []
     for call in message["tool_calls"]:
         try:
             arguments = json.loads(call["arguments"])
@@ -410,8 +413,9 @@ def _as_said(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             function = {"name": call["name"], "arguments": arguments}
             calls.append({"type": "function", "function": function})
         else:
-            told["content"] += f"\n{call['name']}\n{call['arguments']}"
-    yield {**told, "tool_calls": calls} if calls else told
+            text = f"{text}\n{call['name']}\n{call['arguments']}".strip()
+    told = {"role": message["role"], "content": text}
+    return {**told, "tool_calls": calls} if calls else told
 
 
 # -- enforcing

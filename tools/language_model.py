@@ -7,6 +7,7 @@ planner: `converse` answers a conversation in text and calls, `embed` turns a te
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -197,6 +198,9 @@ class Chat:
             )
         told = self.format.told([{**m, "content": self._quoted(m["content"])} for m in messages])
         functions = [{"type": "function", "function": dict(tool)} for tool in tools]
+        if tools and re.search(r"""\[['"]tools['"]\]""", self.template):
+            # GLM-4's first template reads them off a message.
+            told.insert(0, {"role": "system", "content": "", "tools": functions})
         try:
             text: str = self.tokenizer.apply_chat_template(
                 told, tools=functions or None, chat_template=self.template,
@@ -276,16 +280,16 @@ class _Constraint:
     """Called by ``generate`` before every token is chosen: rules out what the grammar does."""
 
     def __init__(self, matcher: Any) -> None:
-        self._matcher, self._read = matcher, -1
+        self.matcher, self._read = matcher, -1
 
     def __call__(self, sequences: Any, scores: Any) -> Any:
         import torch
 
-        if self._read >= 0 and not self._matcher.consume_token(int(sequences[0, -1])):
-            raise AssertionError(self._matcher.get_error())
+        if self._read >= 0 and not self.matcher.consume_token(int(sequences[0, -1])):
+            raise AssertionError(self.matcher.get_error())
         self._read = sequences.shape[1]
         allowed = torch.zeros(scores.shape[-1], dtype=torch.bool)
-        mask = _unpacked(self._matcher.compute_bitmask())[: len(allowed)]
+        mask = _unpacked(self.matcher.compute_bitmask())[: len(allowed)]
         allowed[: len(mask)] = torch.from_numpy(mask)
         return scores.masked_fill(~allowed.to(scores.device), float("-inf"))
 
