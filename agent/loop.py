@@ -388,6 +388,8 @@ class Loop:
         handle = brief.target
         if handle is None:
             return reply.no_picture(brief.language)
+        if (answer := self.planner.answer(self.turn.request, brief, handle)) is not None:
+            return answer
         if "ask" in self.hands.offered:
             question = {"question": self.turn.request[:300]}
             try:

@@ -84,6 +84,9 @@ class Planner(Protocol):
     def talk(self, request: str, brief: Brief) -> str:
         """An answer in words, for a request that asks for no picture."""
 
+    def answer(self, request: str, brief: Brief, picture: str) -> str | None:
+        """An answer to a question about a picture, or None where the tools are to give it."""
+
     def wording(self, brief: Brief) -> Wording:
         """How the painter is told, and what it is not told."""
 
@@ -177,6 +180,9 @@ class BuiltinPlanner:
         kind = "noted" if only_says(request) else "chat"
         kind = "thanks" if any(t in request.lower() for t in thanks) else kind
         return render(f"{kind}.{brief.language}")
+
+    def answer(self, request: str, brief: Brief, picture: str) -> None:
+        return None
 
     @staticmethod
     def _draw(

@@ -134,7 +134,30 @@ class ChatPlanner:
         return self._rules.finish(brief, attempts, best, picture, offered, lost)
 
     def talk(self, request: str, brief: Brief) -> str:
-        language = brief.language
+        told = render(f"llm-talk.{brief.language}", knows=capabilities(brief.language))
+        return self._or(
+            lambda: self._answered(told, request, brief.language, ()),
+            lambda: self._rules.talk(request, brief),
+        )
+
+    def answer(self, request: str, brief: Brief, picture: str) -> str | None:
+        if self._see is None:
+            return None
+        told = render(f"llm-answer.{brief.language}", picture=picture)
+        image = self._see(picture)
+        return self._or(
+            lambda: self._answered(told, request, brief.language, [image]), lambda: None
+        )
+
+    def wording(self, brief: Brief) -> Wording:
+        return self._rules.wording(brief)
+
+    # -- how it asks
+
+    def _answered(
+        self, told: str, request: str, language: Language, images: Sequence[Image.Image]
+    ) -> str:
+        """Words, which the listener hears as they come."""
 
         def take(said: Reply) -> str:
             words = said.text.strip()
@@ -144,16 +167,8 @@ class ChatPlanner:
                 raise Refused(f"the answer has {len(words)} characters; allowed are {LONGEST_TALK}")
             return reply.plain(words)
 
-        def asked() -> str:
-            told = render(f"llm-talk.{language}", knows=capabilities(language))
-            return self._exchange.ask(_messages(told, [request]), (), take, language, self._hear)
-
-        return self._or(asked, lambda: self._rules.talk(request, brief))
-
-    def wording(self, brief: Brief) -> Wording:
-        return self._rules.wording(brief)
-
-    # -- how it asks
+        messages = _messages(told, [request], images)
+        return self._exchange.ask(messages, (), take, language, self._hear)
 
     def _or(self, asked: Callable[[], Made], by_rule: Callable[[], Made]) -> Made:
         """What the language model makes of it, or else the built-in planner."""

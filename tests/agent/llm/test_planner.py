@@ -346,6 +346,23 @@ def test_pixels_leave_only_where_the_user_says_so(tmp_path: Path) -> None:
     assert shown[0]["image_url"]["url"].startswith("data:image/png;base64,")
 
 
+@pytest.mark.parametrize(("sees", "answer"), [(True, "Two chimneys."), (False, "red house")])
+def test_one_that_may_look_answers_questions_about_a_picture(
+    studio: Studio, sees: bool, answer: str
+) -> None:
+    about = called("understand", intent="ask", target="last")
+    desk = Desk(
+        understand=[called("understand", **RED_HOUSE), about], plan=[called("draw")],
+        talk=[Say(text="Two chimneys.")],
+    )  # fmt: skip
+    with provider(desk) as server:
+        options = Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny", llm_sees=sees)
+        talk = Session(studio, options)
+        talk.say("a red house")
+        assert answer in talk.say("how many chimneys has it got?").words
+    assert ("talk" in desk.asked) == sees
+
+
 def test_a_turn_that_is_killed_hears_the_same_again(tmp_path: Path) -> None:
     """Nobody is asked twice: a resumed turn takes the replies that its ledger holds."""
     home = tmp_path / "home"
