@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,6 @@ from .recipes import export, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from .agent.brief import Brief, Language
     from .agent.studio import Options, Studio
@@ -165,7 +165,7 @@ def understand(
 ) -> None:
     """Print what is understood of REQUEST: its claims, each checkable alone. Draws nothing."""
     _one_of(request, lines)
-    with reader(llm) as read:
+    with _reader(llm) as read:
         _show_understood(ctx, request, as_json, lines, read)
 
 
@@ -283,11 +283,17 @@ def read_options(
     )  # fmt: skip
 
 
-def reader(llm: str | None) -> AbstractContextManager[Callable[[str], Brief]]:
+def _reader(llm: str | None) -> AbstractContextManager[Callable[[str], Brief]]:
     """Who reads requests: the built-in planner, or a language model."""
+    from .agent.llm.address import BUILTIN
+
+    if (name := read_llm(llm)) == BUILTIN:  # without all that the others need
+        from .agent.language import understand
+
+        return nullcontext(understand)
     from .agent.llm.planner import reader
 
-    return reader(read_llm(llm))
+    return reader(name)
 
 
 def read_llm(name: str | None) -> str:
