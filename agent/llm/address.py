@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...tools.errors import BadInput
+from ..canonical import scrub
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -30,32 +31,46 @@ PRICE = "DANQING_LLM_PRICE"
 known of money."""
 READ = 120.0
 """Seconds without a byte after which a connection is given up."""
+CONTEXT = 16_384
+"""Tokens that an Ollama server makes room for: what it does by itself is less than the tools take,
+and it cuts off the beginning and says nothing."""
+SHORTEST_SECRET = 6
+LONGEST_REASON = 300
+"""Characters of what is told of an error."""
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Provider:
-    """What a provider takes: the package of its chat models, and the variables with its key and
-    with another server than its own."""
+    """What a provider takes: the package of its chat models, the variables with its key and with
+    another server than its own, and its ``home``, which is none where that is this machine."""
 
     package: str
     extra: str
     keys: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
-    own_machine: bool = False
+    home: str | None = None
+
+    @property
+    def server(self) -> str | None:
+        """The URL that the environment tells of."""
+        return next(filter(None, map(os.environ.get, self.servers)), None)
 
 
 PROVIDERS = {
     "openai": Provider(
-        "langchain_openai", "openai", ("OPENAI_API_KEY",), ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+        "langchain_openai", "openai", ("OPENAI_API_KEY",), ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+        "https://api.openai.com/v1",
     ),
     "anthropic": Provider(
         "langchain_anthropic", "anthropic", ("ANTHROPIC_API_KEY",),
-        ("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL"),
+        ("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL"), "https://api.anthropic.com",
     ),
     "google_genai": Provider(
-        "langchain_google_genai", "google", ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+        "langchain_google_genai", "google", ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        ("GOOGLE_GEMINI_BASE_URL",), "https://generativelanguage.googleapis.com",
     ),
-    "ollama": Provider("langchain_ollama", "ollama", servers=("OLLAMA_HOST",), own_machine=True),
+    "ollama": Provider("langchain_ollama", "ollama", servers=("OLLAMA_HOST",)),
 }  # fmt: skip
 """The providers whose packages the extras install; others that LangChain knows work, too."""
 
@@ -121,15 +136,22 @@ class Address:
         provider = PROVIDERS.get(self.kind)
         if provider is None:
             return self.kind
-        told = next(filter(None, map(os.environ.get, provider.servers)), None)
-        return told or ("this machine" if provider.own_machine else self.kind)
+        if (told := provider.server) is not None:
+            return re.sub(r"(?<=//)[^/@]*@", "", told)  # there may be a password in it
+        return "this machine" if provider.home is None else self.kind
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The keys that may be used: what must never be shown."""
-        provider = PROVIDERS.get(self.kind)
-        names = (URL_KEY,) if self.kind == "url" else provider.keys if provider else ()
-        return tuple(value for name in names if (value := os.environ.get(name)))
+        """What must never be shown: of the environment, all that is called a key or the like, for
+        every provider has names of its own."""
+        told = {value.strip() for name, value in os.environ.items() if _SECRET.search(name)}
+        return tuple(sorted((v for v in told if len(v) >= SHORTEST_SECRET), key=len, reverse=True))
+
+    def clean(self, text: str) -> str:
+        """``text`` without keys, on one line."""
+        for secret in self.secrets:
+            text = text.replace(secret, "…")
+        return " ".join(scrub(text).split())[:LONGEST_REASON]
 
 
 def _folder(model: str) -> Path:
@@ -203,21 +225,29 @@ def connect(address: Address, engine: Engine | None = None) -> BaseChatModel:
         return ChatTransformers(engine=engine, max_tokens=LONGEST)
     from langchain.chat_models import init_chat_model
 
-    common: dict[str, Any] = {"max_retries": 0, "temperature": 0, "timeout": READ}
-    if address.kind in ("url", "openai"):
-        common["stream_usage"] = True
-    elif address.kind == "ollama":
-        common = {"client_kwargs": {"timeout": READ}, "temperature": 0}
-    provider = address.kind
-    if provider == "url":
-        provider = "openai"
-        key = os.environ.get(URL_KEY) or "none"
-        common |= {"base_url": address.where, "api_key": key, "use_responses_api": False}
+    provider = PROVIDERS.get(address.kind)
+    common: dict[str, Any] = {"max_retries": 0, "timeout": READ}
+    if provider is not None and provider.home is not None:
+        # Told, so that nothing that the environment inherits leads words or keys elsewhere.
+        common["base_url"] = provider.server or provider.home
+    match address.kind:
+        case "url":
+            key = os.environ.get(URL_KEY) or "none"
+            common |= {"base_url": address.where, "api_key": key, "use_responses_api": False}
+            common |= {"stream_usage": True, "temperature": 0}
+        case "openai":
+            common["stream_usage"] = True
+        case "google_genai":  # one try in all, not 0 more: some versions take 0 for their default
+            common |= {"max_retries": 1, "vertexai": False, "temperature": None}
+        case "ollama":
+            common = {"client_kwargs": {"timeout": READ}, "temperature": 0, "num_ctx": CONTEXT}
+    kind = "openai" if address.kind == "url" else address.kind
     try:
-        model: BaseChatModel = init_chat_model(address.model, model_provider=provider, **common)
+        model: BaseChatModel = init_chat_model(address.model, model_provider=kind, **common)
     except (ImportError, ValueError) as error:
+        why = address.clean(str(error))
         raise BadInput(
-            f"The planner {address.kind}:{address.model} cannot be used: {error}",
+            f"The planner {address.kind}:{address.model} cannot be used: {why}",
             hint=f"Providers with packages of their own here are: {', '.join(PROVIDERS)}.",
         ) from None
     return model

@@ -64,7 +64,7 @@ class Offers:
         """The tools as chat models are told of them."""
         told = [_tool(name, SKILLS[name], {}, []) for name in self.skills]
         for name, spec in self.tools.items():
-            schema = spec.schema()
+            schema = _plain(spec.schema())
             properties = {k: v for k, v in schema["properties"].items() if k not in self.filled}
             for image in spec.images:
                 properties[image] = {**properties[image], "pattern": _HANDLE}
@@ -155,7 +155,8 @@ def form(name: str, description: str, model: type[Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A schema without titles, defaults and nulls: what is not said is left out."""
+    """A schema without titles, defaults and nulls: what is not said is left out. A choice of
+    numbers is told in words, for not all providers take it otherwise."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if not isinstance(value, dict):
@@ -164,6 +165,10 @@ def _plain(value: Any) -> Any:
         options = [option for option in value["anyOf"] if option.get("type") != "null"]
         rest = {k: v for k, v in value.items() if k != "anyOf"}
         value = {**rest, **options[0]} if len(options) == 1 else {**rest, "anyOf": options}
+    if not all(isinstance(choice, str) for choice in value.get("enum", ())):
+        choices = " or ".join(map(str, value["enum"]))
+        about = "; ".join(filter(None, (value.get("description"), f"allowed are {choices}")))
+        value = {k: v for k, v in value.items() if k != "enum"} | {"description": about}
     return {
         k: {name: _plain(part) for name, part in v.items()} if k in ("properties", "$defs")
         else _plain(v)

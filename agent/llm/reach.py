@@ -8,12 +8,14 @@ after as long as the server asks for. A model that fails again and again is left
 from __future__ import annotations
 
 import contextlib
+import copy
+import json
 import queue
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,10 @@ LONGEST_REPLY = 256 * 1024
 _POLL = 0.05
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _TELL_FINISH = frozenset({"openai", "url", "anthropic", "google_genai", "ollama", "hf"})
+_LOST = ("Timeout", "Connect", "Transport", "Protocol", "APIError", "APIStatusError",
+         "ResponseError", "UnknownApiResponse")  # fmt: skip
+"""Parts of the names of errors of clients that got no answer, or lost it in the middle."""
+_RETRY_DELAY = re.compile(r"retryDelay\W+([0-9]+(?:\.[0-9]+)?)s\b")
 _NAMES_OF_FINISH = ("finish_reason", "stop_reason", "done_reason", "stopReason")
 
 Hear = Callable[[str], None]
@@ -104,7 +110,7 @@ class Reach:
                 self._failed()
                 pause = fault.pause(attempt)
                 if not fault.again or attempt + 1 == TRIES or time.monotonic() + pause > ends:
-                    raise Unreachable(self._clean(fault.why)) from fault.__cause__
+                    raise Unreachable(self.address.clean(fault.why)) from None
                 if cancel.wait(pause):
                     raise _stopped() from None
             else:
@@ -116,15 +122,20 @@ class Reach:
         self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], ends: float,
         cancel: threading.Event, hear: Hear,
     ) -> Reply:  # fmt: skip
-        """One request. Some servers do not let a model be forced to call; those are asked plainly
-        from then on."""
-        try:
-            return self._listened(messages, tools, ends, cancel, hear)
-        except _Fault as fault:
-            if not tools or self._unforced or fault.status != 400 or "tool_choice" not in fault.why:
-                raise
-            self._unforced = True
-        return self._listened(messages, tools, ends, cancel, hear)
+        """One request. Some servers do not let a model be forced to call, or be told a temperature;
+        those are asked plainly from then on."""
+        while True:
+            try:
+                return self._listened(messages, tools, ends, cancel, hear)
+            except _Fault as fault:
+                if fault.status != 400:
+                    raise
+                if tools and "tool_choice" in fault.why and not self._unforced:
+                    self._unforced = True
+                elif "temperature" in fault.why and getattr(self.model, "temperature", None) == 0:
+                    self.model = self.model.model_copy(update={"temperature": None})
+                else:
+                    raise
 
     def _listened(
         self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], ends: float,
@@ -171,7 +182,7 @@ class Reach:
                     model: Any = self.model
                     if tools:
                         forced = {} if self._unforced else {"tool_choice": "any"}
-                        model = model.bind_tools(list(tools), **forced)
+                        model = model.bind_tools(copy.deepcopy(list(tools)), **forced)
                     for part in model.stream(list(messages)):
                         came.put(part)
                         if left.is_set():
@@ -223,12 +234,6 @@ class Reach:
             if self._failures >= FAILURES:
                 self._failures, self._rests_until = 0, time.monotonic() + REST
 
-    def _clean(self, why: str) -> str:
-        """Without keys, on one line."""
-        for secret in self.address.secrets:
-            why = why.replace(secret, "…")
-        return " ".join(scrub(why).split())[:300]
-
 
 class _Fault(Exception):
     """One request that failed: whether it may be tried ``again``, and ``after`` which pause, in
@@ -248,46 +253,58 @@ class _Fault(Exception):
 
 
 def _fault_of(error: Exception) -> _Fault:
-    """What a client's error means. Their classes differ by provider; what they tell does not."""
-    status, headers = _status(error), _headers(error)
+    """What a client's error means. Their classes differ by provider; what they tell does not, be it
+    by themselves or by the error that they came of."""
+    chain = list(_chain(error))
+    status = next(filter(None, map(_status, chain)), None)
     text = str(getattr(error, "message", None) or error) or type(error).__name__
+    spent = "insufficient_quota" in text
     if status is None:
-        # No answer came: a refused or reset connection, a time-out; else a bug of somebody's.
-        lost = isinstance(error, OSError) or any(
-            name in kind.__name__
-            for kind in type(error).__mro__
-            for name in ("Timeout", "Connect", "Transport", "Protocol", "APIConnection")
+        # No answer came, or its end did not: a refused or reset connection, a time-out, an error in
+        # the middle, half a part; else a bug of somebody's.
+        lost = any(
+            isinstance(one, OSError | json.JSONDecodeError)
+            or any(name in kind.__name__ for kind in type(one).__mro__ for name in _LOST)
+            for one in chain
         )
         if "No generation chunks" in text:  # how LangChain says that a stream was empty
             lost, text = True, "its reply was empty"
-        return _Fault(text, again=lost)
+        return _Fault(text, again=lost and not spent)
     text = re.sub(r"^Error code: \d+ - ", "", text)
-    spent = "insufficient_quota" in text
-    after = _retry_after(headers)
     return _Fault(
-        f"it answered {status}: {text}", again=status in _AGAIN and not spent, after=after,
-        status=status,
+        f"it answered {status}: {text}", again=status in _AGAIN and not spent,
+        after=_retry_after(chain, text), status=status,
     )  # fmt: skip
 
 
-def _status(error: Exception) -> int | None:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it came of."""
+    for _ in range(8):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status of a refusal; None where there was none."""
     response = getattr(error, "response", None)
     for where, name in ((error, "status_code"), (response, "status_code"), (error, "code")):
-        if isinstance(value := getattr(where, name, None), int):
+        if isinstance(value := getattr(where, name, None), int) and 400 <= value < 600:
             return value
     return None
 
 
-def _headers(error: Exception) -> Mapping[str, str]:
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    return headers if isinstance(headers, Mapping) else {}
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds in a Retry-After header, which holds a number or a date."""
-    told = headers.get("retry-after")
-    if told is None:
-        return None
+def _retry_after(chain: Sequence[BaseException], text: str) -> float | None:
+    """The seconds in a Retry-After header, which holds a number or a date; or, as Google tells it,
+    in the body."""
+    for error in chain:
+        headers = getattr(getattr(error, "response", None), "headers", None) or {}
+        if (told := headers.get("retry-after")) is not None:
+            break
+    else:
+        body = _RETRY_DELAY.search(text)
+        return float(body[1]) if body else None
     try:
         return max(0.0, float(told))
     except ValueError:
@@ -304,8 +321,6 @@ def _raw(chunks: Sequence[Any]) -> tuple[RawCall, ...]:
 
 def _written(message: AIMessage) -> tuple[RawCall, ...]:
     """The calls of a message that came in one piece; its arguments were read already."""
-    import json
-
     whole = [
         RawCall(scrub(call["name"]), json.dumps(call["args"], ensure_ascii=False))
         for call in message.tool_calls

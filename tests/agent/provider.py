@@ -1,5 +1,5 @@
-"""The edge of the world: a server that speaks OpenAI's chat completions, and says what it is told
-to, well or badly."""
+"""The edge of the world: a server that speaks as a provider does, OpenAI's chat completions unless
+told otherwise, and says what it is told to, well or badly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,6 @@ class Say:
     finish: str | None = "stop"
     piece: int = 7
 
-    def stream(self) -> bytes:
-        """The whole stream of server-sent events."""
-        return b"".join(self.events())
-
     def events(self) -> Iterator[bytes]:
         def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -48,12 +44,12 @@ class Say:
             return f"data: {json.dumps(chunk)}\n\n".encode()
 
         yield event({"role": "assistant", "content": ""})
-        for part in _pieces(self.text, self.piece):
+        for part in pieces(self.text, self.piece):
             yield event({"content": part})
         for index, (name, arguments) in enumerate(self.calls):
             head = {"id": f"call_{index}", "type": "function", "function": {"name": name}}
             yield event({"tool_calls": [{"index": index, **head}]})
-            for part in _pieces(arguments, self.piece):
+            for part in pieces(arguments, self.piece):
                 yield event({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
         if self.finish is not None:
             yield event({}, "tool_calls" if self.calls and self.finish == "stop" else self.finish)
@@ -65,20 +61,46 @@ class Say:
         yield f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
 
 
-def _pieces(text: str, size: int) -> Iterator[str]:
+def pieces(text: str, size: int) -> Iterator[str]:
+    """``text`` in parts of so many characters."""
     return (text[i : i + size] for i in range(0, len(text), size))
 
 
 Answer = Callable[[dict[str, Any]], Say]
 
 
+class Dialect(Protocol):
+    """How a provider speaks: the parts of a stream, and the body of a refusal."""
+
+    root: str
+    """What its clients' base URL ends with."""
+
+    def stream(self, say: Say) -> Iterator[bytes]: ...
+
+    def refusal(self, say: Say) -> Any: ...
+
+
+class OpenAI:
+    root = "/v1"
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        return say.events()
+
+    def refusal(self, say: Say) -> Any:
+        return {"error": {"message": say.message}}
+
+
+KEYS = ("Authorization", "X-Api-Key", "X-Goog-Api-Key")
+
+
 class Provider:
     """The server. ``answer`` is asked with each request; ``requests`` are those that came, with
-    the key that each was sent with."""
+    the path and the key that each was sent with."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, dialect: Dialect) -> None:
         self.answer = answer
         self.requests: list[dict[str, Any]] = []
+        self.paths: list[str] = []
         self.keys: list[str | None] = []
         self.times: list[float] = []
         provider = self
@@ -91,7 +113,9 @@ class Provider:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 provider.times.append(time.monotonic())
                 provider.requests.append(body)
-                provider.keys.append(self.headers.get("Authorization"))
+                provider.paths.append(self.path)
+                keys = (self.headers.get(name) for name in KEYS)
+                provider.keys.append(next(filter(None, keys), None))
                 self.close_connection = True
                 self._say(provider.answer(body))
 
@@ -99,7 +123,7 @@ class Provider:
                 if say.reset:
                     return
                 if say.status != 200:
-                    data = json.dumps({"error": {"message": say.message}}).encode()
+                    data = json.dumps(dialect.refusal(say)).encode()
                     self.send_response(say.status)
                     for name, value in say.headers.items():
                         self.send_header(name, value)
@@ -113,9 +137,9 @@ class Provider:
                 self.end_headers()
                 time.sleep(say.pauses[0])
                 if say.cut is not None:
-                    self.wfile.write(say.stream()[: say.cut])
+                    self.wfile.write(b"".join(dialect.stream(say))[: say.cut])
                     return
-                for event in say.events():
+                for event in dialect.stream(say):
                     try:
                         self.wfile.write(event)
                         self.wfile.flush()
@@ -125,7 +149,7 @@ class Provider:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.url = f"http://127.0.0.1:{self._server.server_port}{dialect.root}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
@@ -134,7 +158,7 @@ class Provider:
 
 
 @contextmanager
-def provider(*said: Say | Answer) -> Iterator[Provider]:
+def provider(*said: Say | Answer, dialect: Dialect | None = None) -> Iterator[Provider]:
     """A server that answers with ``said``, one after the other, the last one again and again."""
     queue = list(said)
 
@@ -142,7 +166,7 @@ def provider(*said: Say | Answer) -> Iterator[Provider]:
         now = queue.pop(0) if len(queue) > 1 else queue[0]
         return now if isinstance(now, Say) else now(request)
 
-    server = Provider(answer)
+    server = Provider(answer, dialect or OpenAI())
     try:
         yield server
     finally:

@@ -88,6 +88,16 @@ def test_who_is_sent_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Address.parse("openai:gpt-5").sends_to == "http://proxy/v1"
 
 
+def test_no_password_of_a_server_and_no_key_of_anybody_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "http://me:hunter22@elsewhere:11434")
+    assert Address("ollama", "qwen").sends_to == "http://elsewhere:11434"
+    monkeypatch.setenv("MISTRAL_API_KEY", "mistral-secret\n")
+    told = Address("mistralai", "large").clean("401:\n bad key mistral-secret")
+    assert told == "401: bad key …"
+
+
 def test_a_server_by_its_url_gets_no_key_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     monkeypatch.delenv(module.URL_KEY, raising=False)

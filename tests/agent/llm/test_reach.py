@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
+from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
-from provider import Provider, Say, provider
+from provider import OpenAI, Provider, Say, provider
 
 from danqing.agent.llm import reach as module
 from danqing.agent.llm.address import Address, connect
@@ -140,11 +142,12 @@ def test_silence_before_the_first_word_and_between_words(
 
 def test_the_user_is_heard_while_a_model_says_nothing() -> None:
     cancel = threading.Event()
-    threading.Timer(0.2, cancel.set).start()
-    began = time.monotonic()
     with provider(Say(text="late", pauses=(30.0, 0.0))) as server:
+        reach = reach_of(server)
+        threading.Timer(0.2, cancel.set).start()
+        began = time.monotonic()
         with pytest.raises(Cancelled):
-            ask(reach_of(server), cancel=cancel)
+            ask(reach, cancel=cancel)
         assert time.monotonic() - began < 1.5
 
 
@@ -191,6 +194,39 @@ def test_a_server_that_cannot_force_a_call_is_asked_plainly_from_then_on() -> No
     assert [r.get("tool_choice") for r in server.requests] == ["required", None, None]
 
 
+def test_a_server_that_takes_no_temperature_is_not_told_one_from_then_on() -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if "temperature" in request:
+            return Say(status=400, message="Unsupported value: 'temperature' does not support 0")
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls
+        assert ask(reach).calls
+    assert [r.get("temperature") for r in server.requests] == [0.0, None, None]
+
+
+def test_a_server_that_takes_nothing_is_not_asked_for_ever() -> None:
+    no = Say(status=400, message="neither 'temperature' nor 'tool_choice', and no tools")
+    with provider(no) as server, pytest.raises(Unreachable, match="no tools"):
+        ask(reach_of(server))
+    assert len(server.requests) == 3
+
+
+def test_an_error_in_the_middle_is_tried_again() -> None:
+    class Fails(OpenAI):
+        def stream(self, say: Say) -> Iterator[bytes]:
+            if say.text != "broken":
+                yield from say.events()
+                return
+            yield next(iter(say.events()))
+            yield b'data: {"error": {"message": "upstream is gone"}}\n\n'
+
+    with provider(Say(text="broken"), GOOD, dialect=Fails()) as server:
+        assert ask(reach_of(server)).text == "Well."
+
+
 def test_a_key_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DANQING_LLM_KEY", "sk-very-secret")
     refused = Say(status=401, message="Incorrect API key provided: sk-very-secret")
@@ -199,6 +235,7 @@ def test_a_key_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server.keys == ["Bearer sk-very-secret"]
     assert "sk-very-secret" not in str(error.value)
     assert "Incorrect API key" in str(error.value)
+    assert "sk-very-secret" not in "".join(traceback.format_exception(error.value))
 
 
 def test_an_endless_reply_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +247,9 @@ def test_an_endless_reply_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stream_that_is_cut_at_any_byte_is_no_whole_reply() -> None:
     """Wherever it is cut, what comes of it says so, or is tried again, or is all there was."""
     say = Say(calls=GOOD.calls, piece=100)
-    finished = say.stream().index(b'"finish_reason": "tool_calls"')
-    cuts = [Say(calls=say.calls, piece=100, cut=n) for n in range(len(say.stream()) + 1)]
+    stream = b"".join(say.events())
+    finished = stream.index(b'"finish_reason": "tool_calls"')
+    cuts = [Say(calls=say.calls, piece=100, cut=n) for n in range(len(stream) + 1)]
     queue: list[Say] = []
     with provider(lambda _: queue.pop()) as server:
         reach = reach_of(server)
