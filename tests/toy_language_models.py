@@ -5,6 +5,7 @@ of the essential form that each line has published."""
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ _QWEN_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _QWEN_MARKS = ("<tool_call>", "</tool_call>", "<think>", "</think>")
 _SMALL: dict[str, Any] = {
     "hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 8192, "pad_token_id": 256,
+    "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 8192,
     "bos_token_id": None,
 }  # fmt: skip
 _EXPERTS: dict[str, Any] = {
@@ -150,15 +151,17 @@ _LINEAR: dict[str, Any] = {
 
 
 def tokenizer(template: str, *, marks: bool = True) -> Any:
-    """A tokenizer of single bytes, the line's control tokens and, perhaps, its marks."""
+    """A tokenizer of single bytes, the line's control tokens and, perhaps, its marks. Each letter
+    is a token with a quotation mark, too, as in large vocabularies: random strings have an end."""
     from transformers import PreTrainedTokenizerFast
 
     qwen = "<|im_start|>" in template
     tokens, marked = (_QWEN_TOKENS, _QWEN_MARKS) if qwen else (_GLM_TOKENS, _GLM_MARKS)
     if template is GLM_4 or not marks:
         marked = ()
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bytes_ = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    ends = [(letter, '"') for letter in string.ascii_letters]
+    known = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *map("".join, ends)]
+    bytes_ = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(known)}, merges=ends))
     bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytes_.decoder = decoders.ByteLevel()
     bytes_.add_special_tokens([AddedToken(token, special=True) for token in tokens])
@@ -179,7 +182,12 @@ def write(folder: Path, line: str, template: str | None = None, *, marks: bool =
     templates = {"glm": GLM_4, "glm4": GLM_4, "glm4_moe": GLM_4_5, "qwen3": QWEN_3,
                  "qwen3_5": QWEN_3_5}  # fmt: skip
     words = tokenizer(template or templates[line], marks=marks)
-    size = {**_SMALL, "vocab_size": 320}  # larger than the tokenizer's, as it is with all of them
+    pad = words.pad_token_id
+    size = {
+        **_SMALL,
+        "pad_token_id": pad,
+        "vocab_size": 384,
+    }  # larger than the tokenizer's, as it is with all of them
     ends = [words.convert_tokens_to_ids(x) for x in ("<|endoftext|>", words.eos_token)]
     if line.startswith("glm"):
         ends += [words.convert_tokens_to_ids(x) for x in ("<|user|>", "<|observation|>")]
@@ -199,7 +207,7 @@ def write(folder: Path, line: str, template: str | None = None, *, marks: bool =
             t.Qwen3_5Config(text_config={**size, **_LINEAR}, vision_config=vision)
         )
     model.generation_config.eos_token_id = list(dict.fromkeys(ends))
-    model.generation_config.pad_token_id = 256
+    model.generation_config.pad_token_id = pad
     model.to(torch.bfloat16).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
