@@ -240,7 +240,37 @@ STYLIZER = Card(
     command="python -m training.stylizer --autoencoder build/autoencoder/finished"
     " --panoptic build/panoptic/finished",
 )
+PLANNER = Card(
+    title="Danqing sketchbook: planner",
+    library="transformers",
+    task="text-generation",
+    tags=("danqing", "tool-calling", "qwen3", "chinese", "english"),
+    about="Reads a request for a picture, or for a change to one, in English or Chinese, and fills"
+    " in the form of what it asks (`agent/llm/forms.py`) as one call of the tool `understand`: a"
+    " small Qwen3 whose tokenizer has every piece of the form as one token.",
+    learned_from="Only requests that `training/requests` makes up, each with what is to be"
+    " understood by it: new pictures, every kind of change, questions, talk, standing rules, half"
+    " of them English and half Chinese, with slips, fillers and emoji. Words come from the reader's"
+    " lexicon and from the word lists of lemminflect and CC-CEDICT. No collected text, no"
+    " pretrained weight.",
+    use="from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+    'model = AutoModelForCausalLM.from_pretrained("FOLDER")\n'
+    'words = AutoTokenizer.from_pretrained("FOLDER")\n'
+    'told = [{"role": "user", "content": "request: a red house and two trees in winter"}]\n'
+    "inputs = words.apply_chat_template(\n"
+    '    told, add_generation_prompt=True, return_tensors="pt", return_dict=True\n'
+    ")\n"
+    "answer = model.generate(**inputs)[0, inputs.input_ids.shape[1] :]\n"
+    "print(words.decode(answer, skip_special_tokens=True))",
+    limits=(
+        "It answers with that one call and nothing else: it neither talks nor follows other tools.",
+        "Words that it has not met it copies; Chinese ones stay Chinese in its answer.",
+        "What a request means that nobody thought of making up, it guesses.",
+    ),
+    command="python -m training.planner",
+)
 CARDS = {
+    "planner": PLANNER,
     "stylizer": STYLIZER,
     "gan": GAN,
     "panoptic": PANOPTIC,

