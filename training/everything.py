@@ -32,6 +32,7 @@ from . import (
 SHARES = {
     "autoencoder": 0.12, "painter": 0.28, "controlnet": 0.24, "decoder": 0.04, "captioner": 0.14,
     "panoptic": 0.06, "upscaler": 0.04, "stylizer": 0.03, "gan": 0.06, "grader": 0.02,
+    "planner": 0.1,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "autoencoder": autoencoder.SETTINGS, "painter": painter.SETTINGS,
@@ -39,7 +40,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "captioner": captioner.SETTINGS, "panoptic": panoptic.SETTINGS,
     "stylizer": stylizer.SETTINGS, "gan": gan.SETTINGS, "grader": grader.SETTINGS,
 }  # fmt: skip
-"""Of the recipes that learn from the scenes drawn here; the upscaler draws its own."""
+"""Of the recipes that learn from the scenes drawn here; the upscaler draws its own, and the planner
+reads."""
 PLAIN = "data-plain"
 HELD_OUT = 1_000  # scenes drawn for scoring
 OVERHEAD = 0.75  # minutes that a recipe takes to read its data and to score what it made

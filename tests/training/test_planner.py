@@ -220,7 +220,7 @@ def test_the_recipe_leaves_a_folder_that_loads_and_goes_on_from_it(
     assert type(model).__name__ == "Qwen3ForCausalLM"
     assert model.get_input_embeddings().num_embeddings == len(words)
     assert words.apply_chat_template([{"role": "user", "content": "request: 猫"}], tokenize=False)
-    minutes, seen = cards.trained(out)
+    _, seen = cards.trained(out)
     assert seen > 0
     assert "tests of the reader: gist" in (out / "README.md").read_text("utf-8")
     monkeypatch.setattr(

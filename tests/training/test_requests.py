@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import islice
+from itertools import islice, pairwise
 from random import Random
 from typing import get_args
 
@@ -40,7 +40,7 @@ def test_a_phrase_is_one_of_its_choices_and_is_filled_from_left_to_right() -> No
         "please paint THING COLOR",
     }  # fmt: skip
     assert 320 < said["COLOR!"] < 390  # nine of ten
-    assert {tuple(pair) for pair in zip(filled, filled[1:], strict=False)} >= {("thing", "color")}
+    assert set(pairwise(filled)) >= {("thing", "color")}
     assert Phrases("a ((b|c) d|)").draw(Random(0)) in {"a b d", "a c d", "a "}
 
 

@@ -82,8 +82,9 @@ def unique(claims: list[Fields]) -> list[SaidClaim]:
 
 def shown(rng: Random, chinese: bool) -> Said:
     """Everything that a picture is to show, as a list of tags or as sentences."""
+    mixed = not chinese if rng.random() < 0.05 else chinese  # two languages in one request
     things = _things(rng, chinese)
-    scene = _scene(rng, chinese, least=0 if things else 1)
+    scene = _scene(rng, mixed, least=0 if things else 1)
     if rng.random() < 0.1:
         gone = absent(rng, chinese)
         there = {claim.get("subject") for one in things for claim in one.claims}

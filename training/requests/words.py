@@ -20,6 +20,12 @@ from danqing.tools.world import world
 from ..scenes.chinese_words import MEASURES
 from . import phrases
 
+_COARSE = re.compile(
+    "sex|porn|semen|sperm|peni[sl]|vagin|genit|nazi|slut|whore|rap(?:e|ist)$|anus|f(?:ae|e)c|urin"
+    "|erot|orgas|amor(?:y|ist)|p(?:a|ae|e)do|suicid|f(?:o|)etus|abort|murder|corpse|tortur|terroris"
+    "|pimp|prostit|condom|drug|heroin|cocain|opi(?:um|oid)|genocid|excre|dung|pus$|tit$|boob|breast"
+)
+"""Nobody needs to draw these to learn."""
 _HAN = re.compile(r"[\u4e00-\u9fff]{2,3}")
 _NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
             "eleven", "twelve")  # fmt: skip
@@ -123,7 +129,9 @@ def _english_nouns() -> tuple[str, ...]:
     return tuple(
         word
         for word, found in parts.items()
-        if found == {"noun"} and word not in lexicon().en and not abstract.search(word)
+        if found == {"noun"}
+        and word not in lexicon().en
+        and not (abstract.search(word) or _COARSE.search(word))
     )
 
 
