@@ -43,7 +43,11 @@ class Chinese(Attaching):
         elif unit.has("nobody"):
             self.reading.items.append(Thing("person", (unit.start, unit.end), absent=True))
         elif "negation" in unit:
-            self.negate(i)
+            if self.waives(i):
+                for thing in self.subject:
+                    thing.absent = True
+            else:
+                self.negate(i)
         elif unit.low in _IT and (end := self.pronoun(i)):
             return end
         elif (
@@ -83,6 +87,15 @@ class Chinese(Attaching):
         elif "noun" in unit:
             return self.noun(i)
         return i + 1
+
+    def waives(self, i: int) -> bool:
+        """Whether a negation ends its clause and so is of what was named before: 马一匹也不要."""
+        after = i + 1
+        while "particle" in self.at(after):
+            after += 1
+        then = self.at(after)
+        ends = not then.low or then.kind == "end" or then.low in {",", "，", ":", "：", "；"}
+        return ends and bool(self.subject) and not self.edit
 
     def separates(self, unit: Unit, before: Unit) -> bool:
         """Whether a space, or the 、 of a list of tags, stands before ``unit`` like a comma."""
