@@ -9,7 +9,7 @@ from .reading import Fact, Link, Reading, Thing
 from .units import Unit
 
 _STYLE = frozenset({"风格", "画风", "风", "风格的", "派"})
-_IT = frozenset({"它", "它们", "他", "她", "他们", "她们", "其", "那", "这"})
+_IT = frozenset({"它", "它们", "他", "她", "他们", "她们", "其", "那", "这", "再往"})
 _BA = frozenset({"把", "将", "让", "给", "使"})
 
 

@@ -25,6 +25,12 @@ from .reading import Reading
 from .references import PICTURE, find_reference, lowered, styled_after
 from .text import check, clean, language_of, without_surrogates
 
+_PURPOSE = re.compile(
+    r"^\W*(?:(?:this\sis|it's)\s)?for\s(?:a|an|the|my|our|his|her|their)\s[^,.:;!?\n]{2,40}:"
+    r"|^[^，,。.:：\n]{0,8}?(?:朋友圈|公众号|小红书|微博|海报|贺卡|卡片|封面|配图|插图|头像|壁纸|横幅|课件)"
+    r"[^，,。.:：\n]{0,8}[:：]",
+    re.IGNORECASE,
+)
 _OPTION = re.compile(r"(?<!\S)--\w+(?:[ =][\w.:/]+)?|<\w+:[^>\n]*>|:\d(?:\.\d+)?(?=\s*\))")
 MOST_AGAIN = 16
 """The most pictures that one "again" asks for."""
@@ -292,9 +298,13 @@ def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def without_options(text: str) -> tuple[str, tuple[str, ...]]:
-    """``text`` with other programs' notation blanked ("--ar 16:9", "<lora:x>", ":1.2"), and it."""
-    options = tuple(match.group().strip() for match in _OPTION.finditer(text))
-    return _OPTION.sub(lambda match: " " * len(match.group()), text), options
+    """``text`` with what shows nothing blanked, and it: other programs' notation ("--ar 16:9",
+    "<lora:x>", ":1.2"), and what a picture is for ("for a birthday card: …")."""
+    found: list[str] = []
+    for pattern in (_PURPOSE, _OPTION):
+        found += (match.group().strip(" :：") for match in pattern.finditer(text))
+        text = pattern.sub(lambda match: " " * len(match.group()), text)
+    return text, tuple(found)
 
 
 def statements(text: str) -> tuple[Claim, ...]:
