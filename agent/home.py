@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from ..tools import catalogue
 from ..tools.errors import BadInput
 from . import durable
 
-_FURNITURE = {".DS_Store", "lost+found"}
-"""What a file system or a file manager puts into a folder that is empty to its owner."""
+_FURNITURE = {".DS_Store", "lost+found", catalogue.OWN, catalogue.FOLDER}
+"""What a file system or a file manager puts into a folder that is empty to its owner; and models,
+which may be there first."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Home:
         Made if it is not there. Raises `BadInput` if the folder holds other things (a home is made
         private, and nobody's documents should be), `Stopped` if it cannot be used.
         """
-        root = Path(where or os.environ.get("DANQING_HOME") or _default()).expanduser().absolute()
-        home = cls(root)
+        home = cls(cls.place(where))
+        root = home.root
         with durable.clear_errors(root):
             if root.is_dir() and not home.blobs.is_dir():
                 strangers = sorted(
@@ -45,6 +47,12 @@ class Home:
                 if folder.stat().st_mode & 0o777 != 0o700:
                     folder.chmod(0o700)
         return home
+
+    @staticmethod
+    def place(where: str | Path | None = None) -> Path:
+        """Where `open` looks, whether there is a home or not."""
+        root = where or os.environ.get("DANQING_HOME") or _default()
+        return Path(root).expanduser().absolute()
 
     @property
     def blobs(self) -> Path:

@@ -139,7 +139,6 @@ class Options:
         if not 0 <= self.seed < 2**32:
             raise BadInput(f"A seed is a whole number from 0 to {2**32 - 1}, not {self.seed!r}.")
         Address.parse(self.llm)
-        catalogue.profile(self.models)
         if self.out is not None and Path(self.out).suffix.lower() not in provenance.FORMATS:
             raise BadInput(
                 f"A picture cannot be written as {self.out!r}.",
@@ -198,13 +197,29 @@ class Studio:
         self._judge = judge
         self._local = _local(llm)
         self.ledger = Ledger(home)
-        self.engine = Engine(models, planner=self._local)
+        self.engine = self._engine(models)
         self.cancel = threading.Event()
         """Set it to stop the work at its next safe point; clear it before more is asked for."""
         self.accept = threading.Event()
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
         self._cut_short: dict[int, Turn] = {}
         self._reaches: dict[str, Reach] = {}
+
+    def _engine(self, models: str) -> Engine:
+        """The tools with the models of a profile, and the language model on this machine; `Stopped`
+        where the painter is yet to be downloaded."""
+        engine = Engine(models, home=self.home.root, planner=self._local)
+        painter = engine.profile.models.get("text-to-image")
+        if painter is not None and painter.repository and not painter.ready:
+            raise catalogue.missing(engine.profile.name, "text-to-image", painter)
+        return engine
+
+    def _ready(self, options: Options) -> None:
+        """Have the models that the options name; raises what `Engine` and `_engine` do."""
+        if (options.models, _local(options.llm)) != (self.engine.profile.name, self._local):
+            self._local, before = _local(options.llm), self.engine
+            self.engine = self._engine(options.models)
+            before.close()
 
     def __enter__(self) -> Self:
         return self
@@ -239,6 +254,7 @@ class Studio:
         from .language.text import check
 
         check(request)
+        self._ready(options)
         self.accept.clear()
         turn = self.ledger.begin_turn(
             session or self.ledger.new_session(), request, options.as_json()
@@ -345,10 +361,7 @@ class Studio:
     ) -> TurnDocument:
         self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
         options = Options.read(turn.options)
-        if (options.models, _local(options.llm)) != (self.engine.profile.name, self._local):
-            self.engine.close()
-            self._local = _local(options.llm)
-            self.engine = Engine(options.models, planner=self._local)
+        self._ready(options)
         record = self.ledger.turn(turn.id)
         worked = [s.cost.get("seconds", 0.0) for s in record.steps]
         spent = Spent(options.budget, carried=sum(worked))

@@ -276,7 +276,7 @@ def _call(door: Door, spec: ToolSpec, given: dict[str, Any]) -> None:
     from .tools.engine import Engine
 
     engine = Engine(
-        given.get("profile") or DEFAULT_PROFILE, device=given.get("device"),
+        given.get("profile") or DEFAULT_PROFILE, home=door.place, device=given.get("device"),
         tools=[spec.function],
     )  # fmt: skip
     values = _values(spec, given)

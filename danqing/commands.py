@@ -26,7 +26,8 @@ from .door import (
     turn_document,
     user_named,
 )
-from .lookup import completion, history, models, show, tools
+from .lookup import completion, history, show, tools
+from .model_commands import models
 from .recipes import export, run
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from .door import Door, llm_options
 
 if TYPE_CHECKING:
     from .agent.home import Home
+    from .tools.catalogue import Entry
 
 LIBRARIES = (
     "torch", "torchvision", "diffusers", "transformers", "accelerate", "controlnet-aux",
@@ -46,7 +47,7 @@ def doctor(ctx: click.Context, llm: str | None, llm_sees: bool) -> None:
     findings = [
         *_machine(),
         *_libraries(),
-        *_weights(),
+        *_weights(door.place),
         _planner(llm, llm_sees),
         *_home(door),
         *_terminal(),
@@ -94,20 +95,28 @@ def _opencv(installed: set[str]) -> Iterator[Finding]:
         yield Finding(False, "opencv", "missing: opencv-python-headless")
 
 
-def _weights() -> Iterator[Finding]:
+def _weights(home: Path) -> Iterator[Finding]:
     from .tools import catalogue
     from .tools.errors import Stopped
 
-    for name, profile in catalogue.profiles().items():
-        for role in profile.models:
+    try:
+        profiles = catalogue.profiles(home)
+    except Stopped as stopped:
+        yield Finding(False, "models", str(stopped))
+        return
+    seen: list[Entry] = []
+    for name, profile in profiles.items():
+        for role, entry in profile.models.items():
+            if entry in seen or (entry.repository and not entry.ready):
+                continue  # not downloaded
+            seen.append(entry)
             what = f"{name}/{role}"
             try:
-                folder = catalogue.entry(profile, role).folder
-                catalogue.check_weights(folder)
+                catalogue.check_weights(catalogue.entry(profile, role).folder)
             except Stopped as stopped:
                 yield Finding(False, what, str(stopped))
             else:
-                yield Finding(True, what, f"whole, {catalogue.fingerprint(folder)}")
+                yield Finding(True, what, f"whole, {catalogue.models_fingerprint(profile, role)}")
 
 
 def _planner(llm: str | None, sees: bool) -> Finding:

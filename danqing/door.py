@@ -34,6 +34,13 @@ class Door:
     interruption: Interruption = field(default_factory=Interruption)
     home: str | None = None
 
+    @property
+    def place(self) -> Path:
+        """Where the home is, or would be."""
+        from .agent.home import Home
+
+        return Home.place(self.home)
+
     @contextmanager
     def studio(self, models: str, llm: str = "builtin") -> Iterator[Studio]:
         """A studio that ends its running step, and its turn with it, on the first Ctrl-C."""

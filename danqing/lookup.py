@@ -115,13 +115,14 @@ def _lineage(ledger: Ledger, handle: str) -> list[tuple[str, ...]]:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def tools(as_json: bool) -> None:
+@click.pass_obj
+def tools(door: Door, as_json: bool) -> None:
     """List the tools, and whether each can run now."""
     from .display import columns
     from .tools import catalogue
     from .tools.engine import Engine
 
-    engine = Engine()
+    engine = Engine(home=door.place)
     ready, here = engine.available(), catalogue.available(engine.profile)
     if as_json:
         listed = [
@@ -153,36 +154,6 @@ def _lacking(roles: Iterable[str], optional: Iterable[str], here: Collection[str
             models = "model is" if len(missing) == 1 else "models are"
             said += f" (its {' and '.join(missing)} {models} missing{means})"
     return said
-
-
-@click.command()
-def models() -> None:
-    """List the models: what each is for, its licence, its size and where it is."""
-    from .display import columns
-    from .tools import catalogue
-
-    for name, profile in catalogue.profiles().items():
-        default = (
-            " (used unless --models names another)" if name == catalogue.DEFAULT_PROFILE else ""
-        )
-        click.echo(f"{name}{default}: {profile.summary}")
-        here = catalogue.available(profile)
-        columns(
-            [
-                (
-                    "✓" if role in here else "✗", role, f"{entry.size_mb} MB", entry.license,
-                    "commercial use allowed" if entry.commercial else "not for commercial use",
-                    str(entry.folder) if role in here else f"missing: {entry.folder}",
-                )
-                for role, entry in profile.models.items()
-            ],
-            (None, "cyan", None, None, None, "bright_black"),
-        )  # fmt: skip
-    click.echo(
-        "To draw with a larger Stable Diffusion model that you have, in the folder that diffusers"
-        ' saves:\n  danqing draw "a purple dragon" --models FOLDER\n'
-        "Nothing is ever downloaded."
-    )
 
 
 @click.command()

@@ -86,7 +86,7 @@ def run(
     profile = choices["profile"] or catalogue.DEFAULT_PROFILE
     if catalogue.is_folder(profile):
         profile = str(Path(profile).expanduser().resolve())
-    catalogue.profile(profile)
+    catalogue.profile(profile, door.place)
     work = _Work(door, source, outs, choices, each=each is not None)
     if each is not None:
         name, folder = _pair(each, "--each")

@@ -115,10 +115,9 @@ def test_every_file_of_a_package_is_packed() -> None:
 
 
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
-    declared = {
-        re.split(r"[^\w.-]", line)[0].lower().replace("_", "-")
-        for line in project()["project"]["dependencies"]
-    }
+    needed = project()["project"]
+    lines = [*needed["dependencies"], *needed["optional-dependencies"]["upscale"]]
+    declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     distributions = metadata.packages_distributions()
     for name, path in sources().items():
         for target in imported(name, path):

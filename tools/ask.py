@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +22,9 @@ from .registry import Context, tool
 from .segment import account, chosen
 from .world import NATURAL, world
 
-Kind = Literal["count", "color", "place", "yes or no", "fact", "things"]
+ANSWER_TOKENS = 32
+"""Length of an answer at most."""
+Kind = Literal["count", "color", "place", "yes or no", "fact", "things", "words"]
 
 
 class Answer(BaseModel):
@@ -29,9 +32,9 @@ class Answer(BaseModel):
 
     ``value`` is a whole number for a count, a color's name (a list where such things differ), a
     place ("far left" to "far right", or "across"), true or false, a word for a fact of the scene,
-    or a list of things; None where what was asked about is not there. ``heard`` is how the question
-    was understood. What is said of a picture that is not ``familiar``, as photographs are not, is a
-    guess.
+    a list of things, or other words; None where what was asked about is not there. ``heard`` is how
+    the question was understood. What is said of a picture that is not ``familiar``, as photographs
+    are not, is a guess.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,7 +46,7 @@ class Answer(BaseModel):
     familiar: bool = True
 
 
-@tool("panoptic")
+@tool("panoptic", optional=("answerer",))
 def ask(
     context: Context,
     image: Image.Image,
@@ -58,10 +61,21 @@ def ask(
     what color or where it is, whether it is there, left or right of, above or below something else,
     what season, time, weather, setting or style it is, and what there is to see.
 
+    A profile with an answerer answers any question about any picture; what is asked of the built-in
+    world, of a picture of it, is still answered by the eyes for that.
+
     Raises `ToolError` for a question of another kind, or about what the model does not know.
     """
-    asked = understood(question)
+    any_question = context.models.has("answerer")
+    try:
+        asked = understood(question)
+    except ToolError:
+        if not any_question:
+            raise
+        asked = None
     sight = see(context, image)
+    if asked is None or (any_question and not sight.familiar):
+        return _answered(context, image, question)
     return asked.answer(sight).model_copy(update={"familiar": sight.familiar})
 
 
@@ -104,6 +118,7 @@ _PICTURE = (
 )
 _DIGITS = {**{word: n for n, word in enumerate(NUMBERS)}, **{str(n): n for n in range(100)},
            **{c: n for n, c in enumerate("零一二三四五六七八九十")}, "两": 2}  # fmt: skip
+_YES, _NO = {"yes", "true", "是", "是的", "有", "对"}, {"no", "false", "不是", "没有", "不", "否"}
 _EMPTY = (
     "is are was were be there any a an the this that these those it its in on at of to do does"
     " did you i we can could see seen have has please tell me whether if show shows shown visible"
@@ -262,6 +277,29 @@ def _whether_there(text: str) -> Question:
 
 
 # -- the answers
+
+
+def _answered(context: Context, image: Image.Image, question: str) -> Answer:
+    """What the profile's answerer says, as a typed value where it is one."""
+    from .readers import written
+
+    read = written(context, context.models.get("answerer"), image, question, limit=ANSWER_TOKENS)
+    kind, value = typed(read.text)
+    sure = math.prod(probability for _, probability in read.words)
+    return Answer(kind=kind, value=value, confidence=_p(sure), heard=question)
+
+
+def typed(text: str) -> tuple[Kind, bool | int | str]:
+    """An answer in words as a value: "Yes." is true, "two" is 2, "red" is a color."""
+    said = normal(text).strip(" .!。！")
+    if said in _YES or said in _NO:
+        return "yes or no", said in _YES
+    if said in _DIGITS:
+        return "count", _DIGITS[said]
+    known = words_of(said)
+    if len(known) == 1 and known[0].sort == "color" and said == said[known[0].start : known[0].end]:
+        return "color", known[0].meaning
+    return "words", text
 
 
 def _count(sight: Sight, phrase: Phrase) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from .registry import Context, flatten, tool
+from .registry import Context, tool
 
 MAX_TOKENS = 96
 """Length of a caption at most, for a model that does not say."""
@@ -34,42 +34,12 @@ def caption(context: Context, image: Image.Image) -> Caption:
     Transparent parts are seen as white. The text is read greedily, so the same pixels give the same
     words; a word's probability is the product of its tokens' probabilities.
     """
+    from .readers import written
+
     captioner = context.models.get("captioner")
-    image_processor, tokenizer = captioner.processor
-    pixels = image_processor(images=flatten(image), return_tensors="pt").pixel_values
-    context.check_cancelled()
     limit = captioner.model.generation_config.max_new_tokens or MAX_TOKENS
-    generated = captioner.model.generate(
-        pixel_values=pixels.to(captioner.device, captioner.model.dtype),
-        max_new_tokens=limit,
-        do_sample=False,
-        num_beams=1,
-        return_dict_in_generate=True,
-        output_logits=True,
-        stopping_criteria=[_Reporter(context, limit)],
-    )
-    tokens = generated.sequences[0, -len(generated.logits) :].tolist()
-    probabilities = [
-        float(step[0].float().softmax(-1)[token])
-        for step, token in zip(generated.logits, tokens, strict=True)
-    ]
-    text, words = read_words(tokenizer, tokens, probabilities)
-    return Caption(text=text, words=words)
-
-
-class _Reporter:
-    """Called by ``generate`` after every token: reports, and lets a cancel through."""
-
-    def __init__(self, context: Context, limit: int) -> None:
-        self._context, self._limit, self._count = context, limit, 0
-
-    def __call__(self, sequences: Any, scores: Any, **_: Any) -> Any:
-        import torch
-
-        self._count += 1
-        self._context.progress(self._count, self._limit, "reading")
-        self._context.check_cancelled()
-        return torch.zeros(len(sequences), dtype=torch.bool, device=sequences.device)
+    read = written(context, captioner, image, limit=limit)
+    return Caption(text=read.text, words=read.words)
 
 
 def read_words(

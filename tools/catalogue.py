@@ -1,9 +1,9 @@
-"""Which model plays which role: profiles of `catalogue.toml`, and the state of their files.
+"""Which model plays which role: profiles of `catalogue.toml` and of the user, and their files.
 
-A profile may also be the folder of a Stable Diffusion pipeline that the user has: then that one
-paints, and the built-in models do the rest.
+The user's own are in ``models.toml`` in the home, in the same format, or are named as the folder of
+a pipeline. What a profile leaves out is that of the profile it is based on.
 
-Nothing here loads a model or imports torch; the worker's `models` does.
+Nothing here loads a model, imports torch or reaches a network; the worker's `models` and `hub` do.
 """
 
 from __future__ import annotations
@@ -13,45 +13,135 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from . import manifest
 from .errors import BadInput, Stopped
 from .registry import Role
 
 DEFAULT_PROFILE = "sketchbook"
-PIPELINES: Mapping[str, dict[str, int | float]] = {
-    "StableDiffusionPipeline": {"steps": 30, "guidance_scale": 7.0},
-    "StableDiffusionXLPipeline": {"steps": 30, "guidance_scale": 5.0},
-}
-"""The kinds of pipelines that can be connected, and what a call leaves to them."""
+HUB = "hub:"
+"""What a source begins with that is a repository of the Hugging Face hub."""
+TAKEN = frozenset({".safetensors", ".json", ".txt", ".model", ".jinja"})
+"""The kinds of files that are taken from a hub: weights and words; no pickles and no code."""
+BELONGS: frozenset[Role] = frozenset({"controlnet", "generator", "style-adapter"})
+"""The roles of models that work with one painter only."""
 _PACKAGE = Path(__file__).parent
+BUILT_IN = _PACKAGE / "catalogue.toml"
+OWN = "models.toml"
+"""The user's catalogue in the home; what is taken from the hub is in `FOLDER` beside it."""
+FOLDER = "models"
 _HASHED = {".safetensors", ".json", ".txt", ".model"}
+_OTHERS = frozenset({"fp16", "bf16", "non_ema"})
+"""Parts of the names of files that hold the same weights in another way."""
 
 
-class Entry(BaseModel):
-    """One model of a profile."""
+class Source(BaseModel):
+    """Where the files of a model come from, and where they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
-    """The model's folder; a relative path is relative to this package."""
+    """A folder or a .safetensors file, relative to the catalogue; or "hub:owner/name"."""
+    revision: str = "main"
+    """The commit of a hub's repository; "main" moves."""
+    variant: str = ""
+    """Which of several files with the same weights are taken, such as "fp16"."""
+    files: tuple[str, ...] = ()
+    """Patterns of the paths that are taken from a hub; all at its top where there are none."""
+    at: str = ""
+    """Where those of a hub are, as `profile` finds out."""
+
+    @property
+    def repository(self) -> str | None:
+        """The hub's "owner/name", or None for files that are the user's or built in."""
+        return self.source.removeprefix(HUB) if self.source.startswith(HUB) else None
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are, or the one file."""
+        return _PACKAGE / (self.at or self.source)
+
+    @property
+    def here(self) -> bool:
+        """Whether the files are there: those of a hub, whole and of this revision."""
+        if self.repository is None:
+            return self.folder.exists()
+        taken = manifest.read(self.folder)
+        return (
+            taken is not None
+            and self.revision in ("main", taken.revision)
+            and not any(self.wants(path) for path in taken.missing)
+            and all(any(fnmatchcase(path, p) for path in taken.files) for p in self.files)
+            and any(path.endswith(".safetensors") for path in taken.files)
+            and taken.whole(self.folder)
+        )
+
+    def wants(self, path: str) -> bool:
+        """Whether a file of the hub's repository is taken."""
+        if Path(path).suffix not in TAKEN:
+            return False
+        if path in self.files:
+            return True
+        if not any(fnmatchcase(path, pattern) for pattern in self.files or ("*",)):
+            return False
+        if not self.files and "/" in path:
+            return False
+        ways = _OTHERS.intersection(path.rpartition("/")[2].split("."))
+        if not path.endswith((".safetensors", ".safetensors.index.json")):
+            return True
+        return ways == {self.variant} if self.variant else not ways
+
+    def placed(self, base: Path, home: Path | None) -> Self:
+        """The same, found: its path in a catalogue that is in the folder ``base``, or where what
+        is taken from a hub is in the home."""
+        if self.repository is None:
+            return self.model_copy(update={"source": str(base / Path(self.source).expanduser())})
+        if home is None:
+            return self
+        at = home / FOLDER / self.repository.replace("/", "--")
+        return self.model_copy(update={"at": str(at)})
+
+
+class LoRA(Source):
+    """A low-rank change of a painter's weights, and how much of it is added."""
+
+    weight: float = Field(default=1.0, ge=-4, le=4)
+
+
+class Entry(Source):
+    """One model of a profile."""
+
     loader: Literal[
         "diffusers", "autoencoder", "controlnet", "generator", "image-text-to-text",
-        "image-segmentation", "image-to-image", "vgg", "controlnet-aux", "causal-lm",
+        "image-segmentation", "image-to-image", "vgg", "controlnet-aux",
+        "question-answering", "clipseg", "grounded-sam", "ip-adapter", "spandrel", "causal-lm",
     ]  # fmt: skip
     words: Literal["canonical", "plain"] = "canonical"
     """What a painter reads: the form of `painter_words`, or any English."""
     native_size: int = Field(default=0, ge=0)
     """Side in pixels of what the model makes or sees best; 0 for any size."""
-    license: str
-    commercial: bool
-    size_mb: int = Field(ge=0)
-    memory_mb: int = Field(ge=0)
+    license: str = "see its model card"
+    commercial: bool = False
+    """Whether its license allows commercial use."""
+    size_mb: int = Field(default=0, ge=0)
+    """What the files take."""
+    memory_mb: int = Field(default=0, ge=0)
+    """What the model takes in float32, as on a CPU; on a GPU it is half of that."""
+    beside: Source | None = None
+    """A second model that the loader needs."""
+    config: str = ""
+    """For a painter in one file, the folder of a pipeline of its kind, or the profile whose painter
+    is one: its configuration and tokenizer are used."""
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    """The network's configuration, where its repository has only the weights."""
+    loras: tuple[LoRA, ...] = ()
     schedule: tuple[int, ...] = ()
     """The noise levels (0 to 999) of a painter's own steps; evenly spaced ones where there are
     none."""
@@ -62,9 +152,24 @@ class Entry(BaseModel):
     """Values for arguments that a call leaves out, such as ``steps``."""
 
     @property
-    def folder(self) -> Path:
-        """Where the files are."""
-        return _PACKAGE / self.source
+    def sources(self) -> tuple[Source, ...]:
+        """Everything that it is made of."""
+        return (self, *([self.beside] if self.beside else []), *self.loras)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of it is here."""
+        return all(source.here for source in self.sources)
+
+    def memory_on(self, device: str) -> float:
+        """MiB that it takes on a device."""
+        return self.memory_mb if device == "cpu" else self.memory_mb / 2
+
+    def placed(self, base: Path, home: Path | None) -> Self:
+        beside = None if self.beside is None else self.beside.placed(base, home)
+        loras = tuple(lora.placed(base, home) for lora in self.loras)
+        found = self.model_copy(update={"beside": beside, "loras": loras})
+        return super(Entry, found).placed(base, home)
 
 
 class Profile(BaseModel):
@@ -76,73 +181,86 @@ class Profile(BaseModel):
     summary: str
     models: Mapping[Role, Entry]
 
+    @property
+    def own(self) -> Mapping[Role, Entry]:
+        """Its models that are not built in."""
+        return {role: entry for role, entry in self.models.items() if entry.repository}
+
+
+def profiles(home: Path | None = None) -> Mapping[str, Profile]:
+    """All profiles by name: the built-in ones, and the user's in the folder ``home``.
+
+    Raises `BadInput` that names the line for a file of the user's that cannot be read.
+    """
+    found = _built_in(BUILT_IN, home)
+    if home is None or not (home / OWN).is_file():
+        return found
+    from .own_models import read
+
+    return MappingProxyType({**found, **read(home, found)})
+
 
 @cache
-def profiles(path: Path = _PACKAGE / "catalogue.toml") -> Mapping[str, Profile]:
-    """All profiles of a catalogue by name."""
-    tables = tomllib.loads(path.read_text("utf-8"))
-    return MappingProxyType(
-        {
-            name: Profile(name=name, summary=table.pop("summary"), models=table)
-            for name, table in tables.items()
-        }
-    )
+def _built_in(path: Path, home: Path | None) -> Mapping[str, Profile]:
+    found: dict[str, Profile] = {}
+    for name, table in tomllib.loads(path.read_text("utf-8")).items():
+        summary, base = table.pop("summary"), found.get(table.pop("base", ""))
+        models = {role: Entry.model_validate(entry).placed(Path(), home)
+                  for role, entry in table.items()}  # fmt: skip
+        found[name] = based(base, name, summary, models)
+    return MappingProxyType(found)
 
 
-def profile(name: str = DEFAULT_PROFILE) -> Profile:
-    """The profile called ``name``, or the one with the painter in the folder ``name``.
+def based(base: Profile | None, name: str, summary: str, models: Mapping[Role, Entry]) -> Profile:
+    """A profile whose other models are those of ``base``, but for what belongs to its painter."""
+    others = {} if base is None else dict(base.models)
+    if "text-to-image" in models:
+        others = {role: entry for role, entry in others.items() if role not in BELONGS}
+    return Profile(name=name, summary=summary, models={**others, **models})
+
+
+def profile(name: str = DEFAULT_PROFILE, home: Path | None = None) -> Profile:
+    """The profile called ``name``, or the one with the painter in the folder ``name``; the user's
+    own are in the folder ``home``.
 
     `BadInput` names the known ones when there is none.
     """
-    if name in profiles():
-        return profiles()[name]
+    built_in = _built_in(BUILT_IN, home)
+    if name in built_in:
+        return built_in[name]
     if is_folder(name):
-        return connected(Path(name).expanduser())
+        from .own_models import connected
+
+        return connected(Path(name).expanduser(), built_in[DEFAULT_PROFILE])
+    known = profiles(home)
+    if name in known:
+        return known[name]
     raise BadInput(
         f"There is no model profile {name!r}.",
-        hint=f"Known are: {', '.join(profiles())}; or give the folder of a Stable Diffusion"
-        " pipeline, as in ./my-model.",
+        hint=f"Known are: {', '.join(known)}; or give the folder of a pipeline as diffusers saves"
+        " it, as in ./my-model.",
     )
+
+
+def settled(profile_: Profile) -> Profile:
+    """The profile with built-in models in the roles whose own have not been downloaded, but for the
+    painter's and those that belong to it."""
+    built_in = _built_in(BUILT_IN, None)[DEFAULT_PROFILE].models
+    models = {
+        role: built_in[role] if _stands_in(role, entry_, built_in) else entry_
+        for role, entry_ in profile_.models.items()
+    }
+    return profile_.model_copy(update={"models": models})
+
+
+def _stands_in(role: Role, entry_: Entry, built_in: Mapping[Role, Entry]) -> bool:
+    own = role == "text-to-image" or role in BELONGS
+    return bool(role in built_in and not own and entry_.repository and not entry_.ready)
 
 
 def is_folder(name: str) -> bool:
     """Whether ``name`` is written as a path and not as the name of a profile."""
     return name.startswith(("~", ".")) or "/" in name or os.sep in name
-
-
-def connected(folder: Path) -> Profile:
-    """The built-in profile with the pipeline in ``folder``, as diffusers saves it, for a painter.
-
-    Raises `BadInput` where there is none, or one of a kind whose use is not known here.
-    """
-    index = folder / "model_index.json"
-    try:
-        kind = json.loads(index.read_text("utf-8"))["_class_name"]
-        unet = json.loads((folder / "unet" / "config.json").read_text("utf-8"))
-        vae = json.loads((folder / "vae" / "config.json").read_text("utf-8"))
-        levels = vae.get("block_out_channels") or vae["decoder_block_out_channels"]
-        side = int(unet["sample_size"]) * 2 ** (len(levels) - 1)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(
-            f"There is no Stable Diffusion pipeline in {str(folder)!r}: {error}.",
-            hint="Give a folder with a model_index.json, as diffusers saves it.",
-        ) from None
-    if kind not in PIPELINES:
-        raise BadInput(
-            f"The pipeline in {str(folder)!r} is a {kind}.",
-            hint=f"Those that can paint here are: {', '.join(PIPELINES)}.",
-        )
-    size = sum(file.stat().st_size for file in folder.rglob("*.safetensors")) >> 20
-    painter = Entry(
-        source=str(folder.resolve()), loader="diffusers", words="plain", native_size=side,
-        license="see its model card", commercial=False, size_mb=size, memory_mb=2 * size,
-        defaults=PIPELINES[kind],
-    )  # fmt: skip
-    built_in = profiles()[DEFAULT_PROFILE]
-    return Profile(
-        name=str(folder.resolve()), summary=f"{kind} in {folder}; the built-in models do the rest.",
-        models={**built_in.models, "text-to-image": painter},
-    )  # fmt: skip
 
 
 def language_model(folder: Path) -> Entry:
@@ -178,17 +296,29 @@ def entry(profile_: Profile, role: Role) -> Entry:
     found = profile_.models.get(role)
     if found is None:
         raise Stopped(f"The profile {profile_.name!r} has no model for the role {role!r}.")
-    if not found.folder.is_dir():
-        raise Stopped(
-            f"The {role} model of the profile {profile_.name!r} is not at {found.folder}.",
+    if not found.ready:
+        raise missing(profile_.name, role, found)
+    return found
+
+
+def missing(name: str, role: Role, entry_: Entry) -> Stopped:
+    """What to say of a model of the profile ``name`` that is not here."""
+    lacking = next(source for source in entry_.sources if not source.here)
+    if lacking.repository is None:
+        return Stopped(
+            f"The {role} model of the profile {name!r} is not at {lacking.folder}.",
             hint="Install the package again, or choose another profile.",
         )
-    return found
+    return Stopped(
+        f"The {role} model of the profile {name!r} has not been downloaded:"
+        f" {lacking.repository}, {entry_.size_mb} MB, {entry_.license}.",
+        hint=f"`danqing models pull {name} {role}` does that.",
+    )
 
 
 def available(profile_: Profile) -> frozenset[Role]:
     """The roles whose model files are there, so that only tools that can run are offered."""
-    return frozenset(role for role, found in profile_.models.items() if found.folder.is_dir())
+    return frozenset(role for role, found in profile_.models.items() if found.ready)
 
 
 def check_weights(folder: Path) -> None:
@@ -197,7 +327,7 @@ def check_weights(folder: Path) -> None:
     Raises `Stopped` that names the file. The safetensors layout is a little-endian uint64 header
     length, a JSON header with the data offsets, and the data.
     """
-    files = sorted(folder.rglob("*.safetensors"))
+    files = [folder] if folder.is_file() else sorted(folder.rglob("*.safetensors"))
     if not files:
         raise _damaged(folder, "has no .safetensors file")
     for file in files:
@@ -224,17 +354,35 @@ def models_fingerprint(profile_: str | Profile, role: Role) -> str:
     Raises `Stopped` as `entry` does.
     """
     found = profile(profile_) if isinstance(profile_, str) else profile_
-    return fingerprint(entry(found, role).folder)
+    first, *more = (fingerprint(source.folder) for source in entry(found, role).sources)
+    return hashlib.sha256("".join([first, *more]).encode()).hexdigest()[:12] if more else first
 
 
 def fingerprint(folder: Path) -> str:
-    """Twelve hex digits over the weight and configuration files of a model folder."""
+    """Twelve hex digits over the weight and configuration files of a model folder, or of one file.
+
+    What was verified when it was taken from a hub, and not touched since, is not read again.
+    """
+    taken = None if folder.is_file() else manifest.read(folder)
+    files = [folder] if folder.is_file() else _hashed(folder)
     total = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.suffix in _HASHED):
-        stat = file.stat()
-        digest = _file_digest(file, stat.st_mtime_ns, stat.st_size)
-        total.update(f"{file.relative_to(folder).as_posix()}\0{digest}\0".encode())
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        digest = taken and taken.digest(folder, name)
+        if digest is None:
+            stat = file.stat()
+            digest = _file_digest(file, stat.st_mtime_ns, stat.st_size)
+        total.update(f"{name}\0{digest}\0".encode())
     return total.hexdigest()[:12]
+
+
+def _hashed(folder: Path) -> list[Path]:
+    """The files of a model, without what a download keeps beside them."""
+    inside = ((path, path.relative_to(folder)) for path in folder.rglob("*"))
+    return sorted(
+        path for path, below in inside
+        if path.suffix in _HASHED and below.parts[0] != ".cache" and str(below) != manifest.NAME
+    )  # fmt: skip
 
 
 @cache

@@ -30,7 +30,7 @@ HINTED = 0.5
 
 def takes_pictures(network: Any) -> bool:
     """Whether a ControlNet is shown a picture itself, and not latents."""
-    return bool(network.config.conditioning_channels == 3)
+    return bool(network.config.get("conditioning_channels", 3) == 3)
 
 
 def outlines(rgb: np.ndarray, low: float = LOW, high: float = HIGH) -> np.ndarray:

@@ -43,9 +43,10 @@ CRASHES_ALLOWED = 2
 class Engine:
     """Runs one call at a time; callable from several threads, which wait for their turn.
 
-    ``profile`` is a name from the catalogue or a `Profile`; ``planner`` is the folder of a language
-    model to run beside its models; ``device`` is cuda, mps or cpu, or None for the best there is;
-    ``memory_mb`` bounds the models held at once.
+    ``profile`` is a name from the catalogue or a `Profile`; ``home`` is the folder with the user's
+    own models and those from a hub; ``planner`` is the folder of a language model to run beside
+    them; ``device`` is cuda, mps or cpu, or None for the best there is; ``memory_mb`` bounds the
+    models held at once.
 
     Raises `BadInput` as `catalogue.profile` and `catalogue.language_model` do.
     """
@@ -54,12 +55,14 @@ class Engine:
         self,
         profile: str | Profile = catalogue.DEFAULT_PROFILE,
         *,
+        home: Path | None = None,
         planner: Path | None = None,
         device: str | None = None,
         memory_mb: float | None = None,
         tools: Sequence[Callable[..., Any]] = TOOLS,
     ) -> None:
-        self.profile = catalogue.profile(profile) if isinstance(profile, str) else profile
+        found = catalogue.profile(profile, home) if isinstance(profile, str) else profile
+        self.profile = catalogue.settled(found)
         if planner is not None:
             models = {**self.profile.models, "planner": catalogue.language_model(planner)}
             self.profile = self.profile.model_copy(update={"models": models})

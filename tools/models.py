@@ -6,21 +6,28 @@ Only the worker process uses this module.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from . import catalogue
 from .catalogue import Entry
 from .errors import BadInput, Stopped
+from .own_models import kind_and_size
+from .pipelines import PIPELINES
 from .registry import Role
 
 DEVICES = ("cuda", "mps", "cpu")
+CONTROLNETS = ("ControlNetModel", "ZImageControlNetModel")
+"""The classes of networks that a painter can follow."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +86,19 @@ class Models:
         entry = self.entries.get(role)
         if entry is None:
             raise Stopped(f"This profile has no model for the role {role!r}.")
-        self._make_room(entry.memory_mb)
-        self._loaded[role] = load(entry, self.device)
-        return self._loaded[role]
+        if not entry.ready:
+            raise catalogue.missing("in use", role, entry)
+        twin = next((m for m in self._loaded.values() if m.entry == entry), None)
+        if twin is None:  # the same model may play two roles
+            self._make_room(entry.memory_on(self.device))
+            twin = load(entry, self.device)
+        self._loaded[role] = twin
+        return twin
 
     def has(self, role: Role) -> bool:
         """Whether the profile has a model for ``role`` whose files are there."""
         entry = self.entries.get(role)
-        return entry is not None and entry.folder.is_dir()
+        return entry is not None and entry.ready
 
     def unload(self, *, keep: Collection[Role] = ()) -> None:
         """Let go of every model but those to ``keep``, and of the memory they leave behind."""
@@ -98,9 +110,13 @@ class Models:
         if not self._loaded:
             return
         budget = self._memory_mb if self._memory_mb is not None else memory_budget(self.device)
-        while self._loaded and needed_mb + sum(m.memory_mb for m in self._loaded.values()) > budget:
+        while self._loaded and needed_mb + self._held() > budget:
             self._loaded.popitem(last=False)
             release_memory(self.device)
+
+    def _held(self) -> float:
+        """MiB of all models now in memory, each counted once."""
+        return sum({id(m): m.memory_mb for m in self._loaded.values()}.values())
 
 
 def pick_device(wanted: str | None) -> str:
@@ -146,12 +162,15 @@ def load(entry: Entry, device: str) -> Loaded:
 
     Raises `Stopped` naming the file that is missing, damaged or not what it says it is.
     """
-    catalogue.check_weights(entry.folder)
+    for source in entry.sources:
+        catalogue.check_weights(source.folder)
     started = time.perf_counter()
     configure_torch()
     try:
         with _without_scipy():
-            model, processor = _LOADERS[entry.loader](str(entry.folder), _dtype(device))
+            model, processor = _LOADERS[entry.loader](
+                str(entry.folder), _dtype(device), **_options(entry)
+            )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise Stopped(
             f"The model at {entry.folder} cannot be loaded: {error}",
@@ -166,6 +185,15 @@ def load(entry: Entry, device: str) -> Loaded:
             memory += sum(p.numel() * p.element_size() for p in part.parameters())
     seconds = time.perf_counter() - started
     return Loaded(entry, model, processor, device, memory / 2**20, seconds)
+
+
+def _options(entry: Entry) -> dict[str, Any]:
+    """What a loader is told beside the folder: only what the entry says."""
+    told = {name: getattr(entry, name) for name in ("variant", "config", "architecture")}
+    told["loras"] = {str(lora.folder): lora.weight for lora in entry.loras}
+    told["beside"] = None if entry.beside is None else str(entry.beside.folder)
+    told["files"] = entry.files if entry.loader == "ip-adapter" else ()
+    return {name: value for name, value in told.items() if value}
 
 
 def configure_torch() -> None:
@@ -207,23 +235,63 @@ def _without_scipy() -> Iterator[None]:
         del sys.modules["scipy"]
 
 
-def _load_diffusers(folder: str, dtype: Any) -> tuple[Any, Any]:
-    from diffusers import DiffusionPipeline
+def _load_diffusers(
+    folder: str, dtype: Any, *, variant: str | None = None, config: str = "",
+    loras: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[Any, Any]:  # fmt: skip
+    """A pipeline from the folder that diffusers saves; or from one file, with the configuration and
+    the tokenizer of the folder ``config``. LoRAs become a part of its weights."""
+    import diffusers
 
-    pipeline = DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
-        folder, dtype=dtype, use_safetensors=True, local_files_only=True
-    )
+    if config:
+        kind, _ = kind_and_size(Path(config))
+        pipeline = getattr(diffusers, kind).from_single_file(
+            folder, config=config, dtype=dtype, local_files_only=True
+        )
+    else:
+        pipeline = diffusers.DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
+            folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
+        )
+    if type(pipeline).__name__ not in PIPELINES:
+        raise ValueError(
+            f"it is a {type(pipeline).__name__}; those that can paint are {', '.join(PIPELINES)}"
+        )
     pipeline.set_progress_bar_config(disable=True)
+    for number, (lora, weight) in enumerate(loras.items()):
+        file = Path(lora)
+        pipeline.load_lora_weights(
+            str(file.parent if file.is_file() else file), use_safetensors=True,
+            weight_name=file.name if file.is_file() else None, adapter_name=f"lora-{number}",
+            local_files_only=True,
+        )  # fmt: skip
+        pipeline.fuse_lora(lora_scale=weight, adapter_names=[f"lora-{number}"])
+        pipeline.unload_lora_weights()
     return pipeline, None
 
 
-def _load_controlnet(folder: str, dtype: Any) -> tuple[Any, Any]:
-    from diffusers import ControlNetModel
+def _load_controlnet(
+    folder: str, dtype: Any, *, variant: str | None = None,
+    architecture: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Any, Any]:  # fmt: skip
+    """A ControlNet of the class that its configuration names; ``architecture`` is that of weights
+    without one."""
+    import diffusers
 
-    model = ControlNetModel.from_pretrained(  # type: ignore[no-untyped-call]
-        folder, dtype=dtype, use_safetensors=True, local_files_only=True
-    )
-    return model, None
+    told = architecture or json.loads((Path(folder) / "config.json").read_text("utf-8"))
+    kind = told.get("_class_name", "ControlNetModel")
+    if kind not in CONTROLNETS:
+        raise ValueError(f"it is a {kind}; those that can steer are {', '.join(CONTROLNETS)}")
+    network = getattr(diffusers, kind)
+    if not architecture:
+        return network.from_pretrained(
+            folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
+        ), None
+    from safetensors.torch import load_file
+
+    [file] = Path(folder).glob("*.safetensors")
+    model = network(**{key: value for key, value in told.items() if key != "_class_name"})
+    model.load_state_dict(load_file(file))
+    return model.to(dtype), None
 
 
 def _load_autoencoder(folder: str, dtype: Any) -> tuple[Any, Any]:
@@ -247,6 +315,8 @@ def _load_captioner(folder: str, dtype: Any) -> tuple[Any, Any]:
     model = AutoModelForImageTextToText.from_pretrained(
         folder, dtype=dtype, use_safetensors=True, local_files_only=True
     )
+    if model.config.model_type != "vision-encoder-decoder":
+        return model, _processor(folder)
     # Of the two implementations the one on Pillow gives the same pixels on every machine.
     image_processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
         folder, local_files_only=True, backend="pil"
@@ -279,6 +349,53 @@ def _load_causal_lm(folder: str, dtype: Any) -> tuple[Any, Any]:
     return model, Chat(tokenizer, model)
 
 
+def _load_answerer(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoModelForVisualQuestionAnswering
+
+    model = AutoModelForVisualQuestionAnswering.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    return model, _processor(folder)
+
+
+def _processor(folder: str) -> Any:
+    """What turns images and texts into what a model takes, the same pixels on every machine."""
+    from transformers import AutoImageProcessor, AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, local_files_only=True
+    )
+    processor.image_processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, local_files_only=True, backend="pil"
+    )
+    return processor
+
+
+def _load_clipseg(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from transformers import CLIPSegForImageSegmentation
+
+    from .segmenters import ByClip
+
+    network = CLIPSegForImageSegmentation.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    return ByClip(network, _processor(folder)), None
+
+
+def _load_grounded_sam(folder: str, dtype: Any, *, beside: str) -> tuple[Any, Any]:
+    from transformers import AutoModelForZeroShotObjectDetection, Sam2Model
+
+    from .segmenters import Grounded
+
+    detector = AutoModelForZeroShotObjectDetection.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    cutter = Sam2Model.from_pretrained(
+        beside, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    return Grounded(detector, _processor(folder), cutter, _processor(beside)), None
+
+
 def _load_segmenter(folder: str, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation
 
@@ -298,6 +415,37 @@ def _load_upscaler(folder: str, dtype: Any) -> tuple[Any, Any]:
         folder, dtype=dtype, use_safetensors=True, local_files_only=True
     )
     return model, None
+
+
+def _load_spandrel(folder: str, dtype: Any) -> tuple[Any, Any]:
+    from . import upscalers
+
+    return upscalers.load(folder, dtype), None
+
+
+def _load_ip_adapter(
+    folder: str, dtype: Any, *, files: tuple[str, ...] = ("*",)
+) -> tuple[Any, Any]:
+    """The image encoder of an IP-Adapter (Ye et al. 2023), and the adapter's own weights by part
+    and name; of a folder with several, the one that ``files`` name."""
+    from safetensors.torch import load_file
+    from transformers import CLIPVisionModelWithProjection
+
+    weights = [
+        path for path in sorted(Path(folder).rglob("ip-adapter*.safetensors"))
+        if any(fnmatchcase(path.relative_to(folder).as_posix(), pattern) for pattern in files)
+    ]  # fmt: skip
+    encoder = next(iter(sorted(Path(folder).rglob("image_encoder"))), None)
+    if not weights or encoder is None:
+        raise OSError("it has no ip-adapter*.safetensors, or no folder image_encoder")
+    parts: dict[str, dict[str, Any]] = {"image_proj": {}, "ip_adapter": {}}
+    for key, weight in load_file(weights[0]).items():
+        part, _, name = key.partition(".")
+        parts[part][name] = weight.to(dtype)
+    model = CLIPVisionModelWithProjection.from_pretrained(
+        encoder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    return model, parts
 
 
 def _load_vgg(folder: str, _: Any) -> tuple[Any, Any]:
@@ -325,7 +473,7 @@ def _load_detectors(folder: str, dtype: Any) -> tuple[Any, Any]:
     return detectors.load(folder, dtype)
 
 
-_LOADERS = {
+_LOADERS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "diffusers": _load_diffusers,
     "autoencoder": _load_autoencoder,
     "causal-lm": _load_causal_lm,
@@ -333,6 +481,11 @@ _LOADERS = {
     "controlnet-aux": _load_detectors,
     "generator": _load_generator,
     "image-text-to-text": _load_captioner,
+    "question-answering": _load_answerer,
+    "clipseg": _load_clipseg,
+    "grounded-sam": _load_grounded_sam,
+    "ip-adapter": _load_ip_adapter,
+    "spandrel": _load_spandrel,
     "image-segmentation": _load_segmenter,
     "image-to-image": _load_upscaler,
     "vgg": _load_vgg,

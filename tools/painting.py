@@ -1,8 +1,10 @@
 """One run of the painter: what text_to_image, style_transfer, inpaint and edge_guided share.
 
-The pipelines are those of diffusers, for every kind of painter alike. What must be kept of a
-picture is put back into the latents after every step, with the noise of that step on it (blended
-latent diffusion, Avrahami et al. 2023); a ControlNet is asked before the painter is.
+The pipelines are those of diffusers, and `pipelines` tells what each kind takes. A painter with a
+UNet needs no other pipeline to fill a hole or to follow outlines: what must be kept of a picture is
+put back into the latents after every step, with the noise of that step on it (blended latent
+diffusion, Avrahami et al. 2023); and a ControlNet is asked before the UNet is. For the others
+diffusers has pipelines that do so.
 """
 
 from __future__ import annotations
@@ -21,11 +23,15 @@ from torch.nn import functional as F
 from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictures
 from .errors import ToolError
 from .models import Loaded
+from .pipelines import PIPELINES, Pipeline
 from .registry import Context
 
+MANNER = 0.7
+"""How much of a style-adapter's is heeded, where 1 is all."""
 UNGUIDED = 1.0
 """The guidance scale at which pipelines do not ask for the negative prompt."""
 _TENSORS = ["latents", "prompt_embeds"]
+_WAYS = {"over": "over an image", "hole": "a hole in an image", "lines": "along outlines"}
 
 
 @dataclass(frozen=True)
@@ -63,38 +69,37 @@ def paint(
     strength: float = 1.0,
     kept: Kept | None = None,
     steering: Steering | None = None,
+    manner: Image.Image | None = None,
 ) -> list[Image.Image]:
     """One picture per seed, RGB at the painter's own size, all in one batch.
 
     With ``start``, an RGB image, it is noised by ``strength`` (0 to 1) and painted over, in its own
     size. With ``kept``, only the hole is painted; what lies around comes out nearly as it was, as
-    the decoder gives it.
+    the decoder gives it. With ``manner``, an RGB image, the pictures are in its style, by the
+    profile's style-adapter.
 
     Raises `ToolError`, in the name of ``tool``, when a prompt is longer than the model reads, or
     when a picture comes out blank or with non-finite values.
     """
     painter = context.models.get("text-to-image")
+    kind = kind_of(painter)
     steps = int(painter.entry.defaults["steps"]) if steps is None else steps
     if guidance_scale is None:
         guidance_scale = painter.entry.defaults["guidance_scale"]
-    for name, text in (("prompt", prompt), ("negative_prompt", negative_prompt)):
-        check_length(painter.model.tokenizer, tool, name, text)
+    said = {"prompt": prompt}
+    if kind.negative_prompt:
+        said["negative_prompt"] = negative_prompt
+    for name, text in said.items():
+        check_length(painter.model.tokenizer, tool, name, text, kind.longest)
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    more: dict[str, Any] = {}
-    pipeline = painter.model
-    if start is not None:
-        from diffusers import AutoPipelineForImage2Image
-
-        pipeline = AutoPipelineForImage2Image.from_pipe(painter.model)
-        pipeline.set_progress_bar_config(disable=True)
-        more = {"image": [start] * len(seeds), "strength": strength}
+    pipeline, more = _set_up(painter, tool, len(seeds), start, strength, kept, steering)
     own = painter.entry.schedule
     if own and steps == len(own) and start is None:
         more |= {"timesteps": list(own), "callback_on_step_end_tensor_inputs": _TENSORS}
     else:
         more["num_inference_steps"] = steps
     blender = None
-    if kept is not None:
+    if kept is not None and "hole" not in kind.others:
         blender = _Blender(painter, kept, generators)
         if start is None:
             more["latents"] = blender.noise
@@ -114,16 +119,28 @@ def paint(
 
     context.check_cancelled()
     context.progress(0, steps, "drawing")
-    with torch.inference_mode(), _steered(pipeline, steering, len(seeds)):
-        batch = pipeline(
-            prompt=[prompt] * len(seeds),
-            negative_prompt=[negative_prompt] * len(seeds),
+    with (
+        torch.inference_mode(),
+        _steered(pipeline, steering, len(seeds)),
+        _in_manner(context, pipeline, manner) as told,
+    ):
+        made = pipeline(
+            **{name: [text] * len(seeds) for name, text in said.items()},
             guidance_scale=guidance_scale if guide is None else guide.scale_at(0),
             generator=generators,
             callback_on_step_end=on_step_end,
             output_type="pt",
             **more,
-        ).images.float()
+            **told,
+        )
+    withheld = getattr(made, "nsfw_content_detected", None) or []
+    if any(withheld):
+        raise ToolError(
+            f"{tool}: the painter's own safety checker withheld the pictures of the seeds"
+            f" {[seed for seed, bad in zip(seeds, withheld, strict=True) if bad]}; use other seeds,"
+            " or another prompt."
+        )
+    batch = made.images.float()
     failed = [seed for seed, picture in zip(seeds, batch, strict=True) if is_blank(picture)]
     if failed:
         raise ToolError(
@@ -132,6 +149,58 @@ def paint(
         )
     pixels = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(picture) for picture in pixels]
+
+
+def kind_of(painter: Loaded) -> Pipeline:
+    """What the painter takes."""
+    return PIPELINES[type(painter.model).__name__]
+
+
+def _set_up(
+    painter: Loaded, tool: str, n: int, start: Image.Image | None, strength: float,
+    kept: Kept | None, steering: Steering | None,
+) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+    """The pipeline for ``n`` pictures, on the painter's own weights, and what it takes for them.
+
+    Raises `ToolError` where there is none that does what is asked.
+    """
+    kind, side = kind_of(painter), painter.entry.native_size
+    more: dict[str, Any] = {"width": side, "height": side}
+    ways: list[str] = []
+    modules: dict[str, Any] = {}
+    if start is not None:
+        more = {"image": [start] * n, "strength": strength}
+        if kind.edits:
+            more = {"image": start}
+        else:
+            ways.append("over")
+        if kind.sized:
+            more |= {"width": start.width, "height": start.height}
+    if kept is not None and "hole" in kind.others:
+        hole = Image.fromarray(kept.hole.astype(np.uint8) * 255)
+        more |= {"image": [kept.image] * n, "mask_image": [hole] * n}
+        ways.append("hole")
+    if steering is not None and "lines" in kind.others:
+        modules["controlnet"] = steering.network
+        more |= {"control_image": steering.shown, "controlnet_conditioning_scale": steering.scale}
+        ways.append("lines")
+    if not ways:
+        return painter.model, more
+    if ways == ["hole"]:
+        more["strength"] = 1.0
+    name = kind.others.get(" ".join(ways))  # type: ignore[call-overload]
+    if name is None:
+        raise ToolError(
+            f"{tool}: a {type(painter.model).__name__} cannot paint"
+            f" {' and '.join(_WAYS[way] for way in ways)} at once; allowed is one of them."
+        )
+    import diffusers
+
+    # from_pipe would turn the weights, which are shared, into float32.
+    dtype = painter.model.dtype
+    pipeline = getattr(diffusers, name).from_pipe(painter.model, dtype=dtype, **modules)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline, more
 
 
 def steering(
@@ -192,18 +261,41 @@ def is_blank(picture: torch.Tensor) -> bool:
 def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
     """The latents of an RGB image, scaled as the denoiser gets them: (1, channels, h, w)."""
     vae = painter.model.vae
-    encoded = vae.encode((2 * to_tensor(image) - 1).to(vae.device, vae.dtype))
+    with _wide(vae):
+        encoded = vae.encode((2 * to_tensor(image) - 1).to(vae.device, vae.dtype))
     z = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-    return z * float(vae.config.scaling_factor)  # type: ignore[no-any-return]
+    shift, scale = _moments(vae)
+    return (z - shift) * scale  # type: ignore[no-any-return]
 
 
 @torch.inference_mode()
 def picture_of(painter: Loaded, latents: torch.Tensor) -> Image.Image:
     """The RGB image of latents (1, channels, h, w) that are scaled as the denoiser gets them."""
     vae = painter.model.vae
-    x = vae.decode(latents.to(vae.device, vae.dtype) / vae.config.scaling_factor).sample
+    shift, scale = _moments(vae)
+    with _wide(vae):
+        x = vae.decode(latents.to(vae.device, vae.dtype) / scale + shift).sample
     pixels = ((x[0].float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+@contextlib.contextmanager
+def _wide(vae: Any) -> Iterator[None]:
+    """An autoencoder that overflows in float16, as that of Stable Diffusion XL does, in float32."""
+    narrow = vae.dtype == torch.float16 and bool(vae.config.get("force_upcast"))
+    if narrow:
+        vae.float()
+    try:
+        yield
+    finally:
+        if narrow:
+            vae.half()
+
+
+def _moments(vae: Any) -> tuple[float, float]:
+    """What is taken off an autoencoder's latents and what the rest is multiplied by."""
+    shift, scale = (vae.config.get(name) for name in ("shift_factor", "scaling_factor"))
+    return float(shift or 0.0), float(scale or 1.0)
 
 
 class _Blender:
@@ -300,7 +392,7 @@ class _Steered(nn.Module):
 @contextlib.contextmanager
 def _steered(pipeline: Any, steering: Steering | None, n: int) -> Iterator[None]:
     """The pipeline with its UNet steered, for the time being, for ``n`` pictures."""
-    if steering is None:
+    if steering is None or not hasattr(pipeline, "unet"):
         yield
         return
     unet = pipeline.unet
@@ -311,8 +403,32 @@ def _steered(pipeline: Any, steering: Steering | None, n: int) -> Iterator[None]
         pipeline.unet = unet
 
 
-def check_length(tokenizer: Any, tool: str, name: str, text: str) -> None:
-    """Refuse what the text encoder would cut off without a word."""
-    count, limit = len(tokenizer(text).input_ids), tokenizer.model_max_length
+@contextlib.contextmanager
+def _in_manner(
+    context: Context, pipeline: Any, manner: Image.Image | None
+) -> Iterator[dict[str, Any]]:
+    """The pipeline with an IP-Adapter (Ye et al. 2023) in its UNet, for the time being; gives what
+    it is told beside the rest."""
+    if manner is None:
+        yield {}
+        return
+    adapter = context.models.get("style-adapter")
+    encoder, extractor = pipeline.image_encoder, pipeline.feature_extractor
+    pipeline.register_modules(image_encoder=adapter.model)
+    try:
+        pipeline.load_ip_adapter(
+            adapter.processor, subfolder="", weight_name="", image_encoder_folder=None
+        )
+        pipeline.set_ip_adapter_scale(MANNER)
+        yield {"ip_adapter_image": manner}
+    finally:
+        pipeline.unload_ip_adapter()
+        pipeline.register_modules(image_encoder=encoder, feature_extractor=extractor)
+
+
+def check_length(tokenizer: Any, tool: str, name: str, text: str, longest: int = 0) -> None:
+    """Refuse what the text encoder would cut off without a word: more than ``longest`` tokens, or
+    than its tokenizer allows."""
+    count, limit = len(tokenizer(text).input_ids), longest or tokenizer.model_max_length
     if count > limit:
         raise ToolError(f"{tool}: {name} has {count} tokens; allowed are {limit}, so shorten it.")

@@ -9,15 +9,15 @@ from pydantic import Field, StringConstraints
 
 from .errors import ToolError
 from .panoptic import see
-from .phrases import Phrase, read_phrase
+from .phrases import Phrase
 from .registry import Context, tool
-from .segment import cut
+from .segment import cut, named
 
 FEATHER = 256
 """A border is soft over one pixel for every so many of the image's longer side, one at least."""
 
 
-@tool("panoptic")
+@tool("panoptic", optional=("segmenter",))
 def remove_background(
     context: Context,
     image: Image.Image,
@@ -39,8 +39,10 @@ def remove_background(
     import cv2
     import numpy as np
 
-    phrase = read_phrase("remove_background", subject) if subject else Phrase(None)
-    mask, found = cut(see(context, image), phrase, image)
+    if subject:
+        mask, found = named(context, "remove_background", image, subject)
+    else:
+        mask, found = cut(see(context, image), Phrase(None), image)
     if not found.found:
         raise ToolError(
             f"remove_background: no {found.text} was found in the image; say what to keep by"

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from .errors import ToolError
 from .geometry import Box, rounded
 from .masks import grown, refined
 from .panoptic import Sight, Thing, see
-from .phrases import Phrase, read_phrase
-from .registry import Context, tool
+from .phrases import Phrase, is_chinese, read_phrase
+from .registry import Context, flatten, tool
 from .world import NATURAL
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Found(BaseModel):
     familiar: bool
 
 
-@tool("panoptic")
+@tool("panoptic", optional=("segmenter",))
 def segment(
     context: Context,
     image: Image.Image,
@@ -57,12 +58,46 @@ def segment(
     top) or a size (largest) if there is more than one. What is not there is said to be not found,
     and its mask is black.
 
+    A profile with a segmenter finds any words, English ones, in any picture; what the words name of
+    the built-in world in a picture of it is still found by the eyes for that.
+
     Raises `ToolError` for words that name nothing the model knows, or more than one thing.
     """
-    phrase = read_phrase("segment", text)
-    mask, found = cut(see(context, image), phrase, image)
+    mask, found = named(context, "segment", image, text)
     mask = grown(mask, round(grow * max(image.size)))
     return Image.fromarray(mask.astype("uint8") * 255), found
+
+
+def named(
+    context: Context, tool: str, image: Image.Image, text: str
+) -> tuple[NDArray[np.bool_], Found]:
+    """What words name in an image: a mask, bool (height, width), and the account of it.
+
+    Raises `ToolError`, in the name of ``tool``, as `segment` does.
+    """
+    any_words = context.models.has("segmenter")
+    try:
+        phrase = read_phrase(tool, text)
+    except ToolError:
+        if not any_words:
+            raise
+        phrase = None
+    sight = see(context, image)
+    if phrase is not None and (sight.familiar or not any_words):
+        return cut(sight, phrase, image)
+    words = text
+    if is_chinese(text):
+        if phrase is None:
+            raise ToolError(
+                f"{tool}: {text!r} names nothing of the built-in world, and the segmenter of this"
+                " profile reads English; say it in English."
+            )
+        words = str(phrase)
+    mask, boxes, sure = context.models.get("segmenter").model.find(flatten(image), words)
+    return mask, Found(
+        found=bool(boxes), confidence=round(min(max(sure, 0.0), 1.0), 4), text=words,
+        count=len(boxes), boxes=[rounded(box) for box in boxes], familiar=True,
+    )  # fmt: skip
 
 
 def cut(sight: Sight, phrase: Phrase, image: Image.Image) -> tuple[NDArray[np.bool_], Found]:

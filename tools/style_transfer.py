@@ -13,11 +13,11 @@ from .registry import Context, Role, flatten, tool
 from .upscale import brought_to
 from .world import world
 
-Way = Literal["paint", "network", "optimize", "color"]
+Way = Literal["paint", "adapter", "network", "optimize", "color"]
 
 
 _NEEDS: dict[Way, Role | None] = {
-    "network": "stylizer", "optimize": "style-features", "color": None,
+    "adapter": "style-adapter", "network": "stylizer", "optimize": "style-features", "color": None,
 }  # fmt: skip
 """The models of the ways to the style of a reference."""
 
@@ -34,7 +34,7 @@ class Restyled(BaseModel):
     """The canonical name of the style, or None for that of a reference."""
 
 
-@tool("text-to-image", optional=("stylizer", "style-features", "upscaler"))
+@tool("text-to-image", optional=("stylizer", "style-features", "style-adapter", "upscaler"))
 def style_transfer(
     context: Context,
     image: Image.Image,
@@ -46,10 +46,11 @@ def style_transfer(
         Field(description="the style by name, such as 'watercolor'; left out with a reference"),
     ] = None,
     how: Annotated[
-        Literal["auto", "paint", "network", "optimize", "color"],
+        Literal["auto", "paint", "adapter", "network", "optimize", "color"],
         Field(
-            description="paint over it (a style by name); or for a reference, by a network, by slow"
-            " optimization, or its colors only; auto takes the best that is there"
+            description="paint over it (a style by name); or for a reference, paint over it with an"
+            " adapter, or by a network, by slow optimization, or its colors only; auto takes the"
+            " best that is there"
         ),
     ] = "auto",
     strength: Annotated[
@@ -65,19 +66,22 @@ def style_transfer(
     """Give an image another style, named or that of a reference picture; its layout is kept.
 
     The result has the size, the mode and the transparency of the image; a gray image stays gray.
-    The value says which way was taken: for a reference, ``auto`` takes the network, and its colors
-    only where the profile has no stylizer.
+    The value says which way was taken: for a reference, ``auto`` takes the adapter where there is
+    one, else the network, and its colors only where the profile has no stylizer either.
 
     - ``paint`` noises the image by ``strength`` and paints over it in the named style (SDEdit, Meng
       et al. 2022). The painter sees it at its own size, in its own proportions; what it paints is
-      enlarged again, by the upscaler where that is there. Detail finer than that is lost.
+      enlarged again, by the upscaler where that is there. Detail finer than that is lost. A painter
+      that is told what to change goes all the way, whatever the strength.
+    - ``adapter`` paints over it in the same way, and shows the painter the reference beside the
+      prompt (IP-Adapter, Ye et al. 2023).
     - ``network`` moves an encoder's features to the moments of the reference's (AdaIN, Huang &
       Belongie 2017), in one pass at full size.
     - ``optimize`` changes the pixels until VGG-19's features have the correlations of the
       reference's (Gatys et al. 2016), at 512 pixels at most; it needs those weights.
     - ``color`` moves mean and spread of the colors only (Reinhard et al. 2001), and needs no model.
 
-    All but ``paint`` mix the result with the image by ``strength``.
+    The others mix the result with the image by ``strength``.
 
     Raises `ToolError` for both a style and a reference or neither, for a style that is not known, a
     way that does not fit or whose model is missing, and a prompt longer than the painter reads.
@@ -90,8 +94,8 @@ def style_transfer(
     told = Restyled(how=way, style=name)
     if strength == 0:
         return image.copy(), told
-    if reference is None:
-        styled = _painted(context, image, str(name), strength, prompt, seed)
+    if reference is None or way == "adapter":
+        styled = _painted(context, image, name, reference, strength, prompt, seed)
     else:
         styled = Image.blend(
             image.convert("RGB"), _transferred(context, way, image, reference), strength
@@ -131,7 +135,7 @@ def _way(context: Context, how: Way | Literal["auto"], *, painted: bool) -> Way:
         return "paint"
     there = [way for way, role in _NEEDS.items() if role is None or context.models.has(role)]
     if how == "auto":
-        return "network" if "network" in there else "color"
+        return next(way for way in there if way != "optimize")  # that is slow
     if how == "paint":
         raise ToolError(
             "style_transfer: how = 'paint' is refused for a reference; allowed here is one of auto,"
@@ -164,23 +168,29 @@ def _transferred(
 
 
 def _painted(
-    context: Context, image: Image.Image, style: str, strength: float, prompt: str, seed: int
-) -> Image.Image:
-    """The image painted over in a style, RGB of the same size."""
-    from .painting import paint
+    context: Context, image: Image.Image, style: str | None, reference: Image.Image | None,
+    strength: float, prompt: str, seed: int,
+) -> Image.Image:  # fmt: skip
+    """The image painted over in a style, or that of a reference, RGB of the same size."""
+    from .painting import kind_of, paint
 
     painter = context.models.get("text-to-image")
-    cells = painter.model.vae_scale_factor
+    kind = kind_of(painter)
+    cells = painter.model.vae_scale_factor * kind.patch
     size = _painting_size(image.size, painter.entry.native_size, cells)
-    steps = max(STEPS, int(painter.entry.defaults["steps"]))
+    usual = int(painter.entry.defaults["steps"])
+    steps = usual if kind.edits else max(STEPS, usual)
     [painted] = paint(
         context,
         "style_transfer",
-        prompt=_prompt(style, prompt, painter.entry.words),
+        prompt=prompt
+        if style is None
+        else _prompt(style, prompt, "told" if kind.edits else painter.entry.words),
         seeds=[seed],
         steps=steps,
         start=flatten(image).resize(size, Image.Resampling.LANCZOS),
         strength=max(strength, 1.001 / steps),
+        manner=None if reference is None else flatten(reference),
     )
     return brought_to(context, painted, image.size)
 
@@ -194,7 +204,11 @@ def _painting_size(size: tuple[int, int], native: int, cells: int) -> tuple[int,
 
 
 def _prompt(style: str, prompt: str, words: str) -> str:
-    """The prompt for a picture in a style; another style that ``prompt`` begins with gives way."""
+    """The prompt for a picture in a style; another style that ``prompt`` begins with gives way.
+    ``words`` are those of `Entry`, or "told" for a painter that is told what to change."""
+    if words == "told":
+        shown = f" It shows {prompt}." if prompt else ""
+        return f"Change the style of this image to {style}; keep everything in its place.{shown}"
     if words == "plain":
         return f"{prompt}, {style} style" if prompt else f"{style} style"
     first, stop, rest = prompt.partition(".")

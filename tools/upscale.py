@@ -67,7 +67,9 @@ def upscale(
 def brought_to(context: Context, image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """What was painted, at another size: enlarged by the upscaler where there is one."""
     if context.models.has("upscaler") and max(size) > max(image.size) <= LARGEST // 4:
-        image = upscale(context, image, scale=4, faithful=False)
+        factor = context.models.get("upscaler").model.config.upscale
+        if factor % 2 == 0:
+            image = upscale(context, image, scale=2 if factor % 4 else 4, faithful=False)
     return image.resize(size, Image.Resampling.LANCZOS)
 
 

@@ -266,15 +266,16 @@ def _tools(chat: Conversation, _: list[str]) -> int:
 
 def _models(chat: Conversation, arguments: list[str]) -> int:
     from ..agent.studio import Options
-    from ..lookup import models
-    from ..tools.catalogue import is_folder
+    from ..model_commands import models
+    from ..tools.catalogue import is_folder, profile
 
-    if not arguments:
-        code = _command(chat, models, [])
+    if not arguments or arguments[0] == "pull":
+        code = _command(chat, models, arguments)
     else:
         named = arguments[0]
         folder = is_folder(named)
         name = str(Path(named).expanduser().resolve()) if folder else named
+        profile(name, chat.door.place)  # refuses what is none
         options: Options = replace(chat.session.options, models=name)
         chat.session.options = options
         code = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -97,10 +98,12 @@ class Completions(Completer):
                 return [BUILTIN, *(f"{name}:" for name in PROVIDERS), "http://", "hf:"]
             case "sees":
                 return ["sees"]
-            case "models" if self._conversation() is not None:
+            case "models" if (chat := self._conversation()) is not None:
                 from ..tools.catalogue import profiles
+                from ..tools.errors import BadInput
 
-                return profiles()
+                with contextlib.suppress(BadInput):  # the command itself says what is wrong
+                    return profiles(chat.door.place)
         return ()
 
     def _handles(self, typed: str) -> Iterator[Completion]:

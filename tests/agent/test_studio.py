@@ -60,12 +60,17 @@ def test_options_survive_the_ledger() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"size": (10, 64)}, {"seed": -1}, {"seed": 2**32}, {"llm": "nobody"}, {"models": "none"},
-     {"out": "a.txt"}],
+    [{"size": (10, 64)}, {"seed": -1}, {"seed": 2**32}, {"llm": "nobody"}, {"out": "a.txt"}],
 )  # fmt: skip
 def test_options_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(BadInput):
         Options(**{"seed": 1, **wrong})  # type: ignore[arg-type]
+
+
+def test_models_that_are_not_known_leave_no_turn(studio: Studio) -> None:
+    with pytest.raises(BadInput, match="no model profile 'none'"):
+        studio.ask("a red house", Options(seed=1, models="none"))
+    assert studio.ledger.turns(9) == []
 
 
 @pytest.mark.parametrize("request_", ["", "   ", "x" * 5000])

@@ -16,8 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 CHILD = """
 from pathlib import Path
 from danqing.tools import catalogue
-profiles = catalogue.profiles
-catalogue.profiles = lambda: profiles(Path({path!r}))
+catalogue.BUILT_IN = Path({path!r})
 from danqing.cli import main
 main()
 """

@@ -24,7 +24,7 @@ def toy_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"[{catalogue.DEFAULT_PROFILE}]", 'summary = "toys"']
     for role, entry in profile.models.items():
         lines.append(f"[{catalogue.DEFAULT_PROFILE}.{role}]")
-        for name, value in entry.model_dump().items():
+        for name, value in entry.model_dump(exclude_defaults=True).items():
             if isinstance(value, dict):
                 value = "{" + ", ".join(f"{k} = {v}" for k, v in value.items()) + "}"
                 lines.append(f"{name} = {value}")
@@ -46,5 +46,4 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def toys(toy_catalogue: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """The toy models as the default ones, in this process."""
-    profiles = catalogue.profiles
-    monkeypatch.setattr(catalogue, "profiles", lambda: profiles(toy_catalogue))
+    monkeypatch.setattr(catalogue, "BUILT_IN", toy_catalogue)

@@ -253,7 +253,7 @@ def test_what_the_tool_itself_refuses_is_a_failure(arguments: str, told: str, fo
 
 def test_a_model_that_is_not_there_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = catalogue.Profile(name="bare", summary="nothing", models={})
-    monkeypatch.setattr(catalogue, "profile", lambda name: bare)
+    monkeypatch.setattr(catalogue, "profile", lambda name, home=None: bare)
     result = call("tool", "modelless", "--image", "a.png")
     assert result.exit_code == 1
     assert "'bare' has no model for the role 'panoptic'" in result.stderr

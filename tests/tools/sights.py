@@ -96,4 +96,6 @@ def looking_at(*things: Box, **options: Any) -> Context:
         config=SimpleNamespace(id2label=dict(enumerate(CHANNELS.names()))),
     )  # fmt: skip
     network = SimpleNamespace(model=model, device="cpu", processor=_Processor())
-    return Context(SimpleNamespace(get=lambda role: {"panoptic": network}[role]))  # type: ignore[arg-type]
+    networks = {"panoptic": network}
+    models = SimpleNamespace(get=networks.__getitem__, has=networks.__contains__)
+    return Context(models)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from danqing.tools import ask
 from danqing.tools.ask import Answer, _color_of, understood
 from danqing.tools.engine import Engine
 from danqing.tools.errors import ToolError
+from danqing.tools.models import Models
 from danqing.tools.panoptic import Sight, Thing
 from danqing.tools.registry import Context
 from danqing.tools.world import world
@@ -289,7 +290,7 @@ def test_a_word_that_is_not_understood_is_named() -> None:
 
 def test_a_question_is_read_before_any_model_is_asked() -> None:
     with pytest.raises(ToolError, match="unicorn"):
-        ask(Context(None), Image.new("RGB", (16, 16)), question="where is the unicorn?")  # type: ignore[arg-type]
+        ask(Context(Models({})), Image.new("RGB", (16, 16)), question="where is the unicorn?")
 
 
 def test_the_tool_asks_the_network(photo: Image.Image) -> None:

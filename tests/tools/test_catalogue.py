@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from danqing.tools import catalogue
 from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.errors import BadInput, Stopped
+from danqing.tools.pipelines import PIPELINES
 
 
 def write_safetensors(file: Path, data: bytes = bytes(8)) -> None:
@@ -37,8 +39,8 @@ def test_the_built_in_profile_is_small_and_free_for_every_use() -> None:
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"'sdxl'\. Known are: sketchbook; or "):
-        catalogue.profile("sdxl")
+    with pytest.raises(BadInput, match=r"'sdx'\. Known are: sketchbook, .*sdxl.*; or "):
+        catalogue.profile("sdx")
 
 
 def test_a_role_without_a_model_or_without_files_stops(tmp_path: Path) -> None:
@@ -81,6 +83,105 @@ def test_the_fingerprint_follows_the_content_only(tmp_path: Path) -> None:
     assert len(before) == 12
 
 
+# -- profiles of a hub's models
+
+HUB = {name: p for name, p in catalogue.profiles().items() if p.own}
+
+
+def test_a_few_steps_and_instructions_and_the_old_ones_are_there() -> None:
+    assert {"sd15", "sdxl", "z-image", "klein"} <= set(HUB)
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_a_hub_profile_says_what_it_takes_and_is_not_here_by_itself(
+    name: str, tmp_path: Path
+) -> None:
+    profile = catalogue.profile(name, tmp_path)
+    for role, entry in profile.own.items():
+        assert entry.license != "see its model card"
+        assert entry.commercial, "nothing else is named without a word about it"
+        assert entry.size_mb > 0
+        assert entry.memory_mb > 0
+        assert entry.memory_on("cuda") == entry.memory_on("cpu") / 2
+        for source in entry.sources:
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+", str(source.repository))
+            assert source.revision == "main" or re.fullmatch("[0-9a-f]{40}", source.revision)
+            assert source.folder.is_relative_to(tmp_path / "models")
+        assert not entry.ready
+        with pytest.raises(Stopped, match=f"`danqing models pull {name} {role}`"):
+            catalogue.entry(profile, role)
+    assert catalogue.available(profile) == {
+        role for role, entry in profile.models.items() if not entry.repository
+    }
+
+
+def test_the_built_in_models_stand_in_for_what_has_not_been_downloaded() -> None:
+    profile, built_in = HUB["sd15"], catalogue.profile().models
+    settled = catalogue.settled(profile).models
+    assert settled["captioner"] == built_in["captioner"]
+    assert settled["upscaler"] == built_in["upscaler"]
+    for role in ("text-to-image", "controlnet", "answerer"):
+        assert settled[role] == profile.models[role]
+    assert catalogue.settled(catalogue.profile()) == catalogue.profile()
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_what_works_with_one_painter_only_is_not_that_of_another(name: str) -> None:
+    profile = HUB[name]
+    if profile.models["text-to-image"].repository:
+        belonging = catalogue.BELONGS & set(profile.models)
+        assert all(profile.models[role].repository for role in belonging)
+    assert profile.models["panoptic"] == catalogue.profile().models["panoptic"]
+
+
+@pytest.mark.parametrize("name", [name for name in HUB if name != "photos"])
+def test_a_painter_of_a_hub_has_the_usual_values_of_its_kind(name: str) -> None:
+    kind = {
+        "sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline",
+        "z-image": "ZImagePipeline", "klein": "Flux2KleinPipeline",
+    }[name]  # fmt: skip
+    usual, painter = PIPELINES[kind], HUB[name].models["text-to-image"]
+    assert painter.defaults == {"steps": usual.steps, "guidance_scale": usual.guidance_scale}
+    assert painter.native_size == (usual.native_size or painter.native_size)
+    assert painter.words == "plain"
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "not_wanted"),
+    [
+        (
+            HUB["sd15"].models["text-to-image"],
+            ["model_index.json", "unet/diffusion_pytorch_model.fp16.safetensors",
+             "text_encoder/model.fp16.safetensors", "tokenizer/merges.txt", "vae/config.json"],
+            ["unet/diffusion_pytorch_model.safetensors", "v1-5-pruned.safetensors",
+             "unet/diffusion_pytorch_model.non_ema.safetensors", "README.md",
+             "unet/diffusion_pytorch_model.fp16.bin", "v1-5-pruned.ckpt"],
+        ),
+        (
+            HUB["z-image"].models["text-to-image"],
+            ["transformer/diffusion_pytorch_model-00001-of-00003.safetensors",
+             "transformer/diffusion_pytorch_model.safetensors.index.json",
+             "tokenizer/tokenizer.json", "tokenizer/chat_template.jinja"],
+            ["assets/DMDR.webp", "teaser.safetensors", "modeling.py"],
+        ),
+        (
+            HUB["z-image"].models["controlnet"],
+            ["Z-Image-Turbo-Fun-Controlnet-Union-2.1-lite-2602-8steps.safetensors"],
+            ["Z-Image-Turbo-Fun-Controlnet-Union-2.1.safetensors", "config.json"],
+        ),
+        (
+            HUB["sdxl"].models["captioner"],
+            ["model.safetensors", "config.json", "tokenizer.json", "vocab.txt"],
+            ["pytorch_model.bin", "tf_model.h5", "onnx/model.safetensors"],
+        ),
+    ],
+)  # fmt: skip
+def test_of_a_repository_only_what_is_needed_is_wanted(
+    source: Entry, wanted: list[str], not_wanted: list[str]
+) -> None:
+    assert [path for path in wanted + not_wanted if source.wants(path)] == wanted
+
+
 # -- the user's own painter
 
 
@@ -92,11 +193,12 @@ def test_a_folder_of_the_user_paints_and_the_built_in_models_do_the_rest() -> No
     assert mine.models["text-to-image"].words == "plain"
     assert mine.models["text-to-image"].native_size == 128
     assert mine.models["captioner"] == built_in.models["captioner"]
-    assert catalogue.available(mine) == catalogue.available(built_in)
+    of_another = {"controlnet", "generator"}
+    assert catalogue.available(mine) == catalogue.available(built_in) - of_another
 
 
 def test_a_folder_without_a_pipeline_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no Stable Diffusion pipeline in .*nothing"):
+    with pytest.raises(BadInput, match=r"no pipeline that paints in .*nothing"):
         catalogue.profile(str(tmp_path / "nothing"))
 
 

@@ -207,7 +207,7 @@ def test_things_of_the_built_in_world_are_cut_out_better_than_they_are_seen() ->
 @pytest.mark.parametrize("text", ["the unicorn", "麒麟", "the cat and the dog", "not the cat"])
 def test_words_that_cannot_be_found_are_refused_before_any_model_is_asked(text: str) -> None:
     with pytest.raises(ToolError, match=r"^segment: "):
-        segment(Context(None), Image.new("RGB", SIZE), text=text)  # type: ignore[arg-type]
+        segment(Context(Models({})), Image.new("RGB", SIZE), text=text)
 
 
 def test_a_worker_finds_the_same(context: Context, toy_engine: Engine, photo: Image.Image) -> None:
