@@ -22,6 +22,8 @@ _ZH = {
     "the judge has no word for “{value}”": "识图模型不认得“{value}”",
     "the judge names no {noun}": "没有看到{noun}",
     "the judge says: “{text}”": "识图模型说：“{text}”",
+    "asked “{question}”, the judge says “{text}”": "问“{question}”，识图模型答“{text}”",
+    "found: {text}": "找到：{text}",
     "the {kind} is {found}": "{kind}是{found}",
     "there is {groups}": "有 {groups}",
     "there is {groups}, but no {color} {noun}": "有 {groups}，但没有{color}的{noun}",

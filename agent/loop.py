@@ -27,6 +27,7 @@ from .records import Step, Turn
 from .seen import Seen
 from .settling import Asker, nobody, settle
 from .verdict import DAMAGE, SURE, Before, Verdict, blind, judge
+from .witness import Witness
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -68,6 +69,8 @@ class Loop:
     emit: events.Listener = events.nobody
     judge: Judge | None = None
     """Looks in the place of the built-in judges."""
+    witness: Witness | None = None
+    """Is asked about pictures that are not of the built-in world."""
     accept: threading.Event = field(default_factory=threading.Event)
     """Once it is set, the turn ends with the best picture so far."""
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -356,10 +359,7 @@ class Loop:
                     brief, self.ledger.store.get(self.ledger.picture(handle).digest)
                 )
             else:
-                before = None
-                if brief.intent == "edit" and brief.target is not None:
-                    before = Before(self._read(brief.target), self.changed.get(handle))
-                verdict = judge(brief, self._read(handle, closing=closing), before=before)
+                verdict = self._judged(brief, handle, closing=closing)
         except Cancelled:
             raise
         except (ToolError, Stopped) as error:  # also a captioner whose files are damaged
@@ -368,6 +368,19 @@ class Loop:
             verdict = blind(brief, f"nobody could look: {error}")
         self.ledger.record_verdict(self.turn, handle, verdict.model_dump(mode="json"))
         return verdict
+
+    def _judged(self, brief: Brief, handle: str, *, closing: bool) -> Verdict:
+        """The verdict of the eyes for the built-in world, or of other pictures of a witness."""
+        seen = self._read(handle, closing=closing)
+        changed = self.changed.get(handle)
+        if self.witness is not None and not seen.familiar:
+            return self.witness.verdict(
+                brief, lambda call: self.hands.run(call, closing=closing), handle, changed
+            )
+        before = None
+        if brief.intent == "edit" and brief.target is not None:
+            before = Before(self._read(brief.target), changed)
+        return judge(brief, seen, before=before)
 
     def _read(self, handle: str, *, closing: bool = False) -> Seen:
         """What the judges see in a picture; equal pixels are looked at once."""

@@ -31,6 +31,7 @@ from .records import Json, Step, Turn, TurnRecord
 from .settling import Asker, nobody
 from .store import digest_of
 from .verdict import Finding, Verdict
+from .witness import Witness
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -204,6 +205,7 @@ class Studio:
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
         self._cut_short: dict[int, Turn] = {}
         self._reaches: dict[str, Reach] = {}
+        self._witnessing: Witness | None = None
 
     def _engine(self, models: str) -> Engine:
         """The tools with the models of a profile, and the language model on this machine; `Stopped`
@@ -371,18 +373,10 @@ class Studio:
             on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
         )  # fmt: skip
         loop = Loop(
-            turn,
-            self.ledger,
-            planner,
-            hands,
-            options.seed,
-            options.size,
-            options.base,
-            asker,
-            listener,
-            self._judge,
-            self.accept,
-        )
+            turn, self.ledger, planner, hands, options.seed, options.size, base=options.base,
+            ask=asker, emit=listener, judge=self._judge, witness=self._witness(),
+            accept=self.accept,
+        )  # fmt: skip
         try:
             state = loop.run()
         except BadInput as error:
@@ -415,6 +409,12 @@ class Studio:
             hear=lambda text: listener(events.Saying(text)),
             given_up=lambda why: listener(events.TookOver(reach.address.name, why)),
         )  # fmt: skip
+
+    def _witness(self) -> Witness | None:
+        """A judge for pictures of any kind, where the profile has an answerer; it is tried once."""
+        if self._witnessing is None or self._witnessing.engine is not self.engine:
+            self._witnessing = Witness(self.engine)
+        return self._witnessing if self._witnessing.there else None
 
     def _reach(self, llm: str) -> Reach:
         """The language model at an address; turns share one, with its failures in a row."""

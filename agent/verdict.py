@@ -117,7 +117,7 @@ def _scene(claim: Claim, seen: Seen) -> Answer:
     value = str(claim.value)
     if value == "landscape" and claim.kind == "setting" and "setting" in seen.facts:
         found, sure = seen.facts["setting"]
-        return _graded(found != "indoors", sure, _fact("setting", found))
+        return graded(found != "indoors", sure, _fact("setting", found))
     if claim.kind not in seen.facts:
         if value not in _pool(claim.kind):
             return "unseen", _no_word(value)
@@ -125,7 +125,7 @@ def _scene(claim: Claim, seen: Seen) -> Answer:
     found, sure = seen.facts[claim.kind]
     if found != value and value not in _pool(claim.kind):
         return "unseen", _no_word(value)
-    return _graded(found == value, sure, _fact(claim.kind, found))
+    return graded(found == value, sure, _fact(claim.kind, found))
 
 
 def _object(claim: Claim, seen: Seen) -> Answer:
@@ -137,7 +137,7 @@ def _object(claim: Claim, seen: Seen) -> Answer:
     groups, missing = _which(seen, claim.subject, claim.color)
     if missing is not None:
         return missing
-    return _graded(True, max(g.sure() for g in groups), _there(groups))
+    return graded(True, max(g.sure() for g in groups), _there(groups))
 
 
 def _count(claim: Claim, seen: Seen) -> Answer:
@@ -150,7 +150,7 @@ def _count(claim: Claim, seen: Seen) -> Answer:
     n = sum(g.count or 0 for g in groups)
     right = n >= SEVERAL if claim.value == "several" else n == claim.value
     sure = min(g.sure("count") for g in groups)
-    return _graded(right, sure, Evidence("{n} seen: {groups}", n=n, groups=groups))
+    return graded(right, sure, Evidence("{n} seen: {groups}", n=n, groups=groups))
 
 
 def _color(claim: Claim, seen: Seen, others: frozenset[str]) -> Answer:
@@ -171,8 +171,8 @@ def _color(claim: Claim, seen: Seen, others: frozenset[str]) -> Answer:
     if any(g.color is None and _may_be(g, value, seen) for g in wrong):
         return "unsure", Evidence("there is {groups}; the judge names no color", groups=groups)
     if wrong or not right:
-        return _graded(False, min(g.sure("color") for g in wrong or groups), told)
-    return _graded(True, min(g.sure("color") for g in right), told)
+        return graded(False, min(g.sure("color") for g in wrong or groups), told)
+    return graded(True, min(g.sure("color") for g in right), told)
 
 
 def _other_colors(claim: Claim, brief: Brief) -> frozenset[str]:
@@ -250,7 +250,7 @@ def _relation(claim: Claim, seen: Seen) -> Answer:
     subjects, objects, seconds = found
     if (said := _said(claim, seen)) is not None:
         sure = min(g.sure() for g in (*subjects, *objects))
-        return _graded(said, sure, Evidence("the judge says: “{text}”", text=Quote(seen.text)))
+        return graded(said, sure, Evidence("the judge says: “{text}”", text=Quote(seen.text)))
     if value == "inside":
         results = [_any([_inside(a, b) for b in objects]) for a in subjects]
     elif value == "between":
@@ -343,7 +343,7 @@ def _absent(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
     for kind, (found, sure) in seen.facts.items():
         if claim.subject in _pool(kind):
-            return _graded(found != claim.subject, sure, _fact(kind, found))
+            return graded(found != claim.subject, sure, _fact(kind, found))
     exact, wider = _of_kind(seen, claim.subject)
     if exact or wider:
         groups = exact or wider
@@ -445,7 +445,7 @@ def _names_no(noun: str) -> Evidence:
     return Evidence("the judge names no {noun}", noun=noun)
 
 
-def _graded(right: bool, sure: float, evidence: Evidence) -> Answer:
+def graded(right: bool, sure: float, evidence: Evidence) -> Answer:
     if sure < SURE:
         return "unsure", evidence.doubted(sure)
     return ("met" if right else "unmet"), evidence
@@ -454,7 +454,7 @@ def _graded(right: bool, sure: float, evidence: Evidence) -> Answer:
 def _told(right: bool | None, sure: float, groups: Iterable[Group]) -> Answer:
     if right is None:
         return "unsure", Evidence("there is {groups}; that does not tell", groups=tuple(groups))
-    return _graded(right, sure, _there(groups))
+    return graded(right, sure, _there(groups))
 
 
 def _all(results: Sequence[bool | None]) -> bool | None:

@@ -79,6 +79,18 @@ def ask(
     return asked.answer(sight).model_copy(update={"familiar": sight.familiar})
 
 
+@tool("answerer")
+def answer(
+    context: Context,
+    image: Image.Image,
+    *,
+    question: Annotated[str, StringConstraints(min_length=1, max_length=300)],
+) -> Answer:
+    """Answer a question about any image with the profile's answerer, whatever the eyes for the
+    built-in world could tell: how an answerer is tried."""
+    return _answered(context, image, question)
+
+
 @dataclass(frozen=True)
 class Question:
     """A question as it was understood, and how to answer it from what is seen."""

@@ -23,6 +23,7 @@ from typing import Any, Self
 from PIL import Image
 
 from . import TOOLS, catalogue
+from .ask import answer
 from .call import Call, Progress, Result, WorkerCrashed, WorkerFailed
 from .catalogue import Profile
 from .errors import ToolError
@@ -34,7 +35,7 @@ from .registry import Context, Role, ToolSpec, by_name
 
 __all__ = ["Engine", "Progress", "Result", "Status", "WorkerCrashed", "WorkerFailed"]
 
-INTERNAL: Mapping[str, ToolSpec] = by_name((converse, embed))
+INTERNAL: Mapping[str, ToolSpec] = by_name((answer, converse, embed))
 """What can be called, too, but is offered to no planner."""
 CRASHES_ALLOWED = 2
 """A call that has stopped the worker this often is not tried again."""
