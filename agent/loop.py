@@ -291,7 +291,12 @@ class Loop:
         kept = []
         for handle in handles:
             images = {"image": before, "other": handle, "mask": within}
-            step = self.hands.run(Call(tool="compare", images=images, aid=True))
+            try:
+                step = self.hands.run(Call(tool="compare", images=images, aid=True))
+            except BudgetSpent:
+                raise
+            except ToolError:  # what cannot be measured is not taken
+                continue
             changed = (step.value or {})["changed"]
             if changed is None or changed <= DAMAGE:  # None where nothing was to be kept
                 kept.append(handle)
