@@ -170,7 +170,7 @@ def made_with(profile: catalogue.Profile, roles: Iterable[Role]) -> tuple[Json, 
     """The models of ``roles`` with their hashes, and the versions, as a provenance names them."""
     models: Json = {
         role: {
-            "name": f"{profile.name}/{role}",
+            "name": catalogue.model_name(profile, role),
             "sha256": catalogue.models_fingerprint(profile, role),
         }
         for role in sorted(roles)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .door import Door, print_json
+from .door import Door, complain, print_json
 
 if TYPE_CHECKING:
     from .machine import Device
@@ -50,8 +50,10 @@ def models(ctx: click.Context, as_json: bool) -> None:
 @click.argument("roles", nargs=-1)
 @click.option("--yes", is_flag=True, help="Take models that are not for commercial use, too.")
 @click.option("--configuration", is_flag=True, help="Only the configuration, without the weights.")
-@click.pass_obj
-def pull(door: Door, name: str, roles: tuple[str, ...], yes: bool, configuration: bool) -> None:
+@click.pass_context
+def pull(
+    ctx: click.Context, name: str, roles: tuple[str, ...], yes: bool, configuration: bool
+) -> None:
     """Download the models of the profile NAME, all of them or those for ROLES.
 
     \b
@@ -59,11 +61,13 @@ def pull(door: Door, name: str, roles: tuple[str, ...], yes: bool, configuration
     danqing models pull sdxl text-to-image controlnet
 
     They come from the Hugging Face hub, or from the mirror that HF_ENDPOINT names, with the token
-    in HF_TOKEN if it is set. A download that was cut goes on where it was.
+    in HF_TOKEN if it is set. A download that was cut goes on where it was. What a hub refuses is
+    told, and the rest is taken; the exit code is 1 then.
     """
     from .agent.home import Home
     from .tools import catalogue, hub
 
+    door: Door = ctx.obj
     home = Home.open(door.home)
     profile = catalogue.profile(name, home.root)
     entries = _chosen(profile, roles)
@@ -71,17 +75,25 @@ def pull(door: Door, name: str, roles: tuple[str, ...], yes: bool, configuration
         use = "commercial use allowed" if entry.commercial else "NOT known to allow commercial use"
         click.echo(f"{role}: {', '.join(_repositories(entry))}; {entry.license}; {use}")
     _check_licenses(entries, yes)
-    orders = [hub.order(source, configuration=configuration) for source in _sources(entries)]
+    orders, refused = [], 0
+    for source in _sources(entries):
+        try:
+            orders.append(hub.order(source, configuration=configuration))
+        except hub.Refused as error:
+            complain(error)
+            refused = 1
     left = sum(order.bytes_left for order in orders)
     if not any(order.missing for order in orders):
-        click.echo("All of it is here already.")
-        return
+        if orders:
+            click.echo("All of it is here already.")
+        ctx.exit(refused)
     hub.check_room(orders)
     click.echo(f"To download: {hub.in_words(left)}, into {home.root / catalogue.FOLDER}")
     for order in orders:
         _take(order)
-    if not configuration:
+    if not (configuration or refused):
         click.echo(f'It is here. Use it with --models, as in: danqing draw "…" --models {name}')
+    ctx.exit(refused)
 
 
 def _chosen(profile: Profile, roles: Sequence[str]) -> dict[Role, Entry]:

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
@@ -85,7 +85,8 @@ class Source(BaseModel):
 
     def wants(self, path: str) -> bool:
         """Whether a file of the hub's repository is taken."""
-        if Path(path).suffix not in TAKEN:
+        parts = PurePosixPath(path)
+        if parts.suffix not in TAKEN or ".." in parts.parts or parts.is_absolute():
             return False
         if path in self.files:
             return True
@@ -301,19 +302,31 @@ def entry(profile_: Profile, role: Role) -> Entry:
     return found
 
 
-def missing(name: str, role: Role, entry_: Entry) -> Stopped:
-    """What to say of a model of the profile ``name`` that is not here."""
+def missing(name: str | None, role: Role, entry_: Entry) -> Stopped:
+    """What to say of a model of the profile ``name``, if that is known, that is not here."""
+    profile_ = f"the profile {name!r}" if name else "this profile"
     lacking = next(source for source in entry_.sources if not source.here)
     if lacking.repository is None:
         return Stopped(
-            f"The {role} model of the profile {name!r} is not at {lacking.folder}.",
+            f"The {role} model of {profile_} is not at {lacking.folder}.",
             hint="Install the package again, or choose another profile.",
         )
     return Stopped(
-        f"The {role} model of the profile {name!r} has not been downloaded:"
+        f"The {role} model of {profile_} has not been downloaded:"
         f" {lacking.repository}, {entry_.size_mb} MB, {entry_.license}.",
-        hint=f"`danqing models pull {name} {role}` does that.",
+        hint=f"`danqing models pull {name or 'PROFILE'} {role}` does that.",
     )
+
+
+def model_name(profile_: Profile, role: Role) -> str:
+    """What a provenance calls the profile's model for ``role``: the hub's name and commit, or that
+    of the profile which has it."""
+    found = profile_.models[role]
+    if found.repository:
+        taken = manifest.read(found.folder)
+        return f"{found.repository}@{taken.revision if taken else found.revision}"
+    stands_in = found == _built_in(BUILT_IN, None)[DEFAULT_PROFILE].models.get(role)
+    return f"{DEFAULT_PROFILE if stands_in else profile_.name}/{role}"
 
 
 def available(profile_: Profile) -> frozenset[Role]:

@@ -37,6 +37,10 @@ KEPT = "What has arrived is kept, and goes on from there the next time."
 _PART = ".part"
 
 
+class Refused(Stopped):
+    """A hub is reached, and does not give what was asked for."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A file of a repository; ``digest`` is the SHA-256 of a large one, for others what git names
@@ -79,7 +83,7 @@ def order(source: Source, *, configuration: bool = False) -> Order:
     """Ask the hub what there is to take for ``source``, or with ``configuration`` only what is no
     weights.
 
-    Raises `Stopped` where the hub is not reached or does not give it.
+    Raises `Stopped` where the hub is not reached, `Refused` where it does not give it.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import HfApi
@@ -95,7 +99,7 @@ def order(source: Source, *, configuration: bool = False) -> Order:
         if source.wants(s.rfilename) and not (configuration and _is_weights(s.rfilename))
     ]  # fmt: skip
     if not configuration and not any(file.path.endswith(".safetensors") for file in found):
-        raise Stopped(
+        raise Refused(
             f"{repository} has no .safetensors files at {source.revision} that are wanted.",
             hint="Weights in other formats are not taken, for they may hold code.",
         )
@@ -126,8 +130,10 @@ def take(order_: Order, progress: Progress) -> None:
     folder = order_.source.folder
     folder.mkdir(parents=True, exist_ok=True)
     taken = manifest.read(folder)
-    files = dict(taken.files) if taken is not None and taken.revision == order_.revision else {}
-    missing = [file.path for file in order_.missing]
+    if taken is None or taken.revision != order_.revision:
+        taken = Manifest(repository=order_.repository, revision=order_.revision, files={})
+    files = dict(taken.files)
+    missing = {*taken.missing, *(file.path for file in order_.missing)}
     for file in order_.missing:
         place = folder / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -140,11 +146,9 @@ def take(order_: Order, progress: Progress) -> None:
         files[file.path] = manifest.File(
             size=stat.st_size, sha256=sha256, mtime_ns=stat.st_mtime_ns
         )
-        missing.remove(file.path)
-        Manifest(
-            repository=order_.repository, revision=order_.revision, files=files,
-            missing=tuple(missing),
-        ).write(folder)  # fmt: skip
+        missing.discard(file.path)
+        taken = taken.model_copy(update={"files": dict(files), "missing": tuple(sorted(missing))})
+        taken.write(folder)
 
 
 def in_words(size: float) -> str:
@@ -251,14 +255,14 @@ def _explained(repository: str) -> Iterator[None]:
     try:
         yield
     except errors.GatedRepoError:
-        raise Stopped(
+        raise Refused(
             f"{repository} is given only to those who have accepted its terms.", kept=KEPT,
             hint=f"Accept them at {page}, and set HF_TOKEN to a token of yours.",
         ) from None  # fmt: skip
     except errors.RevisionNotFoundError:
-        raise Stopped(f"{repository} has no such revision any more.", kept=KEPT) from None
+        raise Refused(f"{repository} has no such revision any more.", kept=KEPT) from None
     except (errors.RepositoryNotFoundError, errors.EntryNotFoundError) as error:
-        raise Stopped(
+        raise Refused(
             f"{constants.ENDPOINT} has no {repository}, or not all of it: {_first_line(error)}",
             kept=KEPT, hint="If it is private, set HF_TOKEN to a token that may read it.",
         ) from None  # fmt: skip

@@ -87,7 +87,7 @@ class Models:
         if entry is None:
             raise Stopped(f"This profile has no model for the role {role!r}.")
         if not entry.ready:
-            raise catalogue.missing("in use", role, entry)
+            raise catalogue.missing(None, role, entry)
         twin = next((m for m in self._loaded.values() if m.entry == entry), None)
         if twin is None:  # the same model may play two roles
             self._make_room(entry.memory_on(self.device))
@@ -383,7 +383,7 @@ def _load_clipseg(folder: str, dtype: Any) -> tuple[Any, Any]:
 
 
 def _load_grounded_sam(folder: str, dtype: Any, *, beside: str) -> tuple[Any, Any]:
-    from transformers import AutoModelForZeroShotObjectDetection, Sam2Model
+    from transformers import AutoModelForZeroShotObjectDetection, Sam2Model, Sam2Processor
 
     from .segmenters import Grounded
 
@@ -393,7 +393,9 @@ def _load_grounded_sam(folder: str, dtype: Any, *, beside: str) -> tuple[Any, An
     cutter = Sam2Model.from_pretrained(
         beside, dtype=dtype, use_safetensors=True, local_files_only=True
     )
-    return Grounded(detector, _processor(folder), cutter, _processor(beside)), None
+    # The files name the processor for videos, which take more than a picture.
+    pixels = Sam2Processor.from_pretrained(beside, local_files_only=True)
+    return Grounded(detector, _processor(folder), cutter, pixels), None
 
 
 def _load_segmenter(folder: str, dtype: Any) -> tuple[Any, Any]:

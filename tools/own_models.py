@@ -68,6 +68,11 @@ def connected(folder: Path, base: Profile) -> Profile:
 
     Raises `BadInput` where there is none, or one of a kind whose use is not known here.
     """
+    if folder.is_file():
+        raise BadInput(
+            f"{folder} is a file, and --models takes the name of a profile or a folder.",
+            hint=f"Name it in {OWN} in the home, with a config; see `danqing models`.",
+        )
     source = str(folder.resolve())
     painter = _completed(Entry(source=source, loader="diffusers", words="plain"), "text-to-image")
     kind, _ = kind_and_size(folder)
@@ -184,7 +189,7 @@ def _entry(
     entry = entry.placed(file.path.parent, home)
     if entry.config:
         entry = entry.model_copy(update={"config": _config(file, where, entry.config, others)})
-    if entry.repository:
+    if entry.repository and not entry.ready:
         return entry
     lacking = next((source for source in entry.sources if not source.here), None)
     if lacking is not None and lacking.repository is None:

@@ -38,6 +38,26 @@ size_mb = 1
 memory_mb = 1
 defaults = {{ steps = 2, guidance_scale = 3.0 }}
 
+[half]
+summary = "One of two is there."
+
+[half.text-to-image]
+source = "hub:tiny/painter"
+files = ["model_index.json", "unet/*"]
+loader = "diffusers"
+license = "CC0-1.0"
+commercial = true
+size_mb = 1
+memory_mb = 1
+
+[half.upscaler]
+source = "hub:tiny/gone"
+loader = "image-to-image"
+license = "MIT"
+commercial = true
+size_mb = 1
+memory_mb = 1
+
 [closed]
 summary = "Not for every use."
 
@@ -133,6 +153,15 @@ def test_what_is_not_for_commercial_use_is_said_first_and_needs_a_yes(
     assert "--yes" in refused.stderr
     taken = danqing("models", "pull", "closed", "--yes", catalogue=hub_catalogue, hub=served)
     assert "has no tiny/closed" in taken.stderr, "it was asked for"
+
+
+def test_what_a_hub_refuses_is_told_and_the_rest_is_taken(
+    served: Hub, hub_catalogue: Path, home: Path
+) -> None:
+    pulled = danqing("models", "pull", "half", catalogue=hub_catalogue, hub=served)
+    assert pulled.returncode == 1
+    assert "has no tiny/gone" in pulled.stderr
+    assert list((home / "models" / "tiny--painter" / "unet").glob("*.safetensors"))
 
 
 def test_a_hub_out_of_reach_is_one_message(served: Hub, hub_catalogue: Path, home: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hub_server import COMMIT, Hub
 
 from danqing.tools import catalogue, hub, manifest
-from danqing.tools.catalogue import Source
+from danqing.tools.catalogue import Entry, Profile, Source
 from danqing.tools.errors import Stopped
 
 
@@ -83,6 +83,13 @@ def test_what_is_wanted_is_taken_and_nothing_else(served: Hub, tmp_path: Path) -
     assert {path for path, _ in served.asked} == set(wanted)
     assert (BIG, len(FILES[BIG]), len(FILES[BIG])) in reported
     catalogue.check_weights(place.folder)
+
+
+@pytest.mark.parametrize("path", ["unet/../../../evil.json", "/unet/evil.json", "../unet.json"])
+def test_nothing_is_written_outside_of_its_folder(served: Hub, tmp_path: Path, path: str) -> None:
+    served.repositories["a/model"][path] = b"{}"
+    asked = hub.order(source(tmp_path, files=("*",)))
+    assert path not in {file.path for file in asked.files}
 
 
 @pytest.mark.parametrize(
@@ -256,6 +263,18 @@ def test_the_configuration_alone_is_no_model(served: Hub, tmp_path: Path) -> Non
     assert place.here
 
 
+def test_of_one_repository_two_models_may_take_their_parts(served: Hub, tmp_path: Path) -> None:
+    first = source(tmp_path, files=("unet/*",))
+    second = source(tmp_path, files=("tokenizer/*", "whole.safetensors"), variant="")
+    served.faults[BIG] = [100, 0, 0]
+    with pytest.raises(Stopped):
+        pull(first)
+    pull(second)
+    assert (first.here, second.here) == (False, True)
+    pull(first)
+    assert (first.here, second.here) == (True, True)
+
+
 def test_a_pinned_revision_is_another_model_than_the_one_before(
     served: Hub, tmp_path: Path
 ) -> None:
@@ -290,3 +309,14 @@ def test_a_fingerprint_comes_from_the_manifest_until_a_file_is_touched(
     (place.folder / "unet/config.json").write_bytes(b'{"sample_size": 65}')
     assert catalogue.fingerprint(place.folder) != before
     assert [file.name for file in read] == ["config.json"]
+
+
+def test_a_provenance_names_the_repository_and_the_commit(served: Hub, tmp_path: Path) -> None:
+    pull(source(tmp_path))
+    entry = Entry(loader="diffusers", **source(tmp_path).model_dump())
+    built_in = catalogue.profile().models["captioner"]
+    models: Any = {"text-to-image": entry, "captioner": built_in, "upscaler": built_in}
+    profile = Profile(name="mine", summary="", models=models)
+    assert catalogue.model_name(profile, "text-to-image") == f"a/model@{COMMIT}"
+    assert catalogue.model_name(profile, "captioner") == "sketchbook/captioner"
+    assert catalogue.model_name(profile, "upscaler") == "mine/upscaler"

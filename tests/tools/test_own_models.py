@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import single_files
 import tiny_pipelines
 import torch
 
-from danqing.tools import catalogue, text_to_image
+from danqing.tools import catalogue, manifest, text_to_image
 from danqing.tools.catalogue import Entry
-from danqing.tools.errors import BadInput
+from danqing.tools.errors import BadInput, Stopped
 from danqing.tools.models import Models
 from danqing.tools.registry import Context
 
@@ -70,6 +71,27 @@ def test_what_an_entry_says_goes_before_what_its_files_say(tmp_path: Path, paint
     assert (entry.license, entry.commercial, entry.memory_mb) == ("MIT", True, 77)
     assert entry.defaults == {"steps": 5, "guidance_scale": 7.0}
     assert entry.folder == tmp_path / "models" / "mine"
+
+
+def test_a_painter_of_a_hub_is_known_by_its_files_once_they_are_here(
+    tmp_path: Path, painter: Path
+) -> None:
+    write(tmp_path, '[mine.text-to-image]\nsource = "hub:a/painter"\n')
+    before = catalogue.profile("mine", tmp_path).models["text-to-image"]
+    assert not before.ready
+    with pytest.raises(Stopped, match=r"a/painter.* `danqing models pull mine text-to-image`"):
+        catalogue.entry(catalogue.profile("mine", tmp_path), "text-to-image")
+    shutil.copytree(painter, before.folder)
+    files = {
+        path.relative_to(painter).as_posix(): manifest.File(
+            size=path.stat().st_size, sha256="", mtime_ns=0
+        )
+        for path in painter.rglob("*") if path.is_file()
+    }  # fmt: skip
+    manifest.Manifest(repository="a/painter", revision="f" * 40, files=files).write(before.folder)
+    there = catalogue.profile("mine", tmp_path).models["text-to-image"]
+    assert there.ready
+    assert there.native_size == 64
 
 
 def test_a_single_file_draws_as_its_folder_does(tmp_path: Path, painter: Path) -> None:
@@ -171,3 +193,10 @@ def test_a_mistake_does_not_keep_the_built_in_profiles_away(tmp_path: Path) -> N
     assert catalogue.profile("sketchbook", tmp_path).name == "sketchbook"
     with pytest.raises(BadInput, match="cannot be read"):
         catalogue.profile("mine", tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "one.safetensors"
+    file.write_bytes(b"")
+    with pytest.raises(BadInput, match=r"is a file.* models\.toml in the home"):
+        catalogue.profile(str(file))
