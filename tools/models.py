@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import catalogue
+from .acceleration import accelerate
 from .catalogue import Entry
 from .errors import BadInput, Stopped
 from .own_models import kind_and_size
@@ -177,6 +178,7 @@ def load(entry: Entry, device: str) -> Loaded:
             hint="Install the package again, or choose another profile.",
         ) from error
     model.to(device)
+    accelerate(model, device)
     parts = model.components.values() if entry.loader == "diffusers" else (model,)
     memory = 0
     for part in parts:

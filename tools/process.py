@@ -28,6 +28,7 @@ CANCEL_GRACE = 2.0
 """Seconds a worker has to react to a cancelled call before it is killed."""
 _KEPT = {
     "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV",
+    "DANQING_COMPILE", "TORCHINDUCTOR_CACHE_DIR",
 }  # fmt: skip
 _KEPT_PREFIXES = (
     "LC_", "DYLD_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "KMP_", "OPENBLAS_", "PYTORCH_", "PYTHON",
