@@ -141,10 +141,11 @@ def _pictures(call: Call) -> int:
 
 
 def _cost(result: Result) -> Json:
-    return {
+    cost: Json = {
         "seconds": round(result.seconds, 3), "peak_mb": round(result.peak_mb),
         "device": result.device,
     }  # fmt: skip
+    return cost | ({"rungs": list(result.rungs)} if result.rungs else {})
 
 
 def _seed(arguments: Json) -> int | None:

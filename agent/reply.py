@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from ..prompts import render
+from ..tools.registry import THRIFT
 from .brief import Brief, Claim, Language
 from .evidence import in_chinese as _zh
 from .groups import Note
@@ -194,6 +195,21 @@ def plain(words: str) -> str:
 def took_over(language: Language, planner: str, gave_up: str) -> str:
     """That the built-in planner did what a language model was to do."""
     return render(f"took-over.{language}", planner=planner, why=why(gave_up, language))
+
+
+_RUNGS_ZH = dict(
+    zip(
+        THRIFT,
+        ("其他模型先让开", "一次只画一张", "分块解码", "权重放在主机内存里", "画得小一些"),
+        strict=True,
+    )
+)
+
+
+def memory_short(language: Language, rungs: Sequence[str]) -> str:
+    """How memory was saved, where it was short."""
+    told = [_RUNGS_ZH[rung] for rung in rungs] if language == "zh" else rungs
+    return render(f"memory-short.{language}", how=listed(told, language))
 
 
 def _rest(brief: Brief, verdict: Verdict) -> str:

@@ -452,6 +452,9 @@ class Studio:
                 if brief.intent == "make" and not wording.paintable and wording.notes
                 else reply.unfinished(brief.language, state["stopped"])
             )
+        rungs = [rung for step in record.steps for rung in step.cost.get("rungs", ())]
+        if rungs:
+            words += "\n" + reply.memory_short(brief.language, list(dict.fromkeys(rungs)))
         if planner.gave_up is not None:
             words += "\n" + reply.took_over(brief.language, planner.name, planner.gave_up)
         return {

@@ -46,6 +46,7 @@ class Result:
 
     ``images`` and ``value`` depend on the tool. ``peak_mb`` is the most memory (MiB) in use while
     it ran: the GPU's, or on a CPU the worker process's; 0 for tools that run in this process.
+    ``rungs`` tell how memory was saved, where it ran out.
     """
 
     images: list[Image.Image]
@@ -53,6 +54,7 @@ class Result:
     seconds: float
     peak_mb: float
     device: str
+    rungs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,10 @@ class Call:
         if reply.kind == "error":
             raise revive(data)
         images = list(reply.images.values())
-        return Result(images, data["value"], data["seconds"], data["peak_mb"], data["device"])
+        return Result(
+            images, data["value"], data["seconds"], data["peak_mb"], data["device"],
+            tuple(data["rungs"]),
+        )  # fmt: skip
 
 
 def revive(data: Mapping[str, Any]) -> Exception:

@@ -24,7 +24,7 @@ from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictur
 from .errors import ToolError
 from .models import Loaded
 from .pipelines import PIPELINES, Pipeline
-from .registry import Context
+from .registry import IN_TILES, OFFLOADED, ONE_BY_ONE, SMALLER, Context
 
 MANNER = 0.7
 """How much of a style-adapter's is heeded, where 1 is all."""
@@ -81,6 +81,13 @@ def paint(
     Raises `ToolError`, in the name of ``tool``, when a prompt is longer than the model reads, or
     when a picture comes out blank or with non-finite values.
     """
+    if context.thrift >= ONE_BY_ONE and len(seeds) > 1:
+        alone: dict[str, Any] = {
+            "prompt": prompt, "negative_prompt": negative_prompt, "steps": steps,
+            "guidance_scale": guidance_scale, "start": start, "strength": strength, "kept": kept,
+            "steering": steering, "manner": manner,
+        }  # fmt: skip
+        return [paint(context, tool, seeds=[seed], **alone)[0] for seed in seeds]
     painter = context.models.get("text-to-image")
     kind = kind_of(painter)
     steps = int(painter.entry.defaults["steps"]) if steps is None else steps
@@ -93,6 +100,8 @@ def paint(
         check_length(painter.model.tokenizer, tool, name, text, kind.longest)
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     pipeline, more = _set_up(painter, tool, len(seeds), start, strength, kept, steering)
+    if context.thrift >= SMALLER and "width" in more and "image" not in more and steering is None:
+        more |= {side: _smaller(more[side], kind) for side in ("width", "height")}
     own = painter.entry.schedule
     if own and steps == len(own) and start is None:
         more |= {"timesteps": list(own), "callback_on_step_end_tensor_inputs": _TENSORS}
@@ -121,6 +130,7 @@ def paint(
     context.progress(0, steps, "drawing")
     with (
         torch.inference_mode(),
+        _thrifty(context, pipeline, painter.device),
         _steered(pipeline, steering, len(seeds)),
         _in_manner(context, pipeline, manner) as told,
     ):
@@ -149,6 +159,33 @@ def paint(
         )
     pixels = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(picture) for picture in pixels]
+
+
+@contextlib.contextmanager
+def _thrifty(context: Context, pipeline: Any, device: str) -> Iterator[None]:
+    """Save memory as far as ``context`` says, and be as before afterwards: tiles change the pixels
+    a little."""
+    vae: Any = getattr(pipeline, "vae", None)
+    tiles = context.thrift >= IN_TILES and hasattr(vae, "enable_tiling")
+    away = context.thrift >= OFFLOADED and device != "cpu"
+    try:
+        if tiles:
+            vae.enable_tiling()
+        if away:
+            pipeline.enable_model_cpu_offload(device=device)
+        yield
+    finally:
+        if tiles:
+            vae.disable_tiling()
+        if away:
+            pipeline.remove_all_hooks()
+            pipeline.to(device)
+
+
+def _smaller(side: int, kind: Pipeline) -> int:
+    """Three quarters of a side, in whole patches of latents."""
+    whole = 16 * kind.patch
+    return max(whole, int(0.75 * side) // whole * whole)
 
 
 def kind_of(painter: Loaded) -> Pipeline:

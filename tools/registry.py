@@ -46,18 +46,29 @@ def _never_cancelled() -> None:
     """A call that nobody can cancel."""
 
 
+THRIFT = (
+    "other models were put aside", "one picture at a time", "decoded in tiles",
+    "weights kept in the machine's own memory", "painted smaller",
+)  # fmt: skip
+"""How memory is saved when it runs out, each rung with those before it. The first is the worker's,
+the others the painter's."""
+ALONE, ONE_BY_ONE, IN_TILES, OFFLOADED, SMALLER = range(1, len(THRIFT) + 1)
+
+
 @dataclass(frozen=True)
 class Context:
     """What a tool may use beside its arguments.
 
     ``models.get(role)`` loads a model, and ``models.has(role)`` says whether an optional one is
     there; ``progress(done, total, note)`` reports; and
-    ``check_cancelled()`` raises `Cancelled` once the caller no longer wants the result.
+    ``check_cancelled()`` raises `Cancelled` once the caller no longer wants the result. ``thrift``
+    counts the rungs of `THRIFT` that are to be used.
     """
 
     models: Models
     progress: Callable[..., None] = _no_progress
     check_cancelled: Callable[[], None] = _never_cancelled
+    thrift: int = 0
 
 
 def tool(*roles: Role, optional: tuple[Role, ...] = ()) -> Callable[[Function], Function]:

@@ -18,14 +18,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .catalogue import Entry
 from .errors import Cancelled, Stopped, ToolError
 from .frames import Frame, FrameError, receive, send
 from .models import Models
-from .registry import Context, Role, ToolSpec, spec
+from .registry import ALONE, OFFLOADED, THRIFT, Context, Role, ToolSpec, spec
 
 
 class Worker:
@@ -102,30 +102,38 @@ class Worker:
         device = self._models.device
         reset_peak(device)
         started = time.perf_counter()
-        result = self._within_memory(
-            tool, lambda: tool.run(context, frame.data["arguments"], frame.images)
-        )
+        result, rungs = self._within_memory(tool, context, frame)
         seconds = time.perf_counter() - started
         images, value = tool.unpack(result)
         data = {"id": id_, "value": value, "seconds": seconds, "peak_mb": peak_mb(device)}
         named = {str(i): image for i, image in enumerate(images)}
-        return Frame("result", data | {"device": device}, named)
+        return Frame("result", data | {"device": device, "rungs": rungs}, named)
 
-    def _within_memory(self, tool: ToolSpec, run: Callable[[], Any]) -> Any:
-        """Run, and once more with all other models unloaded when memory runs out."""
-        for last_try in (False, True):
+    def _within_memory(
+        self, tool: ToolSpec, context: Context, frame: Frame
+    ) -> tuple[Any, list[str]]:
+        """Run, and again with more thrift whenever memory runs out; the result, and how memory was
+        saved. Raises `ToolError` where all of `THRIFT` does not help."""
+        paints = "text-to-image" in (*tool.roles, *tool.optional_roles)
+        ladder = [*range(len(THRIFT) + 1)] if paints else [0, ALONE]
+        if self._models.device == "cpu" and paints:
+            ladder.remove(OFFLOADED)  # they are there already
+        for rung in ladder:
+            if rung:
+                self._models.unload(keep=(*tool.roles, *tool.optional_roles))
+                context.progress(0, 1, f"memory is short: {THRIFT[rung - 1]}")
             try:
-                return run()
+                result = tool.run(
+                    replace(context, thrift=rung), frame.data["arguments"], frame.images
+                )
+                return result, [THRIFT[r - 1] for r in ladder if 0 < r <= rung]
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
             # Outside the except clause, since the exception holds on to the tensors.
-            if last_try:
-                break
-            self._models.unload(keep=(*tool.roles, *tool.optional_roles))
         raise ToolError(
             f"{tool.name}: the memory of {self._models.device} is not enough for this call;"
-            " ask for fewer or smaller pictures."
+            " ask for fewer or smaller pictures, or choose a smaller model."
         )
 
     def _report(self, state: str) -> None:

@@ -222,9 +222,7 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
                 row, "edge_guided", {"image": picture(a.size)}
             ))  # fmt: skip
         images = {"image": picture(a.size), "mask": mask(a.size)}
-        report.attempt(
-            Row(a.name, "inpaint", path), lambda row: measured(row, "inpaint", images)
-        )
+        report.attempt(Row(a.name, "inpaint", path), lambda row: measured(row, "inpaint", images))
     if again:
         with Engine(profile_of(job), device=job.device) as engine:
             row = Row(a.name, "first picture of the next session", path)
@@ -273,9 +271,7 @@ def built_in(report: Report, device: str) -> None:
                 report.attempt(row, lambda row, tool=tool, drawn=drawn: measured(row, tool, drawn))
         for tool in ("caption", "look"):
             row = Row("built-in", tool, OURS)
-            report.attempt(
-                row, lambda row, tool=tool: measured(row, tool, {}, image=picture(128))
-            )
+            report.attempt(row, lambda row, tool=tool: measured(row, tool, {}, image=picture(128)))
 
 
 def agent(report: Report, job: Job, *, compiled: bool) -> None:

@@ -116,4 +116,15 @@ def exhaust(context: Context, *, times: int) -> Number:
 
 exhausted = 0
 
-TOOLS = (die, hang, count, complain, chatter, environment, whoami, peek, echo, choke, exhaust)
+
+@tool("text-to-image")
+def gasp(context: Context, *, enough: int) -> Number:
+    """Run out of memory unless so much of it is saved; tell how much was."""
+    if context.thrift < enough:
+        raise MemoryError
+    return Number(number=context.thrift)
+
+
+TOOLS = (
+    die, hang, count, complain, chatter, environment, whoami, peek, echo, choke, exhaust, gasp,
+)  # fmt: skip

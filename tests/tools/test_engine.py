@@ -21,6 +21,7 @@ from danqing.tools import process
 from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.engine import Engine, Progress, WorkerCrashed, WorkerFailed
 from danqing.tools.errors import BadInput, Cancelled, Stopped, ToolError
+from danqing.tools.registry import ALONE, IN_TILES, OFFLOADED, SMALLER, THRIFT, Role
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,9 @@ def strange_profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
         source=str(tmp_path_factory.mktemp("empty")), loader="image-to-image", license="MIT",
         commercial=True, size_mb=0, memory_mb=0,
     )  # fmt: skip
-    return Profile(name="strange", summary="", models={"upscaler": entry})
+    painter = entry.model_copy(update={"loader": "diffusers"})
+    models: dict[Role, Entry] = {"upscaler": entry, "text-to-image": painter}
+    return Profile(name="strange", summary="", models=models)
 
 
 def pid_of(engine: Engine) -> int:
@@ -219,6 +222,27 @@ def test_running_out_of_memory_is_tried_once_more_and_then_refused(engine: Engin
     assert engine.call("exhaust", {"times": 1}).value == {"number": 2}
     with pytest.raises(ToolError, match="memory of cpu is not enough"):
         engine.call("exhaust", {"times": 9})
+
+
+@pytest.mark.parametrize(
+    ("enough", "reached"),
+    [(0, 0), (ALONE, ALONE), (IN_TILES, IN_TILES), (OFFLOADED, SMALLER), (SMALLER, SMALLER)],
+)
+def test_a_painter_saves_memory_rung_by_rung_and_tells(
+    engine: Engine, enough: int, reached: int
+) -> None:
+    """Of a machine without a GPU the weights are in its own memory already."""
+    heard: list[str] = []
+    result = engine.call("gasp", {"enough": enough}, on_progress=lambda p: heard.append(p.note))
+    assert result.value == {"number": reached}
+    saved = [rung for n, rung in enumerate(THRIFT, 1) if n <= reached and n != OFFLOADED]
+    assert list(result.rungs) == saved
+    assert heard == [f"memory is short: {rung}" for rung in saved]
+
+
+def test_a_painter_that_nothing_helps_says_so(engine: Engine) -> None:
+    with pytest.raises(ToolError, match="fewer or smaller pictures, or choose a smaller model"):
+        engine.call("gasp", {"enough": 99})
 
 
 def test_the_worker_gets_no_secrets_and_no_way_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from danqing.tools.errors import Cancelled, Stopped, ToolError
 from danqing.tools.models import Models
 from danqing.tools.painting import kind_of
 from danqing.tools.pipelines import PIPELINES
-from danqing.tools.registry import Context
+from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, Context
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning:diffusers")
 
@@ -114,6 +115,19 @@ def test_it_reports_every_step_and_can_be_stopped_between_two(context: Context) 
     with pytest.raises(Cancelled, match="enough"):
         text_to_image(told, prompt="a red house", seeds=[1], steps=5)
     assert [done for done, _ in reported] == [0, 1, 2]
+
+
+def test_where_memory_is_short_it_draws_the_same_one_by_one(context: Context) -> None:
+    call: dict[str, Any] = {"prompt": "a red house", "seeds": [3, 4], "steps": 2}
+    plenty = text_to_image(context, **call)
+    saved = text_to_image(replace(context, thrift=ONE_BY_ONE), **call)
+    assert max(apart(a, b) for a, b in zip(plenty, saved, strict=True)) < 0.1
+    in_tiles = text_to_image(replace(context, thrift=IN_TILES), **call)
+    assert [p.size for p in in_tiles] == [p.size for p in plenty]
+    vae = context.models.get("text-to-image").model.vae
+    assert not vae.use_tiling  # it is as it was
+    small = text_to_image(replace(context, thrift=SMALLER), **call)
+    assert all(p.width < q.width for p, q in zip(small, plenty, strict=True))
 
 
 def test_a_hole_is_painted_and_all_around_it_is_kept(
