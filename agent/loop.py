@@ -178,7 +178,7 @@ class Loop:
                     attempt = attempt.model_copy(update={"made": handles})
                 else:
                     try:
-                        handles = self._undamaged(call, handles)
+                        handles = self._undamaged(call, handles, _brief(state).target)
                     except BudgetSpent as error:
                         stopped = str(error)
                     attempt = attempt.model_copy(update={"pictures": handles})
@@ -282,8 +282,11 @@ class Loop:
         room = max(1, self.hands.spent.room_for(len(seeds)))
         return call.model_copy(update={"arguments": {**call.arguments, "seeds": seeds[:room]}})
 
-    def _undamaged(self, call: Call, handles: tuple[str, ...]) -> tuple[str, ...]:
-        """Of the pictures that an edit made, those that are as before outside its mask."""
+    def _undamaged(
+        self, call: Call, handles: tuple[str, ...], target: str | None
+    ) -> tuple[str, ...]:
+        """Of the pictures that an edit of ``target`` made, those that are as before outside its
+        mask."""
         within = call.within or (call.images["mask"] if call.tool == "inpaint" else None)
         if within is None or "compare" not in self.hands.offered:
             return handles
@@ -300,7 +303,8 @@ class Loop:
             changed = (step.value or {})["changed"]
             if changed is None or changed <= DAMAGE:  # None where nothing was to be kept
                 kept.append(handle)
-            self.changed[handle] = max(changed or 0.0, self.changed.get(before, 0.0))
+            if before in {target, *self.changed}:  # else it may be another there than the target
+                self.changed[handle] = max(changed or 0.0, self.changed.get(before, 0.0))
         return tuple(kept)
 
     def _before(self, handle: str | None) -> str | None:

@@ -189,7 +189,7 @@ def plain(words: str) -> str:
     pictures and links."""
     words = "".join(c for c in words if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf"))
     words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", words)
-    return re.sub(r"\w+://\S+", "…", words)
+    return re.sub(r"(?:\w+:)?//\S+", "…", words)
 
 
 def took_over(language: Language, planner: str, gave_up: str) -> str:

@@ -257,6 +257,8 @@ class Studio:
 
         check(request)
         self._ready(options)
+        if options.llm != BUILTIN:
+            self._reach(options.llm)  # a turn that cannot be planned is not begun
         self.accept.clear()
         turn = self.ledger.begin_turn(
             session or self.ledger.new_session(), request, options.as_json()
@@ -417,10 +419,12 @@ class Studio:
         return self._witnessing if self._witnessing.there else None
 
     def _reach(self, llm: str) -> Reach:
-        """The language model at an address; turns share one, with its failures in a row."""
-        from .llm.address import connect
+        """The language model at an address; turns share one, with its failures in a row. Raises
+        `BadInput` where it cannot be connected, or its price cannot be read."""
+        from .llm.address import connect, price
         from .llm.reach import Reach
 
+        price()
         address = Address.parse(llm)
         if self._local is not None:  # the engine may be another one by now
             return Reach(address, connect(address, self.engine))

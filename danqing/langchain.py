@@ -27,7 +27,7 @@ from pydantic.v1 import ValidationError as V1Error
 from .agent import events
 from .agent.records import Step
 from .agent.session import Said, Session
-from .tools.errors import Stopped, ToolError
+from .tools.errors import Cancelled, Stopped, ToolError
 from .tools.registry import HANDLE, ToolSpec, refusals
 
 EVENT = "danqing"
@@ -115,6 +115,8 @@ def _use(session: Session, name: str) -> Any:
     def use(**arguments: Any) -> tuple[str, dict[str, Any]]:
         try:
             step = session.studio.use(name, arguments, session.options, session.id)
+        except Cancelled:  # no word for the model, but the end of its work
+            raise
         except (ToolError, Stopped) as error:
             raise ToolException(str(error)) from error
         return _told(step), _artifact(session, step)
@@ -128,6 +130,8 @@ def _draw(session: Session) -> BaseTool:
     def draw(request: str) -> tuple[str, dict[str, Any]]:
         try:
             said = runnable.invoke(request)
+        except Cancelled:  # no word for the model, but the end of its work
+            raise
         except (ToolError, Stopped) as error:
             raise ToolException(str(error)) from error
         turn = None if said.turn is None else said.turn.model_dump(mode="json")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...tools.errors import BadInput
-from ..canonical import scrub
+from .door import tame
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -148,10 +148,10 @@ class Address:
         return tuple(sorted((v for v in told if len(v) >= SHORTEST_SECRET), key=len, reverse=True))
 
     def clean(self, text: str) -> str:
-        """``text`` without keys, on one line."""
+        """``text`` without keys, on one line, and short."""
         for secret in self.secrets:
             text = text.replace(secret, "…")
-        return " ".join(scrub(text).split())[:LONGEST_REASON]
+        return " ".join(tame(text).split())[:LONGEST_REASON]
 
 
 def _folder(model: str) -> Path:

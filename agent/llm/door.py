@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any
 
-from ..canonical import canonical
+from ..canonical import scrub
 
 LARGEST = 64 * 1024
 """Bytes of one text."""
@@ -19,8 +19,9 @@ DEEPEST = 32
 """Objects and lists inside of each other."""
 DIGITS = 18
 """Digits of a whole number."""
-_FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that terminals obey, and those that turn the direction of writing."""
 _NEAR = 24
 
 
@@ -28,14 +29,20 @@ class Refused(ValueError):
     """What a language model wrote cannot be taken; the message is for it, and precise."""
 
 
+def tame(text: str) -> str:
+    """``text`` as it may be kept and shown: what neither UTF-8 nor a terminal should be given
+    becomes U+FFFD, and lines end in one way."""
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", scrub(text).replace("\r\n", "\n"))
+
+
 def read_object(text: str) -> dict[str, Any]:
     """The JSON object in ``text``; an empty text is an empty object, a code fence is cut off.
 
-    Strings come without NULs and lone surrogates. Raises `Refused`.
+    Strings come as `tame` leaves them. Raises `Refused`.
     """
     text = text.strip()
-    if found := _FENCE.match(text):
-        text = found[1]
+    if len(text) >= 6 and text.startswith("```") and text.endswith("```"):
+        text = text[3:-3].removeprefix("json").strip()
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > LARGEST:
         raise Refused(f"the arguments take {size} bytes; allowed are {LARGEST}")
@@ -53,8 +60,19 @@ def read_object(text: str) -> dict[str, Any]:
         ) from None
     if not isinstance(value, dict):
         raise Refused(f"the arguments are a JSON {_kind(value)}; allowed is an object")
-    clean: dict[str, Any] = json.loads(canonical(value))
+    clean: dict[str, Any] = _tamed(value)
     return clean
+
+
+def _tamed(value: Any) -> Any:
+    match value:
+        case str():
+            return tame(value)
+        case dict():
+            return {tame(key): _tamed(item) for key, item in value.items()}
+        case list():
+            return [_tamed(item) for item in value]
+    return value
 
 
 def _depth(text: str) -> int:

@@ -19,9 +19,10 @@ from ..budget import Spent
 from ..canonical import digest
 from ..ledger import Ledger
 from ..records import Json, Turn
+from ..reply import plain
 from .address import price
-from .door import Refused
-from .reach import Hear, Reach, Reply, Unreachable, tokens_in
+from .door import Refused, tame
+from .reach import Hear, Reach, Reply, Unreachable, tokens_asked
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -31,6 +32,8 @@ LONGEST = 90.0
 """Seconds that one answer may take."""
 SHARE = 0.5
 """The share of the turn's remaining seconds that one answer may take: drawing needs some, too."""
+LONGEST_WHY = 1000
+"""Characters of why a reply is refused."""
 _SHOWN = 600
 """Characters of a refused reply that are shown to who wrote it."""
 
@@ -90,7 +93,7 @@ class Exchange:
                     raise Refused("the reply ends before its end; give a shorter one, whole")
                 return take(reply)
             except (Refused, ToolError, ValueError) as error:
-                why = str(error)
+                why = tame(str(error))[:LONGEST_WHY]
             self._corrections += 1
             if correction == CORRECTIONS_A_CALL or self._corrections > CORRECTIONS_A_TURN:
                 break
@@ -99,7 +102,7 @@ class Exchange:
                 AIMessage(said.strip()[:_SHOWN] or "(nothing)"),
                 HumanMessage(render(f"llm-refused.{language}", why=why)),
             ]
-        raise GaveUp(f"its replies could not be taken: {why}")
+        raise GaveUp(f"its replies could not be taken: {self.reach.address.clean(plain(why))}")
 
     def _reply(
         self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], hear: Hear
@@ -111,7 +114,7 @@ class Exchange:
         if known is not None:
             reply = Reply.read(known)
         else:
-            self._check_budget(messages)
+            self._check_budget(messages, tools)
             try:
                 seconds = min(LONGEST, SHARE * self._spent.seconds_left)
                 reply = self.reach.ask(messages, tools, seconds, self._cancel, hear)
@@ -123,10 +126,12 @@ class Exchange:
         self._spent.money += asked * reply.asked + said * reply.said
         return reply
 
-    def _check_budget(self, messages: Sequence[BaseMessage]) -> None:
+    def _check_budget(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Raises `GaveUp` where there is no room for asking."""
         spent = self._spent
-        asked = sum(tokens_in(m.text) for m in messages)
+        asked = tokens_asked(messages, tools)
         if spent.tokens + asked > spent.budget.tokens:
             raise GaveUp("the budget of tokens is spent")
         if spent.money + asked * self._price[0] > spent.budget.money:

@@ -3,58 +3,72 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..brief import MAX_CLAIMS, SCENE_KINDS, Brief, Change, Claim, Intent, Kind, Op
+from ..brief import MAX_CLAIMS, SCENE_KINDS, Brief, Change, Claim, Intent, Kind, Op, RelationValue
 from ..evidence import PLACES_TOLD
 from ..language.made import follows
 from ..language.text import language_of
+from ..settling import IT
+
+ALLOWED: Mapping[Op, Sequence[str]] = {
+    "resize": ("bigger", "smaller"), "flip": ("horizontal", "vertical"),
+    "extend": ("left", "right", "top", "bottom", "sides", "all"),
+    "crop": ("square", *PLACES_TOLD),
+}  # fmt: skip
+"""What a change that knows but some values may be to."""
+SCALES = (2, 4)
 
 
 class _Form(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+Word = Annotated[str, Field(max_length=100)]
+Words = Annotated[str, Field(max_length=300)]
+Number = Annotated[int, Field(ge=1, le=1000)]
+
+
 class SaidClaim(_Form):
     """One statement about the picture that somebody who sees it can check."""
 
     kind: Kind
-    subject: str | None = None
-    value: str | int | None = None
-    object: str | None = None
-    object2: str | None = None
-    color: str | None = None
-    object_color: str | None = None
+    subject: Word | None = None
+    value: Words | Number | None = None
+    object: Word | None = None
+    object2: Word | None = None
+    color: Word | None = None
+    object_color: Word | None = None
 
 
 class SaidChange(_Form):
     """One change to a picture that is there."""
 
     op: Op
-    subject: str | None = None
-    color: str | None = None
-    place: str | None = None
-    count: int | None = None
-    value: str | None = None
-    new_color: str | None = None
-    object: str | None = None
-    reference: str | None = None
+    subject: Word | None = None
+    color: Word | None = None
+    place: Word | None = None
+    count: Number | None = None
+    value: Word | None = None
+    new_color: Word | None = None
+    object: Word | None = None
+    reference: Word | None = None
 
 
 class Understanding(_Form):
     """What a request asks for."""
 
     intent: Intent
-    target: str | None = None
+    target: Word | None = None
     claims: list[SaidClaim] = Field(default=[], max_length=MAX_CLAIMS)
     changes: list[SaidChange] = Field(default=[], max_length=MAX_CLAIMS)
     again: int | None = Field(default=None, ge=1, le=16)
     standing: bool = False
-    lifted: list[str] = []
-    remarks: list[str] = []
+    lifted: list[Word] = Field(default=[], max_length=MAX_CLAIMS)
+    remarks: list[Word] = Field(default=[], max_length=MAX_CLAIMS)
 
     def brief(self, request: str, pictures: Sequence[str] = ()) -> Brief:
         """The Brief for ``request`` in a session with ``pictures``. What follows from a change is
@@ -68,21 +82,22 @@ class Understanding(_Form):
             raise ValueError(f"changes are for the intent edit, and this one is {self.intent!r}")
         if self.intent == "make" and not (self.claims or self.again or self.remarks):
             raise ValueError("a new picture has no claims; give at least one")
-        told = [
-            *(("target", self.target),) * (self.target is not None),
-            *(("reference", c.reference) for c in self.changes if c.reference is not None),
-        ]  # fmt: skip
+        changes = [_made(Change, _lower(change.model_dump())) for change in self.changes]
+        target = (self.target or "").strip() or None
+        told = [("target", target), *(("reference", c.reference) for c in changes)]
         for field, words in told:
-            _check_picture(field, str(words), pictures)
-        changes = [Change(**_lower(change.model_dump())) for change in self.changes]
+            if words is not None:
+                _check_picture(field, words, pictures)
+        for change in changes:
+            _check_change(change)
         said = self.claims if self.intent in ("make", "chat") else []
         claims = _numbered(
             [_lower(claim.model_dump()) for claim in said]
-            + [fields for change in changes for fields in follows(change)]
+            + [fields for c in changes if c.subject != IT for fields in follows(c)]
         )
-        _check_agreement(claims)
-        target = self.target
-        if target is None and self.intent in ("edit", "ask") and pictures:
+        some = {c.subject for c in changes if c.op == "remove" and (c.count or c.place)}
+        _check_agreement([claim for claim in claims if claim.subject not in some])
+        if target is None and (self.intent in ("edit", "ask") or self.again) and pictures:
             target = "last"
         return Brief(
             language=language_of(request), intent=self.intent, target=target, claims=claims,
@@ -96,19 +111,53 @@ def _numbered(told: Sequence[dict[str, Any]]) -> tuple[Claim, ...]:
     """The claims with ids, each of them once."""
     claims: dict[tuple[object, ...], Claim] = {}
     for fields in told:
-        claim = Claim(**{**fields, "id": f"c{len(claims) + 1}"})
+        claim = _made(Claim, {**fields, "id": f"c{len(claims) + 1}"})
         claims.setdefault(claim.key, claim)
     return tuple(claims.values())
 
 
 def _lower(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields in lower case and without spaces around, but for written words and handles."""
+    """The fields in lower case, but for written words, and without spaces around; what is blank is
+    left out."""
     as_written = {"value"} if fields.get("kind") == "text" else set()
-    return {
-        name: " ".join(value.lower().split())
-        if isinstance(value, str) and name not in as_written else value
-        for name, value in fields.items()
-    }  # fmt: skip
+
+    def plain(name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        words = " ".join(value.split())
+        return (words if name in as_written else words.lower()) or None
+
+    return {name: plain(name, value) for name, value in fields.items()}
+
+
+Made = TypeVar("Made", Claim, Change)
+
+
+def _made(kind: type[Made], fields: Mapping[str, Any]) -> Made:
+    """A claim or a change. Raises ValueError that says in one sentence what is wrong with it."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _check_change(change: Change) -> None:
+    """Raises ValueError for a change to what is not known."""
+    may = ALLOWED.get(change.op, ())
+    if change.op == "move":
+        may = PLACES_TOLD if change.object is None else get_args(RelationValue)
+    if may and change.value not in may:
+        raise ValueError(
+            f"{change.op} to {change.value!r} is refused; allowed are {', '.join(may)}"
+        )
+    if change.op == "scale" and change.count not in (None, *SCALES):
+        raise ValueError(
+            f"scale by {change.count} is refused; allowed are {', '.join(map(str, SCALES))}"
+        )
+    if change.place is not None and change.place not in PLACES_TOLD:
+        raise ValueError(
+            f"the place {change.place!r} is refused; allowed are {', '.join(PLACES_TOLD)}"
+        )
 
 
 def _check_picture(field: str, words: str, pictures: Sequence[str]) -> None:
@@ -121,7 +170,7 @@ def _check_picture(field: str, words: str, pictures: Sequence[str]) -> None:
         )
 
 
-def _check_agreement(claims: Iterable[Claim]) -> None:
+def _check_agreement(claims: Sequence[Claim]) -> None:
     """Raises ValueError where two claims cannot both be met, and where a place is not known."""
     one: dict[tuple[object, ...], Claim] = {}
     there = {(c.subject, c.color) for c in claims if c.kind in ("object", "count")}

@@ -16,7 +16,7 @@ from typing import Any
 from ...tools.errors import ToolError
 from ...tools.registry import ToolSpec
 from ..plan import MASKS, Call
-from .door import read_object
+from .door import Refused, read_object
 from .reach import RawCall
 
 SKILLS = {
@@ -100,9 +100,12 @@ class Offers:
                 raise ToolError(f"{call.name} takes no arguments; {sorted(arguments)} were given.")
             return Wanted(call.name)
         spec = self.tools[call.name]
-        for name in arguments.keys() & self.filled.keys():
-            if name in spec.arguments.model_fields:
-                raise ToolError(f"{call.name}: {name} is filled in by the studio; leave it out.")
+        ours = self.filled.keys() & spec.arguments.model_fields.keys()
+        if given := sorted(arguments.keys() & ours):
+            are = "is" if len(given) == 1 else "are"
+            raise ToolError(
+                f"{call.name}: {', '.join(given)} {are} filled in by the studio; leave it out."
+            )
         images = {}
         for name in spec.images:
             handle = arguments.get(name)
@@ -115,8 +118,8 @@ class Offers:
                     )
                 images[name] = arguments.pop(name)
         set_ = {k: v for k, v in self.filled.items() if k in spec.arguments.model_fields}
-        given = replace_images(spec, images)
-        handles, values = given.parse({**arguments, **set_})
+        rest = replace_images(spec, images)
+        handles, values = rest.parse({**arguments, **set_})
         for name, handle in handles.items():
             if handle not in self.handles:
                 raise ToolError(
@@ -199,6 +202,30 @@ def calls_of(wanted: Sequence[Wanted], skilled: Mapping[str, Sequence[Call]]) ->
             plan.append(Call(tool=one.name, arguments=arguments, images=images, aid=aid))
         made.append(len(plan))
     return plan
+
+
+def check_plan(calls: Sequence[Call], origins: Collection[str] = ()) -> None:
+    """Raises `Refused` for a plan that hands nothing over, and for one of a change that hands over
+    what does not come of a picture among ``origins``."""
+    if calls and all(call.aid for call in calls):
+        raise Refused(
+            "none of these calls makes a picture to hand over: masks and sketches, and what a later"
+            " call works on, are not; call a tool that makes it last"
+        )
+    comes: list[bool] = []
+    for call in calls:
+        images = [*call.images.values(), *filter(None, (call.before,))]
+        found = (
+            comes[int(h[1:]) - 1] if h.startswith("#") and 0 < int(h[1:]) <= len(comes)
+            else h in origins
+            for h in images
+        )  # fmt: skip
+        comes.append(any(found))
+        if origins and not call.aid and not comes[-1]:
+            raise Refused(
+                f"{call.tool} makes a picture that does not come of {' or '.join(origins)}, which"
+                " is to be changed"
+            )
 
 
 def _shifted(call: Call, by: int) -> Call:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from ...prompts import render
 from ...tools.engine import Engine
-from ...tools.errors import Stopped
+from ...tools.errors import Stopped, ToolError
 from ...tools.registry import ToolSpec, flatten, refusals
 from ...tools.world import world
 from .. import reply
@@ -28,14 +28,14 @@ from ..budget import Budget, Spent
 from ..draft import Canvas
 from ..language.text import check, language_of
 from ..plan import Attempt, Call, best_of
-from ..planners import BATCH, BuiltinPlanner, Situation, capabilities
+from ..planners import BATCH, ROUNDS, BuiltinPlanner, Situation, capabilities
 from ..seen import Seen
 from ..wording import Wording, negative
 from .address import BUILTIN, Address, connect
 from .door import Refused, read_object
 from .exchange import Exchange, GaveUp, Memory
 from .forms import Understanding
-from .offers import Offers, Wanted, calls_of, form
+from .offers import Offers, Wanted, calls_of, check_plan, form
 from .reach import Reach, Reply
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 UNDERSTAND = "understand"
 GLANCE = 768
 """The longer side of a picture that a model is shown, in pixels."""
+PLANS = 2
+"""So many of its plans may come to nothing before the built-in planner takes over."""
 LONGEST_TALK = 2000
 """Characters of an answer in words."""
 
@@ -96,10 +98,7 @@ class ChatPlanner:
         if canvas is not None:
             told.append(self._shown(canvas.handle, canvas.seen, brief.language))
 
-        def take(said: Reply) -> list[Call]:
-            wanted = self._wanted(said, offers)
-            return calls_of(wanted, {skill: by_rule() if _names(wanted, skill) else ()})
-
+        take = self._plans(offers, skill, by_rule, [] if canvas is None else [canvas.handle])
         pictures = [] if canvas is None else [canvas.handle]
         return self._or(lambda: self._asked("plan", brief, told, pictures, offers, take), by_rule)
 
@@ -107,25 +106,36 @@ class ChatPlanner:
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
         offered: Collection[str], canvas: Canvas | None = None,
     ) -> list[Call]:  # fmt: skip
-        def by_rule() -> list[Call]:
-            return self._rules.repair(brief, seed, attempts, seen, offered, canvas)
-
         start = seed + BATCH * attempts[-1].round
         best = best_of(attempts)
+
+        def by_rule() -> list[Call]:
+            if best is not None:
+                return self._rules.repair(brief, seed, attempts, seen, offered, canvas)
+            if attempts[-1].round >= PLANS + ROUNDS:
+                return []
+            try:  # there is nothing to mend
+                return self._rules.plan(brief, start, offered, canvas)
+            except ToolError:
+                return []
+
         handles = [h for a in attempts for h in (*a.pictures, *a.made, *a.call.images.values())]
-        offers = self._offers(["mend", "stop"], brief, start, offered, canvas, handles)
+        skill = "mend" if best is not None else "draw" if canvas is None else "carry_out"
+        skills = [skill] if best is None else [skill, "stop"]
+        offers = self._offers(skills, brief, start, offered, canvas, handles)
         told = [self._brief(brief, canvas), *self._tried(brief, attempts)]
         if best is not None and best in seen:
             told.append(self._shown(best, seen[best], brief.language))
+        origins = [] if canvas is None else list(dict.fromkeys([canvas.handle, *handles]))
+        take = self._plans(offers, skill, by_rule, origins)
 
-        def take(said: Reply) -> list[Call]:
-            wanted = self._wanted(said, offers)
-            if _names(wanted, "stop"):
-                return []
-            return calls_of(wanted, {"mend": by_rule() if _names(wanted, "mend") else ()})
+        def asked() -> list[Call]:
+            if best is None and attempts[-1].round >= PLANS:
+                raise GaveUp("its plans came to nothing")
+            what = "plan" if best is None else "repair"
+            return self._asked(what, brief, told, [best] if best else [], offers, take)
 
-        pictures = [] if best is None else [best]
-        return self._or(lambda: self._asked("repair", brief, told, pictures, offers, take), by_rule)
+        return self._or(asked, by_rule)
 
     def finish(
         self, brief: Brief, attempts: Sequence[Attempt], best: str, picture: str,
@@ -210,6 +220,21 @@ class ChatPlanner:
         system = render(f"llm-{what}.{brief.language}")
         messages = _messages(system, told, [self._see(h) for h in pictures] if self._see else ())
         return self._exchange.ask(messages, offers.schemas(), take, brief.language, _quiet)
+
+    def _plans(
+        self, offers: Offers, skill: str, by_rule: Callable[[], list[Call]], origins: Sequence[str]
+    ) -> Callable[[Reply], list[Call]]:
+        """Makes a plan of a reply; of a change, all it hands over has to come of ``origins``."""
+
+        def take(said: Reply) -> list[Call]:
+            wanted = self._wanted(said, offers)
+            if _names(wanted, "stop"):
+                return []
+            calls = calls_of(wanted, {skill: by_rule() if _names(wanted, skill) else ()})
+            check_plan(calls, origins)
+            return calls
+
+        return take
 
     @staticmethod
     def _wanted(said: Reply, offers: Offers) -> list[Wanted]:

@@ -21,8 +21,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from ...tools.errors import Cancelled
-from ..canonical import scrub
 from .address import Address
+from .door import tame
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -34,8 +34,8 @@ FIRST_WORD, NEXT_WORD = 60.0, 30.0
 """Seconds until a reply must begin, and between two parts of it."""
 FAILURES, REST = 5, 30.0
 """After so many failures in a row a model is not asked for so many seconds."""
-LONGEST_REPLY = 256 * 1024
-"""Characters of one reply."""
+LONGEST_REPLY, MOST_CALLS = 256 * 1024, 100
+"""Characters of one reply, and calls in it."""
 _POLL = 0.05
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _TELL_FINISH = frozenset({"openai", "url", "anthropic", "google_genai", "ollama", "hf"})
@@ -43,6 +43,7 @@ _LOST = ("Timeout", "Connect", "Transport", "Protocol", "APIError", "APIStatusEr
          "ResponseError", "UnknownApiResponse")  # fmt: skip
 """Parts of the names of errors of clients that got no answer, or lost it in the middle."""
 _RETRY_DELAY = re.compile(r"retryDelay\W+([0-9]+(?:\.[0-9]+)?)s\b")
+_CUT_SHORT = frozenset({"length", "max_tokens", "model_context_window_exceeded"})
 _NAMES_OF_FINISH = ("finish_reason", "stop_reason", "done_reason", "stopReason")
 
 Hear = Callable[[str], None]
@@ -141,29 +142,32 @@ class Reach:
         self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], ends: float,
         cancel: threading.Event, hear: Hear,
     ) -> Reply:  # fmt: skip
-        from langchain_core.messages import AIMessage, AIMessageChunk
+        from langchain_core.messages import AIMessageChunk
+        from langchain_core.messages.ai import add_ai_message_chunks
 
-        whole: Any = None
-        heard = 0
+        found: list[Any] = []
+        heard, calls = 0, set[Any]()
         with contextlib.closing(self._parts(messages, tools, ends, cancel)) as parts:
             for part in parts:
-                whole = part if whole is None else whole + part
-                text = part.text
-                heard += len(text) + sum(
-                    len(c.get("args") or "") for c in getattr(part, "tool_call_chunks", ())
-                )
-                if heard > LONGEST_REPLY:
-                    raise _Fault(
-                        f"its reply is longer than {LONGEST_REPLY} characters", again=False
-                    )
-                if text:
-                    hear(text)
-        if not isinstance(whole, AIMessage):
+                found.append(part)
+                heard += len(part.text)
+                for c in getattr(part, "tool_call_chunks", ()):
+                    heard += len(c.get("name") or "") + len(c.get("args") or "")
+                    calls.add(len(found) if c.get("index") is None else str(c["index"]))
+                if heard > LONGEST_REPLY or len(calls) > MOST_CALLS:
+                    most = f"{LONGEST_REPLY} characters or {MOST_CALLS} calls"
+                    raise _Fault(f"its reply is longer than {most}", again=False)
+                if part.text:
+                    hear(tame(part.text))
+        if not found:
             return Reply(cut=True)
+        whole = found[0]
+        if isinstance(whole, AIMessageChunk):  # at once: each sum reads all the calls again
+            whole = add_ai_message_chunks(whole, *found[1:])
         raw = whole.tool_call_chunks if isinstance(whole, AIMessageChunk) else ()
-        calls = _raw(raw) if raw else _written(whole)
-        asked, said = _tokens(messages, tools, whole, calls)
-        return Reply(scrub(whole.text), calls, self._was_cut(whole), asked, said)
+        written = _raw(raw) if raw else _written(whole)
+        asked, said = _tokens(messages, tools, whole, written)
+        return Reply(tame(whole.text), written, self._was_cut(whole), asked, said)
 
     def _parts(
         self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], ends: float,
@@ -226,7 +230,7 @@ class Reach:
         reason = next((told[name] for name in _NAMES_OF_FINISH if told.get(name)), None)
         if reason is None:
             return self.address.kind in _TELL_FINISH
-        return str(reason).lower() in {"length", "max_tokens"}
+        return str(reason).lower() in _CUT_SHORT
 
     def _failed(self) -> None:
         with self._lock:
@@ -316,31 +320,37 @@ def _retry_after(chain: Sequence[BaseException], text: str) -> float | None:
 
 
 def _raw(chunks: Sequence[Any]) -> tuple[RawCall, ...]:
-    return tuple(RawCall(scrub(c.get("name") or ""), c.get("args") or "") for c in chunks)
+    return tuple(RawCall(tame(c.get("name") or ""), c.get("args") or "") for c in chunks)
 
 
 def _written(message: AIMessage) -> tuple[RawCall, ...]:
     """The calls of a message that came in one piece; its arguments were read already."""
     whole = [
-        RawCall(scrub(call["name"]), json.dumps(call["args"], ensure_ascii=False))
+        RawCall(tame(call["name"]), json.dumps(call["args"], ensure_ascii=False))
         for call in message.tool_calls
     ]
     broken = [
-        RawCall(scrub(call.get("name") or ""), call.get("args") or "")
+        RawCall(tame(call.get("name") or ""), call.get("args") or "")
         for call in message.invalid_tool_calls
     ]
     return tuple(whole + broken)
 
 
 def _tokens(
-    messages: Sequence[BaseMessage], tools: Sequence[Any], reply: AIMessage,
+    messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], reply: AIMessage,
     calls: Sequence[RawCall],
 ) -> tuple[int, int]:  # fmt: skip
     """The tokens of a request and of its reply: as the server counts, else as `tokens_in`."""
     if (used := reply.usage_metadata) is not None:
         return int(used["input_tokens"]), int(used["output_tokens"])
     said = reply.text + "".join(call.name + call.arguments for call in calls)
-    return sum(tokens_in(m.text) for m in messages) + tokens_in(str(tools)), tokens_in(said)
+    return tokens_asked(messages, tools), tokens_in(said)
+
+
+def tokens_asked(messages: Sequence[BaseMessage], tools: Sequence[Any]) -> int:
+    """About how many tokens a request has."""
+    told = json.dumps(list(tools)) if tools else ""
+    return sum(tokens_in(m.text) for m in messages) + tokens_in(told)
 
 
 def tokens_in(text: str) -> int:

@@ -19,6 +19,7 @@ from scripted_engine import SCENE, ScriptedEngine
 
 from danqing import Home, Options, Session, Studio
 from danqing.langchain import EVENT, Draw, tools
+from danqing.tools.errors import Cancelled
 
 OPTIONS = Options(seed=1, size=(64, 64))
 
@@ -110,6 +111,18 @@ def test_what_is_refused_is_told_and_ends_nothing(
 ) -> None:
     assert said in named(session, name).invoke(arguments)
     assert not session.studio.ledger.unfinished()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("text_to_image", {"prompt": "a red house"}), ("draw", {"request": "a red house"})],
+)
+def test_who_stops_the_work_stops_the_agent_too(
+    session: Session, name: str, arguments: dict[str, Any]
+) -> None:
+    session.studio.cancel.set()
+    with pytest.raises(Cancelled):
+        named(session, name).invoke(arguments)
 
 
 def test_the_studio_is_a_runnable(session: Session) -> None:

@@ -51,6 +51,14 @@ def test_what_is_not_allowed_is_named(arguments: str, said: str) -> None:
         OFFERS.wanted([RawCall("inpaint", arguments)])
 
 
+def test_a_reason_is_the_same_in_every_process() -> None:
+    """It is a part of what is asked next, by which a resumed turn finds what was answered."""
+    words = Offers([], by_name(TOOLS), ["img-1"], {**SEEDS, "prompt": "", "negative_prompt": ""})
+    given = json.dumps({"image": "img-1", "mask": "img-1", **words.filled})
+    with pytest.raises(ToolError, match="anyway, negative_prompt, prompt, seeds are filled in"):
+        words.wanted([RawCall("inpaint", given)])
+
+
 def test_a_plan_counts_what_a_skill_stands_for() -> None:
     """The model's #1 is the last call of the skill that it called first."""
     sketch = Call(tool="sketch", aid=True)

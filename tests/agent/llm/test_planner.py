@@ -15,9 +15,11 @@ from scripted_engine import SCENE, Killed, ScriptedEngine
 from danqing.agent import events
 from danqing.agent.budget import Budget
 from danqing.agent.home import Home
+from danqing.agent.ledger import Ledger
 from danqing.agent.llm import exchange, reach
 from danqing.agent.session import Session
 from danqing.agent.studio import Options, Studio, TurnDocument
+from danqing.tools.errors import BadInput
 
 EVERYTHING = ("text-to-image", "captioner", "upscaler", "controlnet", "panoptic")
 RED_HOUSE: dict[str, Any] = {
@@ -142,6 +144,42 @@ def test_it_chooses_tools_and_the_studio_fills_in_what_is_its_own(studio: Studio
             "target = 'img-9' is refused",
         ),
         (Say(calls=[("understand", json.dumps(RED_HOUSE))], finish="length"), "ends before"),
+        (
+            called("understand", intent="make", claims=[
+                {"kind": "object", "subject": "x" * 1000}]),
+            "claims[0].subject = 'xxx",
+        ),
+        (
+            called("understand", intent="make", claims=[{"kind": "color", "subject": "house"}]),
+            "That could not be taken: a color claim needs a value",
+        ),
+        (
+            called("understand", intent="edit", changes=[
+                {"op": "resize", "subject": "house", "value": "huge"}]),
+            "resize to 'huge' is refused; allowed are bigger, smaller",
+        ),
+        (
+            called("understand", intent="edit", changes=[{"op": "extend", "value": "up"}]),
+            "extend to 'up' is refused; allowed are left",
+        ),
+        (
+            called("understand", intent="edit", changes=[
+                {"op": "move", "subject": "it", "value": "over there"}]),
+            "move to 'over there' is refused; allowed are far left",
+        ),
+        (
+            called("understand", intent="edit", changes=[{"op": "scale", "count": 7}]),
+            "scale by 7 is refused; allowed are 2, 4",
+        ),
+        (
+            called("understand", intent="edit", changes=[
+                {"op": "remove", "subject": "tree", "count": -3}]),
+            "changes[0].count = -3 is refused",
+        ),
+        (
+            called("understand", intent="make", again=17),
+            "again = 17 is refused; allowed is a whole number from 1 to 16",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_understanding_goes_back_with_its_reason(
@@ -167,6 +205,14 @@ def test_a_wrong_understanding_goes_back_with_its_reason(
         (Say(calls=[("text_to_image", '{"steps": 3, "steps": 4}')]), "'steps' is there twice"),
         (Say(calls=[("draw", "{}"), ("draw", "{}")]), "twice with equal arguments"),
         (Say(calls=[("draw", "{}")] * 13), "13 calls were made; allowed are 12"),
+        (
+            called("region", boxes=[[0, 0, 0.5, 0.5]], size=[32, 32]),
+            "none of these calls makes a picture to hand over",
+        ),
+        (
+            Say(calls=[("text_to_image", "{}"), ("upscale", '{"image": "#1", "scale": 3}')]),
+            "scale = 3 is refused",
+        ),
     ],
 )
 def test_a_wrong_plan_goes_back_with_its_reason(studio: Studio, wrong: Say, said: str) -> None:
@@ -175,6 +221,50 @@ def test_a_wrong_plan_goes_back_with_its_reason(studio: Studio, wrong: Say, said
     assert desk.asked == ["understand", "plan", "plan"]
     assert said in requests[2]["messages"][-1]["content"]
     assert turn.satisfied and turn.planner.gave_up is None
+
+
+def test_blank_words_are_words_left_out(studio: Studio) -> None:
+    claim = {"kind": "object", "subject": "house", "value": "", "color": " ", "object": ""}
+    desk = Desk(
+        understand=[called("understand", intent="make", target="", claims=[claim])],
+        plan=[called("draw")],
+    )
+    turn, _, _ = ask(studio, desk)
+    assert turn.brief is not None and turn.planner.gave_up is None
+    assert turn.brief.claims[0].key == ("object", "house", *[None] * 5)
+
+
+CORNER = {"crop": [900, 900, 950, 950]}
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Say(calls=[("text_to_image", "{}"), ("adjust", json.dumps({"image": "#1", **CORNER}))]),
+        Say(calls=[("text_to_image", '{"steps": 3}'), ("adjust", '{"image": "#1"}')]),
+    ],
+)
+@pytest.mark.parametrize("then", [None, "text_to_image"])
+def test_where_its_plans_come_to_nothing_there_is_a_picture_all_the_same(
+    studio: Studio, plan: Say, then: str | None
+) -> None:
+    """It may plan once more, and is told why; then the built-in planner does it."""
+    plans = [plan, plan if then is None else called(then)]
+    desk = Desk(understand=[called("understand", **RED_HOUSE)], plan=plans)
+    turn, requests, _ = ask(studio, desk)
+    assert desk.asked == ["understand", "plan", "plan"]
+    assert turn.satisfied, turn.reply
+    assert "- adjust(image=img-1): adjust: " in told(requests[2:])
+    assert (turn.planner.gave_up is None) == (then is not None)
+
+
+def test_a_reason_is_short_and_carries_nothing_out(studio: Studio) -> None:
+    name = "see https://evil/?q=\x1b[2J" + "x" * 100_000
+    desk = Desk(understand=[called(name)])
+    turn, requests, _ = ask(studio, desk)
+    assert turn.satisfied and turn.planner.gave_up is not None
+    assert len(turn.planner.gave_up) < 400 and "evil" not in turn.reply
+    assert "\x1b" not in turn.reply and len(told(requests)) < 60_000
 
 
 def test_one_that_does_not_mend_its_ways_is_replaced_and_the_user_is_told(
@@ -209,6 +299,16 @@ def test_without_an_answer_the_built_in_planner_does_it_all(studio: Studio, stat
     turn, _, _ = ask(studio, lambda _: Say(status=status, message="closed"))
     assert turn.satisfied
     assert str(turn.planner.gave_up).startswith(f"it answered {status}: ")
+
+
+def test_the_tools_it_is_told_of_count_before_it_is_asked(studio: Studio) -> None:
+    desk = Desk(understand=[called("understand", **RED_HOUSE)], plan=[called("draw")])
+    turn, requests, _ = ask(studio, desk)
+    first, second = (sum(len(str(m["content"])) for m in r["messages"]) // 3 for r in requests)
+    tools = len(json.dumps(requests[1]["tools"])) // 4
+    desk = Desk(understand=[called("understand", **RED_HOUSE)], plan=[called("draw")])
+    turn, _, _ = ask(studio, desk, seed=2, budget=Budget(tokens=120 + second + tools // 2 + first))
+    assert turn.planner.gave_up == "the budget of tokens is spent" and turn.satisfied
 
 
 def test_a_spent_budget_of_tokens_ends_the_asking_and_not_the_turn(studio: Studio) -> None:
@@ -304,11 +404,95 @@ def test_an_edit_is_carried_out_by_skill_or_by_tools(tmp_path: Path) -> None:
     assert f"open: {at}" in asked and "before: a red house" in asked and "shows: house" in asked
 
 
+def house_and(*changes: dict[str, Any], plan: list[Say], mend: list[Say] | None = None) -> Desk:
+    """Draws a house, and then edits it."""
+    understand = [
+        called("understand", **RED_HOUSE),
+        called("understand", intent="edit", changes=[*changes]),
+    ]
+    return Desk(understand=understand, plan=[called("draw"), *plan], mend=mend or [called("stop")])
+
+
+def edited(tmp_path: Path, desk: Desk, request: str, scene: str = " a red house.") -> TurnDocument:
+    with Studio(Home.open(tmp_path / "home")) as studio, provider(desk) as server:
+        studio.engine = ScriptedEngine(tmp_path / "models", lambda seed: SCENE + scene, EVERYTHING)
+        talk = Session(studio, Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny"))
+        talk.say("a red house", seed=1)
+        turn = talk.say(request, seed=9).turn
+        edited.requests = server.requests  # type: ignore[attr-defined]
+    assert turn is not None and turn.brief is not None
+    return turn
+
+
+def test_one_more_of_the_same_is_drawn(tmp_path: Path) -> None:
+    desk = house_and(plan=[called("draw")])
+    desk.said["understand"][1] = called("understand", intent="make", again=1)
+    turn = edited(tmp_path, desk, "would you be so kind and do it over")
+    assert turn.brief is not None and turn.satisfied and turn.picture is not None
+    assert [(c.kind, c.subject) for c in turn.brief.claims] == [
+        ("object", "house"), ("color", "house"),
+    ]  # fmt: skip
+
+
+def test_it_is_the_thing_that_was_changed_last(tmp_path: Path) -> None:
+    desk = house_and(
+        {"op": "recolor", "subject": "it", "value": "blue"}, plan=[called("carry_out")]
+    )
+    turn = edited(tmp_path, desk, "kindly let it be of a blue sort")
+    assert turn.brief is not None and turn.planner.gave_up is None
+    assert [(c.kind, c.subject) for c in turn.brief.claims] == [
+        ("color", "house"), ("object", "house"), ("kept", "everything else"),
+    ]  # fmt: skip
+
+
+def test_one_tree_goes_and_another_comes(tmp_path: Path) -> None:
+    changes = [
+        {"op": "remove", "subject": "tree", "place": "left"},
+        {"op": "add", "subject": "tree", "value": "right"},
+    ]
+    desk = house_and(*changes, plan=[called("carry_out")])
+    turn = edited(tmp_path, desk, "one less there, one more here", " a red house, a tree.")
+    assert turn.planner.gave_up is None
+    assert turn.brief is not None and len(turn.brief.changes) == 2
+
+
+def test_a_change_is_not_made_by_a_picture_from_nothing(tmp_path: Path) -> None:
+    desk = house_and(
+        {"op": "recolor", "subject": "house", "value": "blue"},
+        plan=[called("text_to_image"), called("carry_out")],
+    )
+    turn = edited(tmp_path, desk, "kindly a blue one")
+    requests = edited.requests  # type: ignore[attr-defined]
+    assert "text_to_image makes a picture that does not come of img-" in told(requests)
+    assert turn.planner.gave_up is None
+    assert "text_to_image" not in [step.tool for step in turn.steps]
+
+
+def test_what_an_aid_changed_is_not_said_to_be_kept(tmp_path: Path) -> None:
+    """A region is painted in a picture that was darkened before: the rest is not as it was."""
+    head = "img-7"
+    plan = Say(
+        calls=[
+            ("adjust", json.dumps({"image": head, "brightness": 0.2})),
+            ("segment", json.dumps({"image": "#1", "text": "the house"})),
+            ("inpaint", json.dumps({"image": "#1", "mask": "#2"})),
+        ]
+    )
+    change = {"op": "recolor", "subject": "house", "value": "blue"}
+    turn = edited(tmp_path, house_and(change, plan=[plan]), "kindly a blue one")
+    assert turn.brief is not None and turn.brief.target == head
+    kept = next(c.id for c in turn.brief.claims if c.kind == "kept")
+    assert turn.verdict and "0.0% of the pixels" not in turn.verdict[kept].evidence
+
+
 def test_words_are_streamed_and_carry_nothing_out(studio: Studio) -> None:
-    answer = "Hi! ![x](http://evil/?q=1) \x1b[2JSee https://evil/a and\u202e img-99, or img-1."
+    answer = "Hi! ![x](http://evil/?q=1) \x1b[2JSee https://evil/a, //evil/b and img-99, or img-1."
     desk = Desk(understand=[called("understand", intent="chat")], talk=[Say(text=answer)])
     turn, _, heard = ask(studio, desk, "good evening to you")
-    assert turn.reply == "Hi! x [2JSee … and (no such picture), or (no such picture)."
+    assert (
+        turn.reply
+        == "Hi! x \N{REPLACEMENT CHARACTER}[2JSee … … and (no such picture), or (no such picture)."
+    )
     assert "".join(e.text for e in heard if isinstance(e, events.Saying)) == answer
     assert turn.satisfied and turn.picture is None
 
@@ -388,6 +572,99 @@ def test_a_turn_that_is_killed_hears_the_same_again(tmp_path: Path) -> None:
     assert desk.asked == ["understand", "plan"]
     assert turn.satisfied and turn.planner.name == "tiny"
     assert turn.cost.tokens == 120  # the plan's; the Brief was frozen before
+
+
+class Fickle:
+    """Never says the same twice; refused at first, then it draws, mends by itself, and stops."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, request: dict[str, Any]) -> Say:
+        self.asked += 1
+        names = [tool["function"]["name"] for tool in request["tools"]]
+        refused = "could not be taken" in str(request["messages"][-1]["content"])
+        if "understand" in names:
+            return called("understand", **RED_HOUSE, remarks=[f"remark {self.asked}"])
+        if "mend" not in names:
+            wrong = {} if refused else {"seeds": [1], "negative_prompt": "", "prompt": "x"}
+            return called("text_to_image", steps=self.asked, **wrong)
+        if "img-12" in str(request["messages"]):
+            return called("stop")
+        return called("text_to_image", steps=self.asked)
+
+
+def test_wherever_a_turn_is_killed_nobody_is_asked_twice(tmp_path: Path) -> None:
+    """What a fickle model said once is what a resumed turn goes by, in whichever process."""
+
+    def turn(name: str, at: int | None, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, int, int]:
+        """The steps of a turn that is killed once, at its so-manieth tool call or reply; how often
+        the model was asked; and how many chances for killing there were."""
+        home, desk = tmp_path / name, Fickle()
+        chances = 0
+
+        def chance(*_: object) -> None:
+            nonlocal chances
+            chances += 1
+            if chances == at:
+                raise Killed
+
+        def engine() -> ScriptedEngine:
+            made = ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a blue house.")
+            made.before = chance
+            return made
+
+        keep = Ledger.record_reply
+
+        def kept(self: Ledger, *how: Any) -> None:
+            keep(self, *how)
+            chance()
+
+        monkeypatch.setattr(Ledger, "record_reply", kept)
+        with provider(desk) as server:
+            options = Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny")
+            with Studio(Home.open(home)) as studio:
+                studio.engine = engine()
+                try:
+                    done = studio.ask("a red house", options)
+                except Killed:
+                    done = None
+            if done is None:
+                with Studio(Home.open(home)) as studio:
+                    studio.engine = engine()
+                    (done,) = studio.resume()
+        took = [(s.tool, s.arguments, s.inputs) for s in done.steps if s.outcome == "done"]
+        return took, desk.asked, chances
+
+    with pytest.MonkeyPatch.context() as patch:
+        whole, asked, chances = turn("whole", None, patch)
+        assert asked > 5 and chances > 20
+        for at in range(1, chances + 1):
+            steps, again, _ = turn(f"killed-{at}", at, patch)
+            assert again == asked, at
+            assert sorted(map(str, steps)) == sorted(map(str, whole)), at
+
+
+def test_one_that_cannot_be_connected_leaves_no_turn_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    with Studio(Home.open(home)) as studio:
+        studio.engine = ScriptedEngine(tmp_path / "models", lambda seed: SCENE)
+        with pytest.raises(BadInput, match="nosuch:model cannot be used"):
+            studio.ask("a red house", Options(seed=1, llm="nosuch:model"))
+        monkeypatch.setenv("DANQING_LLM_PRICE", "much")
+        with pytest.raises(BadInput, match="much"):
+            studio.ask("a red house", Options(seed=1, llm="http://127.0.0.1:9/v1#tiny"))
+        assert studio.resume() == []
+    with Studio(Home.open(home)) as studio:
+        assert studio.cut_short() == []
+
+
+def test_a_request_that_is_no_text_can_be_sent(studio: Studio) -> None:
+    desk = Desk(understand=[called("understand", **RED_HOUSE)], plan=[called("draw")])
+    turn, _, _ = ask(studio, desk, "a red house \ud800")
+    assert turn.planner.gave_up is None and turn.satisfied
 
 
 def test_a_picture_that_is_sent_is_small() -> None:

@@ -244,6 +244,32 @@ def test_an_endless_reply_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         ask(reach_of(server))
 
 
+def test_a_flood_is_ended_whatever_it_is_of() -> None:
+    for flood in (
+        Say(calls=[("p" * 1_000_000, "{}")], piece=100_000),
+        Say(calls=[("paint", "")] * 1000),
+        Say(text="x" * 300_000, piece=10_000),
+    ):
+        with provider(flood) as server, pytest.raises(Unreachable, match="longer than"):
+            ask(reach_of(server))
+
+
+def test_long_arguments_in_small_pieces_take_no_long_time() -> None:
+    whole = json.dumps({"what": "x" * 40_000})
+    with provider(Say(calls=[("paint", whole)])) as server:
+        reach = reach_of(server)
+        assert ask(reach, seconds=15).calls == (RawCall("paint", whole),)
+
+
+def test_what_a_terminal_would_obey_does_not_come_through() -> None:
+    heard: list[str] = []
+    evil = Say(text="Hi\x1b]52;c;eA==\x07 \u202eyou\r\n", calls=[("pa\x1b[2Jint", "{}")])
+    with provider(evil) as server:
+        reply = ask(reach_of(server), heard=heard)
+    for text in (reply.text, "".join(heard), reply.calls[0].name):
+        assert not {"\x1b", "\x07", "\u202e", "\r"} & set(text)
+
+
 def test_a_stream_that_is_cut_at_any_byte_is_no_whole_reply() -> None:
     """Wherever it is cut, what comes of it says so, or is tried again, or is all there was."""
     say = Say(calls=GOOD.calls, piece=100)
