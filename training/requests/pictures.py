@@ -9,7 +9,7 @@ from danqing.agent.language.lexicon import lexicon
 from danqing.agent.llm.forms import SaidClaim, Understanding
 from danqing.tools.world import world
 
-from . import phrases, words
+from . import phrases, scenes, words
 from .grammar import Phrases
 from .said import COLORS, Fields, Group, Said, english, group, is_living, named
 
@@ -67,7 +67,7 @@ def draw(rng: Random, chinese: bool) -> tuple[str, Understanding]:
     roll = rng.random()
     if roll < 0.03:
         return _free(rng, chinese)
-    said = shown(rng, chinese)
+    said = scenes.described(rng, chinese) if roll > 0.93 else shown(rng, chinese)
     text = _framed(rng, said.text, chinese)
     remarks: list[str] = []
     if rng.random() < 0.12:
@@ -124,6 +124,8 @@ def _item(rng: Random, chinese: bool, bare: bool, rich: float) -> Said:
         return _having(rng, chinese)
     if roll < 0.49:
         return _together(rng, chinese)
+    if roll < 0.51:
+        return _somebody(rng, chinese)
     one = group(rng, chinese, rich=rich)
     if roll < 0.7:
         return _placed(rng, one, chinese, bare)
@@ -296,6 +298,14 @@ def _between(rng: Random, chinese: bool) -> Said:
         options = [(f"{first} between {second}", forward), (f"between {second} {be} {first}", back),
                    (f"{second} with {first} between them", back)]  # fmt: skip
     return Said(*rng.choice(options))
+
+
+def _somebody(rng: Random, chinese: bool) -> Said:
+    """Somebody known by name, who is a thing like any other: "a photo of Marie Curie"."""
+    name = rng.choice(phrases.NAMES[chinese])
+    frame: Phrases = phrases.table("pictures")["somebody"]["zh" if chinese else "en"]
+    text = frame.draw(rng, lambda _: name)
+    return Said(text, [{"kind": "object", "subject": name.lower()}])
 
 
 def _having(rng: Random, chinese: bool) -> Said:

@@ -92,7 +92,8 @@ def group(
 ) -> Group:
     """Things drawn at random; the larger ``rich`` (to 1), the more is said of them."""
     word = word or words.thing(rng, chinese)
-    noun = words.surface(rng, word, chinese)
+    foreign = chinese and word.en and rng.random() < 0.025  # 一只cat
+    noun = word.en[0] if foreign else words.surface(rng, word, chinese)
     count: Count = 1
     exact = False
     roll = 0.0 if one else rng.random()

@@ -175,13 +175,9 @@ def unknown(rng: Random, chinese: bool) -> Word:
     """A thing outside the lexicon. It is called in a Brief as the request calls it; a Chinese one,
     too, for nobody can translate what he does not know."""
     if chinese:
-        word = rng.choice(_chinese_nouns() if rng.random() < 0.93 else phrases.NAMES[True])
+        word = rng.choice(_chinese_nouns())
         return Word(word, (), (word,))
-    roll = rng.random()
-    word = _invented(rng) if roll < 0.25 else rng.choice(_english_nouns())
-    if roll > 0.93:
-        name = rng.choice(phrases.NAMES[False])
-        return Word(name.lower(), (name,), ())
+    word = _invented(rng) if rng.random() < 0.25 else rng.choice(_english_nouns())
     return Word(word, (word,), ())
 
 
