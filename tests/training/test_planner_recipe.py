@@ -254,7 +254,7 @@ def test_the_studio_lets_its_answers_through_where_it_enforces_a_call(words) -> 
     assert chat.tokens(asked)["input_ids"][0].tolist() == planner.prompt(words, "request: hi")
     for sample in islice(samples("enforced"), 60):
         reader = Reader(chat.format, asked, [tool], [])
-        matcher = chat.constraint([tool], reader, thinking=False)._matcher
+        matcher = chat.constraint([tool], reader, thinking=False).matcher
         ids = words(sample.answer).input_ids
         assert all(matcher.consume_token(token) for token in ids), sample.answer
         assert matcher.is_accepting()
