@@ -236,7 +236,7 @@ def connect(address: Address, engine: Engine | None = None) -> BaseChatModel:
             common |= {"base_url": address.where, "api_key": key, "use_responses_api": False}
             common |= {"stream_usage": True, "temperature": 0}
         case "openai":
-            common["stream_usage"] = True
+            common |= {"stream_usage": True, "store": False}
         case "google_genai":  # one try in all, not 0 more: some versions take 0 for their default
             common |= {"max_retries": 1, "vertexai": False, "temperature": None}
         case "ollama":

@@ -43,8 +43,10 @@ _LOST = ("Timeout", "Connect", "Transport", "Protocol", "APIError", "APIStatusEr
          "ResponseError", "UnknownApiResponse")  # fmt: skip
 """Parts of the names of errors of clients that got no answer, or lost it in the middle."""
 _RETRY_DELAY = re.compile(r"retryDelay\W+([0-9]+(?:\.[0-9]+)?)s\b")
-_CUT_SHORT = frozenset({"length", "max_tokens", "model_context_window_exceeded"})
-_NAMES_OF_FINISH = ("finish_reason", "stop_reason", "done_reason", "stopReason")
+_CUT_SHORT = frozenset(
+    {"length", "max_tokens", "model_context_window_exceeded", "incomplete", "in_progress"}
+)
+_NAMES_OF_FINISH = ("finish_reason", "stop_reason", "done_reason", "stopReason", "status")
 
 Hear = Callable[[str], None]
 """Is told each new part of a reply's text."""

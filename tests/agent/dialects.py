@@ -1,6 +1,7 @@
 """How other providers speak: the streams that their own clients read, part by part.
 
 - Anthropic: https://docs.anthropic.com/en/docs/build-with-claude/streaming
+- OpenAI: https://platform.openai.com/docs/api-reference/responses-streaming
 - Gemini: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
 - Ollama: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
 """
@@ -60,6 +61,71 @@ class Anthropic:
         kinds = {401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
         kind = kinds.get(say.status, "invalid_request_error")
         return {"type": "error", "error": {"type": kind, "message": say.message}}
+
+
+class Responses:
+    """OpenAI's newer way, which its client takes for newer models: named events, each with its
+    place in the reply."""
+
+    root = "/v1"
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        number = 0
+
+        def event(kind: str, **data: Any) -> bytes:
+            nonlocal number
+            number += 1
+            whole = {"type": kind, "sequence_number": number, **data}
+            return f"event: {kind}\ndata: {json.dumps(whole)}\n\n".encode()
+
+        response: dict[str, Any] = {
+            "id": "resp_1", "object": "response", "created_at": 1, "model": "tiny", "output": [],
+            "status": "in_progress", "error": None, "incomplete_details": None, "metadata": {},
+            "instructions": None, "parallel_tool_calls": True, "temperature": 1.0, "top_p": 1.0,
+            "tool_choice": "auto", "tools": [],
+        }  # fmt: skip
+        yield event("response.created", response=response)
+        items: list[dict[str, Any]] = []
+        if say.text:
+            item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress"}
+            where = {"output_index": 0, "item_id": "msg_1", "content_index": 0}
+            part = {"type": "output_text", "text": "", "annotations": []}
+            yield event("response.output_item.added", output_index=0, item={**item, "content": []})
+            yield event("response.content_part.added", **where, part=part)
+            for piece in pieces(say.text, say.piece):
+                yield event("response.output_text.delta", **where, delta=piece, logprobs=[])
+            yield event("response.output_text.done", **where, text=say.text, logprobs=[])
+            part = {**part, "text": say.text}
+            yield event("response.content_part.done", **where, part=part)
+            items.append({**item, "status": "completed", "content": [part]})
+            yield event("response.output_item.done", output_index=0, item=items[-1])
+        for name, arguments in say.calls:
+            at = len(items)
+            item = {
+                "type": "function_call", "id": f"fc_{at}", "call_id": f"call_{at}", "name": name,
+                "arguments": "", "status": "in_progress",
+            }  # fmt: skip
+            where = {"output_index": at, "item_id": f"fc_{at}"}
+            yield event("response.output_item.added", output_index=at, item=item)
+            for piece in pieces(arguments, say.piece):
+                yield event("response.function_call_arguments.delta", **where, delta=piece)
+            yield event("response.function_call_arguments.done", **where, arguments=arguments)
+            items.append({**item, "arguments": arguments, "status": "completed"})
+            yield event("response.output_item.done", output_index=at, item=items[-1])
+        if say.finish is not None:
+            usage = {
+                "input_tokens": 100, "output_tokens": 20, "total_tokens": 120,
+                "input_tokens_details": {"cached_tokens": 0},
+                "output_tokens_details": {"reasoning_tokens": 0},
+            }  # fmt: skip
+            ended = {**response, "output": items, "usage": usage, "status": "completed"}
+            if say.finish == "length":
+                ended |= {"status": "incomplete"}
+                ended["incomplete_details"] = {"reason": "max_output_tokens"}
+            yield event(f"response.{ended['status']}", response=ended)
+
+    def refusal(self, say: Say) -> Any:
+        return {"error": {"message": say.message}}
 
 
 class Gemini:

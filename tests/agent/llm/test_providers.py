@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from dialects import Anthropic, Gemini, Ollama
+from dialects import Anthropic, Gemini, Ollama, Responses
 from langchain_core.messages import HumanMessage, SystemMessage
 from provider import Dialect, Provider, Say, provider
 
@@ -50,6 +50,7 @@ KINDS = (
     Kind("anthropic", "claude-tiny", Anthropic, "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
     Kind("google_genai", "gemini-tiny", Gemini, "GOOGLE_GEMINI_BASE_URL", "GOOGLE_API_KEY"),
     Kind("ollama", "qwen3", Ollama, "OLLAMA_HOST", None),
+    Kind("openai", "gpt-5-pro-tiny", Responses, "OPENAI_BASE_URL", "OPENAI_API_KEY"),
 )
 
 
@@ -61,7 +62,9 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kin
 def _ready(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Kind:
     package = PROVIDERS[kind.name].package
     pytest.importorskip(package, reason=f"{package.replace('_', '-')} is not installed")
-    for name in [n for n in os.environ if n.startswith(("ANTHROPIC_", "GOOGLE_", "GEMINI_"))]:
+    for name in [
+        n for n in os.environ if n.startswith(("ANTHROPIC_", "GOOGLE_", "GEMINI_", "OPENAI_"))
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
     if kind.key is not None:
@@ -123,6 +126,8 @@ def test_calls_are_forced_where_they_can_be(kind: Kind) -> None:
     request = server.requests[0]
     if kind.name == "anthropic":
         assert request["tool_choice"]["type"] == "any"
+    elif kind.name == "openai":
+        assert request["tool_choice"] == "required"
     elif kind.name == "google_genai":
         assert request["toolConfig"]["functionCallingConfig"]["mode"] == "ANY"
     else:  # it has no word for that
@@ -271,6 +276,8 @@ def told(kind: Kind, request: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if kind.name == "google_genai":
         (tools,) = request["tools"]
         return {t["name"]: t.get("parameters") or {} for t in tools["functionDeclarations"]}
+    if kind.name == "openai":
+        return {tool["name"]: tool["parameters"] for tool in request["tools"]}
     return {t["function"]["name"]: t["function"]["parameters"] for t in request["tools"]}
 
 
