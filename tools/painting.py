@@ -10,7 +10,8 @@ diffusers has pipelines that do so.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,13 +232,23 @@ def _set_up(
             f"{tool}: a {type(painter.model).__name__} cannot paint"
             f" {' and '.join(_WAYS[way] for way in ways)} at once; allowed is one of them."
         )
+    return _of_the_same(painter.model, name, modules), more
+
+
+def _of_the_same(pipeline: Any, name: str, modules: Mapping[str, Any]) -> Any:
+    """A pipeline of the class ``name`` of all that another one is made of, and of ``modules``.
+
+    diffusers' own ``from_pipe`` casts the weights, which are shared, and takes no autoencoder of
+    another class.
+    """
     import diffusers
 
-    # from_pipe would turn the weights, which are shared, into float32.
-    dtype = painter.model.dtype
-    pipeline = getattr(diffusers, name).from_pipe(painter.model, dtype=dtype, **modules)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline, more
+    kind = getattr(diffusers, name)
+    told = {**pipeline.config, **pipeline.components, **modules}
+    taken = inspect.signature(kind.__init__).parameters
+    made = kind(**{part: told[part] for part in taken if part in told})
+    made.set_progress_bar_config(disable=True)
+    return made
 
 
 def steering(

@@ -12,7 +12,14 @@ import tiny_pipelines
 import torch
 from PIL import Image, ImageDraw
 
-from danqing.tools import edge_guided, inpaint, style_transfer, text_to_image, vae_variation
+from danqing.tools import (
+    catalogue,
+    edge_guided,
+    inpaint,
+    style_transfer,
+    text_to_image,
+    vae_variation,
+)
 from danqing.tools.errors import Cancelled, Stopped, ToolError
 from danqing.tools.models import Models
 from danqing.tools.painting import kind_of
@@ -148,6 +155,17 @@ def test_an_image_is_painted_over_in_a_style(context: Context, photo: Image.Imag
     assert (styled.size, told.how) == (photo.size, "paint")
     turned, _ = style_transfer(context, photo.rotate(180), style="watercolor", prompt="a house")
     assert apart(styled, turned) > 0, "the image matters"
+
+
+def test_a_painter_with_an_autoencoder_of_another_class_paints_over_an_image(
+    photo: Image.Image,
+) -> None:
+    built_in = catalogue.profile().models["text-to-image"]
+    context = Context(Models({"text-to-image": built_in}, device="cpu"))
+    painter = context.models.get("text-to-image").model
+    assert type(painter.vae).__name__ == "AutoencoderTiny"
+    styled, _ = style_transfer(context, photo, style="oil", strength=0.2)
+    assert apart(styled, photo) > 1
 
 
 @pytest.mark.parametrize("kind", UNETS)
