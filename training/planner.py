@@ -17,8 +17,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import torch
@@ -378,8 +380,9 @@ def main() -> None:
     best: Any = run.averages["planner"]
     found = measured(best, words)
     print(json.dumps(found, indent=1, ensure_ascii=False), flush=True)
+    beside = SimpleNamespace(save_pretrained=partial(words.save_pretrained, save_jinja_files=False))
     run.finish(
-        args, best, cards.PLANNER, found, words, batch=round(seen / max(run.step - begin, 1))
+        args, best, cards.PLANNER, found, beside, batch=round(seen / max(run.step - begin, 1))
     )
 
 

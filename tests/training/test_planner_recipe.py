@@ -222,6 +222,7 @@ def test_the_recipe_leaves_a_folder_that_loads_and_goes_on_from_it(
     model, words = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
     assert type(model).__name__ == "Qwen3ForCausalLM"
     assert model.get_input_embeddings().num_embeddings == len(words)
+    assert {path.suffix for path in out.iterdir()} == {".json", ".md", ".safetensors"}
     assert words.apply_chat_template([{"role": "user", "content": "request: 猫"}], tokenize=False)
     _, seen = cards.trained(out)
     assert seen > 0
