@@ -309,11 +309,12 @@ def is_blank(picture: torch.Tensor) -> bool:
 def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
     """The latents of an RGB image, scaled as the denoiser gets them: (1, channels, h, w)."""
     vae = painter.model.vae
+    dtype = vae.dtype
     with _wide(vae):
         encoded = vae.encode((2 * to_tensor(image) - 1).to(vae.device, vae.dtype))
     z = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
     shift, scale = _moments(vae)
-    return (z - shift) * scale  # type: ignore[no-any-return]
+    return ((z - shift) * scale).to(dtype)  # type: ignore[no-any-return]
 
 
 @torch.inference_mode()
