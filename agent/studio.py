@@ -556,7 +556,7 @@ class Studio:
 def _local(llm: str) -> Path | None:
     """The folder of a language model on this machine."""
     address = Address.parse(llm)
-    return Path(address.where) if address.kind == "hf" else None
+    return Path(address.where) if address.local else None
 
 
 def _undone(record: TurnRecord) -> tuple[str, ...]:

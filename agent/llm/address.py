@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ...tools.engine import Engine
 
 BUILTIN = "builtin"
+OWN = "sketchbook"
+"""The project's own small language model. It has learned to read requests, and nothing else."""
 URL_KEY = "DANQING_LLM_KEY"
 """The variable with the key for a server by its URL. The key of a provider is never sent to it."""
 LONGEST = 1024
@@ -94,6 +97,8 @@ class Address:
         text = text.strip()
         if text == BUILTIN:
             return cls(BUILTIN, BUILTIN)
+        if text == OWN:
+            return cls(OWN, OWN, str(_own()))
         if re.match(r"https?://", text):
             return _url(text)
         kind, _, model = text.partition(":")
@@ -124,12 +129,17 @@ class Address:
     @property
     def name(self) -> str:
         """As it is called where people read it; no key is ever in it."""
-        return self.model if self.kind in (BUILTIN, "url") else f"{self.kind}:{self.model}"
+        return self.model if self.kind in (BUILTIN, OWN, "url") else f"{self.kind}:{self.model}"
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a model on this machine that runs in the worker."""
+        return self.kind in ("hf", OWN)
 
     @property
     def sends_to(self) -> str | None:
         """Who is sent words, or None where they stay in this program."""
-        if self.kind in (BUILTIN, "hf"):
+        if self.kind == BUILTIN or self.local:
             return None
         if self.kind == "url":
             return urlsplit(self.where).netloc
@@ -152,6 +162,15 @@ class Address:
         for secret in self.secrets:
             text = text.replace(secret, "…")
         return " ".join(tame(text).split())[:LONGEST_REASON]
+
+
+def _own() -> Path:
+    """Where the project's own language model is. Raises `BadInput` where it is not installed."""
+    from ...tools.catalogue import language_model
+
+    folder = Path(str(resources.files("danqing.tools"))) / "weights" / "sketchbook" / "planner"
+    language_model(folder)
+    return folder
 
 
 def _folder(model: str) -> Path:
@@ -218,7 +237,7 @@ def connect(address: Address, engine: Engine | None = None) -> BaseChatModel:
 
     Raises `BadInput` for a provider that LangChain does not know.
     """
-    if address.kind == "hf":
+    if address.local:
         from .local import ChatTransformers
 
         assert engine is not None

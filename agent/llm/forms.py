@@ -8,8 +8,10 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...tools.chinese import is_han
 from ..brief import MAX_CLAIMS, SCENE_KINDS, Brief, Change, Claim, Intent, Kind, Op, RelationValue
 from ..evidence import PLACES_TOLD
+from ..language.dictionary import english_of
 from ..language.made import follows
 from ..language.text import language_of
 from ..settling import IT
@@ -117,19 +119,24 @@ def _numbered(told: Sequence[dict[str, Any]]) -> tuple[Claim, ...]:
 
 
 def _lower(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields in lower case, but for written words, and without spaces around; what is blank is
-    left out."""
+    """The fields in lower case, but for written words, and without spaces around; a Chinese noun in
+    English, where a dictionary has it; what is blank is left out."""
     as_written = {"value"} if fields.get("kind") == "text" else set()
 
     def plain(name: str, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         words = " ".join(value.split())
-        return (words if name in as_written else words.lower()) or None
+        if name in as_written:
+            return words or None
+        if name in _NOUNS and words and all(map(is_han, words)):
+            words = english_of(words, "noun")
+        return words.lower() or None
 
     return {name: plain(name, value) for name, value in fields.items()}
 
 
+_NOUNS = frozenset({"subject", "object", "object2"})
 Made = TypeVar("Made", Claim, Change)
 
 

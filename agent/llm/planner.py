@@ -31,7 +31,7 @@ from ..plan import Attempt, Call, best_of
 from ..planners import BATCH, ROUNDS, BuiltinPlanner, Situation, capabilities
 from ..seen import Seen
 from ..wording import Wording, negative
-from .address import BUILTIN, Address, connect
+from .address import BUILTIN, OWN, Address, connect
 from .door import Refused, read_object
 from .exchange import Exchange, GaveUp, Memory
 from .forms import Understanding
@@ -74,6 +74,7 @@ class ChatPlanner:
         """Why the built-in planner took over, once it did."""
         self._exchange, self._rules, self._tools = exchange, rules, tools
         self._see, self._hear, self._given_up = see, hear, given_up
+        self._only_reads = exchange.reach.address.kind == OWN
 
     # -- what a planner does
 
@@ -90,7 +91,7 @@ class ChatPlanner:
         def by_rule() -> list[Call]:
             return self._rules.plan(brief, seed, offered, canvas)
 
-        if brief.again and not brief.claims:
+        if self._only_reads or (brief.again and not brief.claims):
             return by_rule()
         skill = "draw" if canvas is None else "carry_out"
         offers = self._offers([skill], brief, seed, offered, canvas, ())
@@ -106,6 +107,8 @@ class ChatPlanner:
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
         offered: Collection[str], canvas: Canvas | None = None,
     ) -> list[Call]:  # fmt: skip
+        if self._only_reads:
+            return self._rules.repair(brief, seed, attempts, seen, offered, canvas)
         start = seed + BATCH * attempts[-1].round
         best = best_of(attempts)
 
@@ -144,6 +147,8 @@ class ChatPlanner:
         return self._rules.finish(brief, attempts, best, picture, offered, lost)
 
     def talk(self, request: str, brief: Brief) -> str:
+        if self._only_reads:
+            return self._rules.talk(request, brief)
         told = render(f"llm-talk.{brief.language}", knows=capabilities(brief.language))
         return self._or(
             lambda: self._answered(told, request, brief.language, ()),
@@ -151,7 +156,7 @@ class ChatPlanner:
         )
 
     def answer(self, request: str, brief: Brief, picture: str) -> str | None:
-        if self._see is None:
+        if self._see is None or self._only_reads:
             return None
         told = render(f"llm-answer.{brief.language}", picture=picture)
         image = self._see(picture)
@@ -323,7 +328,7 @@ def reader(llm: str) -> Iterator[Callable[[str], Brief]]:
     if address.kind == BUILTIN:
         yield understand
         return
-    local = address.kind == "hf"
+    local = address.local
     with Engine(planner=Path(address.where)) if local else nullcontext() as engine:
         reach = Reach(address, connect(address, engine))
 

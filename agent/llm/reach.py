@@ -21,7 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from ...tools.errors import Cancelled
-from .address import Address
+from .address import OWN, Address
 from .door import tame
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ LONGEST_REPLY, MOST_CALLS = 256 * 1024, 100
 """Characters of one reply, and calls in it."""
 _POLL = 0.05
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
-_TELL_FINISH = frozenset({"openai", "url", "anthropic", "google_genai", "ollama", "hf"})
+_TELL_FINISH = frozenset({"openai", "url", "anthropic", "google_genai", "ollama", "hf", OWN})
 _LOST = ("Timeout", "Connect", "Transport", "Protocol", "APIError", "APIStatusError",
          "ResponseError", "UnknownApiResponse")  # fmt: skip
 """Parts of the names of errors of clients that got no answer, or lost it in the middle."""

@@ -17,6 +17,8 @@ def test_the_forms_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     assert Address.parse("builtin") == Address("builtin", "builtin")
     assert Address.parse("openai:gpt-5") == Address("openai", "gpt-5")
+    own = Address.parse("sketchbook")
+    assert own.name == "sketchbook" and own.local and own.sends_to is None
     url = Address.parse("http://127.0.0.1:8000/v1#Qwen/Qwen3.5-4B")
     assert url == Address("url", "Qwen/Qwen3.5-4B", "http://127.0.0.1:8000/v1")
     assert Address.parse("mistralai:large").kind == "mistralai"

@@ -53,3 +53,21 @@ def test_what_it_reads_is_a_brief_or_a_clear_error(qwen: Path) -> None:
             assert "hf:qwen3 did not understand it: its replies could not be taken" in str(error)
         else:
             assert brief.language == "en"
+
+
+def test_the_projects_own_model_reads_and_the_rules_do_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import toy_models
+
+    profile = toy_models.write_profile(tmp_path / "toys")
+    monkeypatch.setattr(catalogue, "profiles", lambda *_: {catalogue.DEFAULT_PROFILE: profile})
+    options = Options(seed=1, size=(64, 64), llm="sketchbook")
+    with Studio(Home.open(tmp_path / "home"), llm="sketchbook") as studio:
+        turn = studio.ask("a red house", options)
+        asked = studio.ledger.turn(turn.turn)
+    assert turn.planner.name == "sketchbook"
+    assert turn.brief is not None and turn.brief.intent == "make"
+    assert {c.subject for c in turn.brief.claims} == {"house"}
+    assert turn.planner.gave_up is None and turn.picture is not None
+    assert asked.plan and turn.cost.tokens > 0
