@@ -78,7 +78,9 @@ def channels_last(network: Any) -> None:
     """Lay out the weights of convolutions by pixel, not by channel; their values stay."""
     import torch
 
-    network.to(memory_format=torch.channels_last)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
 
 
 def fuse_projections(network: Any) -> None:
@@ -87,13 +89,13 @@ def fuse_projections(network: Any) -> None:
     The single projections remain, as parts of the memory of the fused ones. Nothing is done to
     networks that cannot: those with other attention than a UNet's, and those with adapters in it.
     """
-    from diffusers.models.attention_processor import Attention, AttnProcessor2_0
+    from diffusers.models.attention_processor import Attention
 
     fuse = getattr(network, "fuse_qkv_projections", None)
     attention = [module for module in network.modules() if isinstance(module, Attention)]
     if fuse is None or not attention:
         return
-    if not all(type(module.processor) is AttnProcessor2_0 for module in attention):
+    if {type(module.processor).__name__ for module in attention} != {"AttnProcessor2_0"}:
         return
     fuse()
     for module in attention:
@@ -105,9 +107,9 @@ def fuse_projections(network: Any) -> None:
         else:
             fused = module.to_qkv
         for name in ("weight", "bias"):
-            whole = getattr(fused, name)
-            for part, rows in zip(parts, () if whole is None else whole.data.chunk(len(parts))):
-                getattr(part, name).data = rows
+            if (whole := getattr(fused, name)) is not None:
+                for part, rows in zip(parts, whole.data.chunk(len(parts)), strict=True):
+                    getattr(part, name).data = rows
 
 
 def compile_blocks(network: Any) -> None:
@@ -116,13 +118,14 @@ def compile_blocks(network: Any) -> None:
     A kind of block that cannot be compiled runs as it was, after a warning.
     """
     import torch
-    from torch import _dynamo, _inductor
+    from torch._dynamo import config as tracing
+    from torch._inductor import config as kernels
 
     keep_compiled(os.environ)
-    _dynamo.config.recompile_limit = SHAPES
-    _dynamo.config.accumulated_recompile_limit = 8 * SHAPES
-    if hasattr(_inductor.config, "deterministic"):  # since torch 2.9
-        _inductor.config.deterministic = True
+    tracing.cache_size_limit = SHAPES
+    tracing.accumulated_cache_size_limit = 8 * SHAPES
+    if hasattr(kernels, "deterministic"):  # since torch 2.9
+        kernels.deterministic = True
     kinds = {*_BLOCKS, *(network._repeated_blocks or ())}
     failed: set[str] = set()
     for block in network.modules():

@@ -22,6 +22,11 @@ from .measure import OURS, OURS_COMPILED, PATHS, PLAIN, PLAIN_COMPILED, Job
 GRACE = 20.0
 """Seconds after the end that a call in the middle may take before its process is stopped."""
 TINY_SIDE = 256
+QUIET = {
+    "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "DIFFUSERS_VERBOSITY": "error",
+    "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false",
+}  # fmt: skip
+"""What the processes beside this one are told, as the studio's workers are."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(options.out, time.time() + 60 * options.minutes)
     with tempfile.TemporaryDirectory() as folder:
         # What is compiled is kept from worker to worker, but not from run to run.
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "compiled")
+        os.environ |= {**QUIET, "TORCHINDUCTOR_CACHE_DIR": str(Path(folder) / "compiled")}
         run(report, options, Path(folder))
     print(f"\n{table(report.rows())}")
     return 0
@@ -61,7 +66,7 @@ def run(report: Report, options: argparse.Namespace, folder: Path) -> None:
     aside(report, measure.matrix_rate, device, side)
     rate = measure.rate_of(report.rows(), side)
     if "built-in" in options.only:
-        measure.built_in(report, device)
+        here(report, measure.built_in, device)
     architectures = TINY if options.tiny else ARCHITECTURES
     wanted = [a for name, a in architectures.items() if name in options.only]
     if "agent" in options.only and not wanted:
@@ -76,8 +81,7 @@ def run(report: Report, options: argparse.Namespace, folder: Path) -> None:
             if architecture.name in options.only:
                 _compare(report, job, options.paths, again=number == 0)
             if "agent" in options.only and number == 0:
-                compiled = OURS_COMPILED in options.paths
-                measure.agent(report, job, compiled=compiled)
+                here(report, measure.agent, job, compiled=OURS_COMPILED in options.paths)
 
 
 def _compare(report: Report, job: Job, paths: Sequence[str], *, again: bool) -> None:
@@ -85,9 +89,9 @@ def _compare(report: Report, job: Job, paths: Sequence[str], *, again: bool) -> 
     if beside:
         aside(report, measure.plain, job, beside)
     if OURS in paths:
-        measure.ours(report, job, compiled=False)
+        here(report, measure.ours, job, compiled=False)
     if OURS_COMPILED in paths:
-        measure.ours(report, job, compiled=True, again=again)
+        here(report, measure.ours, job, compiled=True, again=again)
 
 
 def aside(report: Report, function: Callable[..., None], *arguments: Any) -> None:
@@ -98,14 +102,28 @@ def aside(report: Report, function: Callable[..., None], *arguments: Any) -> Non
     )
     process.start()
     process.join(max(report.left, 0) + GRACE)
-    name = next((a.architecture.name for a in arguments if isinstance(a, Job)), "matrix")
     if process.is_alive():
         process.kill()
         process.join()
-        report.add(Row(name, function.__name__, "", note="stopped: out of time"))
+        _tell(report, function, arguments, "stopped: out of time")
     elif process.exitcode:
-        ended = f"failed: its process ended with {process.exitcode}"
-        report.add(Row(name, function.__name__, "", note=ended))
+        _tell(report, function, arguments, f"failed: its process ended with {process.exitcode}")
+
+
+def here(report: Report, function: Callable[..., None], *arguments: Any, **more: Any) -> None:
+    """Run a function that has a worker process for its models; what it dies in, a library that is
+    not here for one, is told in a row."""
+    try:
+        function(report, *arguments, **more)
+    except Exception as error:  # noqa: BLE001
+        _tell(report, function, arguments, f"failed: {type(error).__name__}: {error}")
+
+
+def _tell(
+    report: Report, function: Callable[..., None], arguments: Sequence[Any], note: str
+) -> None:
+    model = next((a.architecture.name for a in arguments if isinstance(a, Job)), "")
+    report.add(Row(model, function.__name__.replace("_", " "), "", note=note))
 
 
 def _flops(architecture: Any) -> float:

@@ -88,7 +88,7 @@ def chat_tokenizer(size: int) -> Any:
     """A tokenizer of letters for a vocabulary of ``size``, with Qwen's words around messages."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
-    tokenizer = transformers.Qwen2TokenizerFast(
+    tokenizer: Any = transformers.Qwen2Tokenizer(
         vocab=_numbered(letters, special, size), merges=[], model_max_length=131072,
         additional_special_tokens=special[:2],
     )  # fmt: skip

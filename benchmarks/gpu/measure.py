@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,8 @@ def plain(report: Report, job: Job, paths: Sequence[str]) -> None:
                 tiny = AutoencoderTiny()
                 seen = torch.randn(1, latents, a.size // 8, a.size // 8)
             for task, vae in (("decode", pipe.vae), ("decode a preview", tiny)):
-                report.attempt(Row(a.name, task, PLAIN), lambda row, vae=vae: replace(
-                    row, seconds=_median(lambda: _decode(vae, seen, job.device), 1)
-                ))  # fmt: skip
+                decoding = partial(_decode, vae, seen, job.device)
+                report.attempt(Row(a.name, task, PLAIN), partial(_simply, decoding))
     if PLAIN_COMPILED in paths:
         for network in (getattr(pipe, a.denoiser), pipe.vae):
             network.to(memory_format=torch.channels_last)
@@ -167,6 +167,11 @@ def _other(architecture: Architecture, task: str, pipe: Any, **parts: Any) -> An
     other = kind.from_pipe(pipe, dtype=pipe.dtype, **parts)
     other.set_progress_bar_config(disable=True)
     return other
+
+
+def _simply(call: Callable[[], None], row: Row) -> Row:
+    """The row with the seconds of a call, and nothing more."""
+    return replace(row, seconds=_median(call, 1))
 
 
 def _decode(vae: Any, latents: Any, device: str) -> None:
@@ -232,12 +237,13 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
 def profile_of(job: Job) -> Any:
     """The painter, and its ControlNet, as a profile of the studio."""
     from danqing.tools.catalogue import Entry, Profile
+    from danqing.tools.registry import Role
 
     common: dict[str, Any] = {
         "license": "CC0-1.0", "commercial": True, "size_mb": 1, "memory_mb": 1,
         "native_size": job.architecture.size,
     }  # fmt: skip
-    models = {
+    models: dict[Role, Entry] = {
         "text-to-image": Entry(
             source=str(job.folder / "painter"), loader="diffusers", words="plain",
             defaults={"steps": job.architecture.steps, "guidance_scale": job.architecture.guidance},
@@ -268,10 +274,15 @@ def built_in(report: Report, device: str) -> None:
             for batch in (1, 2, 4, 8):
                 drawn = {"prompt": BUILT_IN, "seeds": [*range(batch)]}
                 row = Row("built-in", tool, OURS, batch)
-                report.attempt(row, lambda row, tool=tool, drawn=drawn: measured(row, tool, drawn))
+                report.attempt(row, partial(measured, tool=tool, arguments=drawn))
         for tool in ("caption", "look"):
+<<<<<<< ours
             row = Row("built-in", tool, OURS)
             report.attempt(row, lambda row, tool=tool: measured(row, tool, {}, image=picture(128)))
+=======
+            looking = partial(measured, tool=tool, arguments={}, image=picture(128))
+            report.attempt(Row("built-in", tool, OURS), looking)
+>>>>>>> theirs
 
 
 def agent(report: Report, job: Job, *, compiled: bool) -> None:
@@ -279,10 +290,10 @@ def agent(report: Report, job: Job, *, compiled: bool) -> None:
     kept. What is not in a tool is the agent's own."""
     row = Row(job.architecture.name, "agent's turn", OURS_COMPILED if compiled else OURS)
     os.environ["DANQING_COMPILE"] = "1" if compiled else "0"
-    report.attempt(row, lambda row: _turn(row, job))
+    report.attempt(row, lambda row: _turn(row, job, report.left))
 
 
-def _turn(row: Row, job: Job) -> Row:
+def _turn(row: Row, job: Job, left: float) -> Row:
     from danqing import Budget, Home, Options, Studio
 
     side = max(job.architecture.size, 64)
@@ -291,9 +302,9 @@ def _turn(row: Row, job: Job) -> Row:
         tempfile.TemporaryDirectory() as folder,
         Studio(Home.open(Path(folder) / "home"), models=models) as studio,
     ):
-        turns = []
+        turns: list[tuple[float, float, Any]] = []
         for seed in range(1 + RUNS):
-            options = Options(seed, (side, side), Budget(seconds=600, pictures=1), models=models)
+            options = Options(seed, (side, side), Budget(seconds=left, pictures=1), models=models)
             started = time.perf_counter()
             turn = studio.ask(CLAIMS, options)
             took = time.perf_counter() - started

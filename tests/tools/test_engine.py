@@ -250,10 +250,11 @@ def test_the_worker_gets_no_secrets_and_no_way_out(
 ) -> None:
     for name in ("OPENAI_API_KEY", "HF_TOKEN", "LANGSMITH_API_KEY", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("DANQING_COMPILE", "0")
     with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS) as engine:
         given = set(names(engine, "environment"))
     assert not [n for n in given if {"KEY", "TOKEN", "SECRET"} & set(n.split("_"))]
-    assert {"HF_HUB_OFFLINE", "DO_NOT_TRACK", "PATH"} <= given
+    assert {"HF_HUB_OFFLINE", "DO_NOT_TRACK", "PATH", "DANQING_COMPILE"} <= given
 
 
 def test_the_terminals_ctrl_c_does_not_reach_the_worker(engine: Engine) -> None:
