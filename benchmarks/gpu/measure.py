@@ -276,13 +276,8 @@ def built_in(report: Report, device: str) -> None:
                 row = Row("built-in", tool, OURS, batch)
                 report.attempt(row, partial(measured, tool=tool, arguments=drawn))
         for tool in ("caption", "look"):
-<<<<<<< ours
-            row = Row("built-in", tool, OURS)
-            report.attempt(row, lambda row, tool=tool: measured(row, tool, {}, image=picture(128)))
-=======
             looking = partial(measured, tool=tool, arguments={}, image=picture(128))
             report.attempt(Row("built-in", tool, OURS), looking)
->>>>>>> theirs
 
 
 def agent(report: Report, job: Job, *, compiled: bool) -> None:
