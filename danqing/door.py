@@ -91,7 +91,7 @@ def llm_option(command: Command) -> Command:
     """Who plans."""
     return click.option(
         "--llm", metavar="NAME|URL", envvar="DANQING_LLM", show_envvar=True,
-        help="Who plans: builtin, openai:MODEL and the like, or http://HOST/v1#MODEL.",
+        help="Who plans: builtin, sketchbook, hf:FOLDER, openai:MODEL and the like, http://HOST/v1#MODEL.",
     )(command)  # fmt: skip
 
 

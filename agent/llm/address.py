@@ -105,8 +105,8 @@ class Address:
         if not (re.fullmatch(r"[a-z][a-z0-9_]*", kind) and model.strip()):
             raise BadInput(
                 f"There is no planner {text!r}.",
-                hint=f"Allowed are: {BUILTIN}, a provider with its model ({'; '.join(PROVIDERS)}:"
-                " as in openai:gpt-5), a URL with a model (http://127.0.0.1:8000/v1#NAME), and"
+                hint=f"Allowed are: {BUILTIN}, {OWN}, a provider with its model"
+                f" ({', '.join(PROVIDERS)}: as in openai:gpt-5), a URL with a model (http://127.0.0.1:8000/v1#NAME), and"
                 " hf: with a folder or an id.",
             )
         if kind == "hf":

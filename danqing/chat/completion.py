@@ -93,9 +93,9 @@ class Completions(Completer):
             case "budget":
                 return BUDGET
             case "llm":
-                from ..agent.llm.address import BUILTIN, PROVIDERS
+                from ..agent.llm.address import BUILTIN, OWN, PROVIDERS
 
-                return [BUILTIN, *(f"{name}:" for name in PROVIDERS), "http://", "hf:"]
+                return [BUILTIN, OWN, *(f"{name}:" for name in PROVIDERS), "http://", "hf:"]
             case "sees":
                 return ["sees"]
             case "models" if (chat := self._conversation()) is not None:
