@@ -180,13 +180,14 @@ def load(entry: Entry, device: str) -> Loaded:
     model.to(device)
     accelerate(model, device)
     parts = model.components.values() if entry.loader == "diffusers" else (model,)
-    memory = 0
+    held: dict[int, int] = {}  # fused weights are views of one another
     for part in parts:
         if hasattr(part, "parameters"):
             part.eval()
-            memory += sum(p.numel() * p.element_size() for p in part.parameters())
+            storages = (p.untyped_storage() for p in part.parameters())
+            held |= {storage.data_ptr(): storage.nbytes() for storage in storages}
     seconds = time.perf_counter() - started
-    return Loaded(entry, model, processor, device, memory / 2**20, seconds)
+    return Loaded(entry, model, processor, device, sum(held.values()) / 2**20, seconds)
 
 
 def _options(entry: Entry) -> dict[str, Any]:

@@ -106,8 +106,8 @@ class Address:
             raise BadInput(
                 f"There is no planner {text!r}.",
                 hint=f"Allowed are: {BUILTIN}, {OWN}, a provider with its model"
-                f" ({', '.join(PROVIDERS)}: as in openai:gpt-5), a URL with a model (http://127.0.0.1:8000/v1#NAME), and"
-                " hf: with a folder or an id.",
+                f" ({', '.join(PROVIDERS)}: as in openai:gpt-5), a URL with a model"
+                " (http://127.0.0.1:8000/v1#NAME), and hf: with a folder or an id.",
             )
         if kind == "hf":
             folder = _folder(model.strip())
