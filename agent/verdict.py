@@ -119,11 +119,11 @@ def _scene(claim: Claim, seen: Seen) -> Answer:
         found, sure = seen.facts["setting"]
         return graded(found != "indoors", sure, _fact("setting", found))
     if claim.kind not in seen.facts:
-        if value not in _pool(claim.kind):
+        if value not in pool(claim.kind):
             return "unseen", _no_word(value)
         return "unsure", Evidence("the judge does not say which {kind}", kind=claim.kind)
     found, sure = seen.facts[claim.kind]
-    if found != value and value not in _pool(claim.kind):
+    if found != value and value not in pool(claim.kind):
         return "unseen", _no_word(value)
     return graded(found == value, sure, _fact(claim.kind, found))
 
@@ -342,7 +342,7 @@ _PAIRS: dict[str, Callable[[Group, Group], bool | None]] = {
 def _absent(claim: Claim, seen: Seen) -> Answer:
     assert claim.subject
     for kind, (found, sure) in seen.facts.items():
-        if claim.subject in _pool(kind):
+        if claim.subject in pool(kind):
             return graded(found != claim.subject, sure, _fact(kind, found))
     exact, wider = _of_kind(seen, claim.subject)
     if exact or wider:
@@ -516,7 +516,7 @@ def _namable(noun: str) -> bool:
     return noun in world().objects or noun in PEOPLE
 
 
-def _pool(kind: str) -> Iterable[str]:
+def pool(kind: str) -> Iterable[str]:
     w: World = world()
     pools = {
         "season": w.seasons, "time": w.times, "weather": w.weathers, "setting": w.settings,

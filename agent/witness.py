@@ -22,8 +22,8 @@ from .act import BudgetSpent
 from .brief import SCENE_KINDS, Brief, Claim
 from .evidence import Evidence, Quote
 from .plan import Call
-from .records import Step
-from .verdict import DAMAGE, Answer, Finding, Verdict, graded
+from .records import Json, Step
+from .verdict import DAMAGE, Answer, Finding, Verdict, graded, pool
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -112,10 +112,11 @@ class Witness:
 
 
 class _Questions:
-    """What is asked of one picture; each question once, since the ledger answers it again."""
+    """What is asked of one picture, each question once, however many claims it is for."""
 
     def __init__(self, run: Run, handle: str, *, finds: bool, reads: bool) -> None:
         self._run, self._handle, self._finds, self._reads = run, handle, finds, reads
+        self._told: dict[tuple[str, str], Json] = {}
 
     def about(self, claim: Claim) -> Answer:
         """Whether a claim is met, and what was said."""
@@ -142,9 +143,14 @@ class _Questions:
                 return self._scene(claim)
         return "unseen", Evidence("no judge here can see this")
 
+    def _value(self, tool: str, argument: str, words: str) -> Json:
+        if (tool, words) not in self._told:
+            call = Call(tool=tool, arguments={argument: words}, images={"image": self._handle})
+            self._told[tool, words] = self._run(call).value or {}
+        return self._told[tool, words]
+
     def _ask(self, question: str) -> tuple[Any, float, Evidence]:
-        call = Call(tool="ask", arguments={"question": question}, images={"image": self._handle})
-        value = self._run(call).value or {}
+        value = self._value("ask", "question", question)
         told = Evidence(
             "asked “{question}”, the judge says “{text}”", question=Quote(question),
             text=Quote(_in_words(value.get("value"))),
@@ -153,8 +159,7 @@ class _Questions:
 
     def _boxes(self, words: str) -> tuple[list[Box], float]:
         """Where a detector finds what ``words`` name, and how sure it is."""
-        call = Call(tool="segment", arguments={"text": words}, images={"image": self._handle})
-        value = self._run(call).value or {}
+        value = self._value("segment", "text", words)
         boxes = [tuple(box) for box in value.get("boxes", ())]
         return boxes, float(value.get("confidence", 0.0))
 
@@ -218,7 +223,7 @@ class _Questions:
         from .language import statements
 
         said, sure, told = self._ask(OPEN[claim.kind])
-        known = _pool(claim.kind)
+        known = set(pool(claim.kind))
         values = {c.value for c in statements(_in_words(said)) if c.kind == claim.kind}
         if claim.value in values:
             return graded(True, sure, told)
@@ -261,16 +266,6 @@ def _in_words(value: Any) -> str:
 
 def _is_color(value: Any) -> bool:
     return value in world().colors
-
-
-def _pool(kind: str) -> set[str]:
-    """The words of the built-in world for a season, a time and the like."""
-    w = world()
-    pools = {
-        "season": w.seasons, "time": w.times, "weather": w.weathers, "setting": w.settings,
-        "style": w.styles,
-    }  # fmt: skip
-    return set(pools[kind])
 
 
 def _letters(value: Any) -> str:

@@ -204,16 +204,13 @@ def refusals(error: ValidationError, schema: Mapping[str, Any], also: Sequence[s
     sentences: dict[str, str] = {}
     for problem in error.errors(include_url=False):
         at = ""
+        parent: Mapping[str, Any] = schema
         part: Mapping[str, Any] = schema
         for step in problem["loc"]:
             at += f"[{step}]" if isinstance(step, int) else f".{step}" if at else str(step)
-            part = _part(part, step, schema)
+            parent, part = part, _part(part, step, schema)
         if problem["type"] == "extra_forbidden":
-            parent: Mapping[str, Any] = schema
-            for step in problem["loc"][:-1]:
-                parent = _part(parent, step, schema)
-            known = [*parent.get("properties", {})]
-            known += also if parent is schema else ()
+            known = [*parent.get("properties", {}), *(also if parent is schema else ())]
             name = str(problem["loc"][-1])
             nearest = difflib.get_close_matches(name, known, n=3) or known
             where = "" if parent is schema else f" in {at.rpartition('.')[0]}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...prompts import render
@@ -20,7 +20,7 @@ from ..canonical import digest
 from ..ledger import Ledger
 from ..records import Json, Turn
 from ..reply import plain
-from .address import price
+from .address import OWN, price
 from .door import Refused, tame
 from .reach import Hear, Reach, Reply, Unreachable, tokens_asked
 
@@ -44,31 +44,26 @@ class GaveUp(Exception):
     """The language model is of no use for the rest of the turn; the message says why."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Memory:
-    """The replies that were taken already, by what was asked: those of a turn are in its ledger;
-    without one they are kept here."""
+    """The replies that were taken already in a turn, by what was asked: its ledger has them."""
 
-    ledger: Ledger | None = None
-    turn: Turn | None = None
-    known: dict[str, Json] = field(default_factory=dict)
+    ledger: Ledger
+    turn: Turn
 
     def find(self, key: str) -> Json | None:
-        if self.ledger is None or self.turn is None:
-            return self.known.get(key)
         return self.ledger.reply(self.turn, key)
 
     def keep(self, key: str, reply: Json) -> None:
-        if self.ledger is None or self.turn is None:
-            self.known[key] = reply
-        else:
-            self.ledger.record_reply(self.turn, key, reply)
+        self.ledger.record_reply(self.turn, key, reply)
 
 
 class Exchange:
-    """The asking of one turn."""
+    """The asking of one turn; without a ``memory``, of something that is never gone on with."""
 
-    def __init__(self, reach: Reach, memory: Memory, spent: Spent, cancel: threading.Event) -> None:
+    def __init__(
+        self, reach: Reach, memory: Memory | None, spent: Spent, cancel: threading.Event
+    ) -> None:
         self.reach = reach
         self._memory, self._spent, self._cancel = memory, spent, cancel
         self._price = price()
@@ -78,24 +73,26 @@ class Exchange:
         self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]],
         take: Callable[[Reply], Taken], language: Language, hear: Hear,
     ) -> Taken:  # fmt: skip
-        """What ``take`` makes of a reply; it raises `Refused`, `ToolError` or ValueError for one
-        that cannot be taken.
+        """What ``take`` makes of a reply; it raises `ToolError` or a ValueError, such as
+        `Refused`, for one that cannot be taken.
 
         Raises `GaveUp` when no reply came, or none that could be taken, or the budget is spent.
         """
         from langchain_core.messages import AIMessage, HumanMessage
 
         messages = list(messages)
-        for correction in range(CORRECTIONS_A_CALL + 1):
+        # The project's own model has learned to answer requests, and not to heed corrections.
+        most = 0 if self.reach.address.kind == OWN else CORRECTIONS_A_CALL
+        for correction in range(most + 1):
             reply = self._reply(messages, tools, hear)
             try:
                 if reply.cut:
                     raise Refused("the reply ends before its end; give a shorter one, whole")
                 return take(reply)
-            except (Refused, ToolError, ValueError) as error:
+            except (ToolError, ValueError) as error:
                 why = tame(str(error))[:LONGEST_WHY]
             self._corrections += 1
-            if correction == CORRECTIONS_A_CALL or self._corrections > CORRECTIONS_A_TURN:
+            if correction == most or self._corrections > CORRECTIONS_A_TURN:
                 break
             said = "\n".join([reply.text, *(f"{c.name}({c.arguments})" for c in reply.calls)])
             messages += [
@@ -110,7 +107,7 @@ class Exchange:
         key = digest(
             [self.reach.address.name, [[m.type, m.content] for m in messages], list(tools)]
         )
-        known = self._memory.find(key)
+        known = None if self._memory is None else self._memory.find(key)
         if known is not None:
             reply = Reply.read(known)
         else:
@@ -120,7 +117,8 @@ class Exchange:
                 reply = self.reach.ask(messages, tools, seconds, self._cancel, hear)
             except Unreachable as error:
                 raise GaveUp(str(error)) from error
-            self._memory.keep(key, reply.as_json())
+            if self._memory is not None:
+                self._memory.keep(key, reply.as_json())
         asked, said = self._price
         self._spent.tokens += reply.asked + reply.said
         self._spent.money += asked * reply.asked + said * reply.said

@@ -118,7 +118,7 @@ class Offers:
                     )
                 images[name] = arguments.pop(name)
         set_ = {k: v for k, v in self.filled.items() if k in spec.arguments.model_fields}
-        rest = replace_images(spec, images)
+        rest = replace(spec, images=tuple(name for name in spec.images if name not in images))
         handles, values = rest.parse({**arguments, **set_})
         for name, handle in handles.items():
             if handle not in self.handles:
@@ -128,11 +128,6 @@ class Offers:
                 )
         set_values = {k: v for k, v in values.items() if k in arguments or k in set_}
         return Wanted(call.name, set_values, {**handles, **images})
-
-
-def replace_images(spec: ToolSpec, known: Collection[str]) -> ToolSpec:
-    """The spec with only those images that are not ``known``."""
-    return replace(spec, images=tuple(name for name in spec.images if name not in known))
 
 
 def _tool(

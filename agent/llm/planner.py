@@ -30,10 +30,11 @@ from ..language.text import check, language_of
 from ..plan import Attempt, Call, best_of
 from ..planners import BATCH, ROUNDS, BuiltinPlanner, Situation, capabilities
 from ..seen import Seen
+from ..verdict import pool
 from ..wording import Wording, negative
 from .address import BUILTIN, OWN, Address, connect
 from .door import Refused, read_object
-from .exchange import Exchange, GaveUp, Memory
+from .exchange import Exchange, GaveUp
 from .forms import Understanding
 from .offers import Offers, Wanted, calls_of, check_plan, form
 from .reach import Reach, Reply
@@ -82,8 +83,8 @@ class ChatPlanner:
         check(request)
         return self._or(
             lambda: self.understood(request, situation),
-            lambda: self._rules.understand(request, situation),
-        )
+            lambda: self._rules.understand(request, situation), reading=True,
+        )  # fmt: skip
 
     def plan(
         self, brief: Brief, seed: int, offered: Collection[str], canvas: Canvas | None = None
@@ -91,29 +92,31 @@ class ChatPlanner:
         def by_rule() -> list[Call]:
             return self._rules.plan(brief, seed, offered, canvas)
 
-        if self._only_reads or (brief.again and not brief.claims):
+        if brief.again and not brief.claims:
             return by_rule()
-        skill = "draw" if canvas is None else "carry_out"
-        offers = self._offers([skill], brief, seed, offered, canvas, ())
-        told = [self._brief(brief, canvas)]
-        if canvas is not None:
-            told.append(self._shown(canvas.handle, canvas.seen, brief.language))
 
-        take = self._plans(offers, skill, by_rule, [] if canvas is None else [canvas.handle])
-        pictures = [] if canvas is None else [canvas.handle]
-        return self._or(lambda: self._asked("plan", brief, told, pictures, offers, take), by_rule)
+        def asked() -> list[Call]:
+            skill = "draw" if canvas is None else "carry_out"
+            offers = self._offers([skill], brief, seed, offered, canvas, ())
+            told, pictures = [self._brief(brief, canvas)], []
+            if canvas is not None:
+                told.append(self._shown(canvas.handle, canvas.seen, brief.language))
+                pictures = [canvas.handle]
+            take = self._plans(offers, skill, by_rule, pictures)
+            return self._asked("plan", brief, told, pictures, offers, take)
+
+        return self._or(asked, by_rule)
 
     def repair(
         self, brief: Brief, seed: int, attempts: Sequence[Attempt], seen: dict[str, Seen],
         offered: Collection[str], canvas: Canvas | None = None,
     ) -> list[Call]:  # fmt: skip
-        if self._only_reads:
-            return self._rules.repair(brief, seed, attempts, seen, offered, canvas)
         start = seed + BATCH * attempts[-1].round
         best = best_of(attempts)
 
         def by_rule() -> list[Call]:
-            if best is not None:
+            # A planner that only reads leaves every plan to the rules, and what comes of nothing.
+            if best is not None or self._only_reads:
                 return self._rules.repair(brief, seed, attempts, seen, offered, canvas)
             if attempts[-1].round >= PLANS + ROUNDS:
                 return []
@@ -122,19 +125,18 @@ class ChatPlanner:
             except ToolError:
                 return []
 
-        handles = [h for a in attempts for h in (*a.pictures, *a.made, *a.call.images.values())]
-        skill = "mend" if best is not None else "draw" if canvas is None else "carry_out"
-        skills = [skill] if best is None else [skill, "stop"]
-        offers = self._offers(skills, brief, start, offered, canvas, handles)
-        told = [self._brief(brief, canvas), *self._tried(brief, attempts)]
-        if best is not None and best in seen:
-            told.append(self._shown(best, seen[best], brief.language))
-        origins = [] if canvas is None else list(dict.fromkeys([canvas.handle, *handles]))
-        take = self._plans(offers, skill, by_rule, origins)
-
         def asked() -> list[Call]:
             if best is None and attempts[-1].round >= PLANS:
                 raise GaveUp("its plans came to nothing")
+            handles = [h for a in attempts for h in (*a.pictures, *a.made, *a.call.images.values())]
+            skill = "mend" if best is not None else "draw" if canvas is None else "carry_out"
+            skills = [skill] if best is None else [skill, "stop"]
+            offers = self._offers(skills, brief, start, offered, canvas, handles)
+            told = [self._brief(brief, canvas), *self._tried(attempts, brief.language)]
+            if best is not None and best in seen:
+                told.append(self._shown(best, seen[best], brief.language))
+            origins = [] if canvas is None else list(dict.fromkeys([canvas.handle, *handles]))
+            take = self._plans(offers, skill, by_rule, origins)
             what = "plan" if best is None else "repair"
             return self._asked(what, brief, told, [best] if best else [], offers, take)
 
@@ -147,8 +149,6 @@ class ChatPlanner:
         return self._rules.finish(brief, attempts, best, picture, offered, lost)
 
     def talk(self, request: str, brief: Brief) -> str:
-        if self._only_reads:
-            return self._rules.talk(request, brief)
         told = render(f"llm-talk.{brief.language}", knows=capabilities(brief.language))
         return self._or(
             lambda: self._answered(told, request, brief.language, ()),
@@ -156,7 +156,7 @@ class ChatPlanner:
         )
 
     def answer(self, request: str, brief: Brief, picture: str) -> str | None:
-        if self._see is None or self._only_reads:
+        if self._see is None:
             return None
         told = render(f"llm-answer.{brief.language}", picture=picture)
         image = self._see(picture)
@@ -185,9 +185,12 @@ class ChatPlanner:
         messages = _messages(told, [request], images)
         return self._exchange.ask(messages, (), take, language, self._hear)
 
-    def _or(self, asked: Callable[[], Made], by_rule: Callable[[], Made]) -> Made:
-        """What the language model makes of it, or else the built-in planner."""
-        if self.gave_up is None:
+    def _or(
+        self, asked: Callable[[], Made], by_rule: Callable[[], Made], *, reading: bool = False
+    ) -> Made:
+        """What the language model makes of it, or else the built-in planner: where it gave up, and
+        where it has learned to read and this is not ``reading``."""
+        if self.gave_up is None and (reading or not self._only_reads):
             try:
                 return asked()
             except GaveUp as error:
@@ -279,8 +282,9 @@ class ChatPlanner:
             changes="\n".join(changes) or "-", claims="\n".join(claims) or "-",
         )  # fmt: skip
 
-    def _tried(self, brief: Brief, attempts: Sequence[Attempt]) -> list[str]:
-        """What was done for the Brief so far, and what came of it."""
+    @staticmethod
+    def _tried(attempts: Sequence[Attempt], language: Language) -> list[str]:
+        """What was done so far, and what came of it."""
         lines = []
         best = best_of(attempts)
         for attempt in attempts:
@@ -298,7 +302,7 @@ class ChatPlanner:
                     ]  # fmt: skip
                     line += ": " + (", ".join(wrong) or "all met")
                 lines.append(line + (" *" if handle == best else ""))
-        return [render(f"llm-tried.{brief.language}", tried="\n".join(lines))]
+        return [render(f"llm-tried.{language}", tried="\n".join(lines))]
 
     @staticmethod
     def _shown(handle: str, seen: Seen, language: Language) -> str:
@@ -311,9 +315,7 @@ class ChatPlanner:
             + "".join(f" [{', '.join(f'{v:.2f}' for v in box)}]" for box in g.boxes)
             for g in seen.groups if g.noun in known.objects
         ]  # fmt: skip
-        pools = (known.seasons, known.times, known.weathers, known.settings, known.styles)
-        words = {word for pool in pools for word in pool}
-        facts = [word for word, _ in seen.facts.values() if word in words]
+        facts = [word for kind, (word, _) in seen.facts.items() if word in pool(kind)]
         shown = "; ".join([*things, *facts]) or "-"
         return render(f"llm-shown.{language}", handle=handle, shown=shown)
 
@@ -328,13 +330,12 @@ def reader(llm: str) -> Iterator[Callable[[str], Brief]]:
     if address.kind == BUILTIN:
         yield understand
         return
-    local = address.local
-    with Engine(planner=Path(address.where)) if local else nullcontext() as engine:
+    with Engine(planner=Path(address.where)) if address.local else nullcontext() as engine:
         reach = Reach(address, connect(address, engine))
 
         def read(request: str) -> Brief:
             check(request)
-            exchange = Exchange(reach, Memory(), Spent(Budget()), threading.Event())
+            exchange = Exchange(reach, None, Spent(Budget()), threading.Event())
             planner = ChatPlanner(exchange, BuiltinPlanner(1.0), {})
             try:
                 return planner.understood(request, Situation())

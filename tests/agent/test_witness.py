@@ -181,6 +181,20 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
         yield studio
 
 
+def test_one_question_serves_all_claims_about_a_thing(tmp_path: Path) -> None:
+    """The studio ends a turn in which the same call comes up a third time."""
+    claims: list[dict[str, Any]] = [
+        HOUSE, {**HOUSE, "kind": "count", "value": 1},
+        {**HOUSE, "kind": "place", "value": "left"},
+        {**HOUSE, "kind": "relation", "value": "left of", "object": "tree"},
+    ]  # fmt: skip
+    with Studio(Home.open(tmp_path / "home")) as studio:
+        studio.engine = engine = Answering(tmp_path / "models", finds=True)
+        engine.boxes = {"house": [[0.1, 0.5, 0.3, 0.8]], "tree": [[0.6, 0.4, 0.7, 0.8]]}
+        turn = studio.ask("a house", Options(seed=1, size=(64, 64)), brief=brief(*claims))
+    assert [f.status for f in turn.verdict.values()] == ["met"] * 4
+
+
 def test_it_judges_what_is_not_of_the_built_in_world(studio: Studio) -> None:
     engine = studio.engine
     assert isinstance(engine, Answering)
