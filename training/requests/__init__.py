@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
 from danqing.agent.llm.forms import Understanding
 
@@ -22,7 +21,6 @@ from .form import answer, message
 from .grammar import weighted
 from .noise import typed
 
-Kind = Literal["make", "edit", "ask", "chat", "again", "rule", "too"]
 SHARES: tuple[tuple[float, str], ...] = (
     (40, "make"), (42, "edit"), (5, "ask"), (6, "chat"), (3, "again"), (3, "rule"), (1, "too"),
 )  # fmt: skip
@@ -127,4 +125,4 @@ def _around(
     return message(request, pictures=handles, open=opened, shows=seen, before=before)
 
 
-__all__ = ["HELD_OUT", "SHARES", "Kind", "Sample", "answer", "draw", "message", "samples"]
+__all__ = ["HELD_OUT", "Sample", "samples"]

@@ -105,10 +105,7 @@ class Scope:
 
     def word(self) -> Word:
         """A thing that is there, or may be, with a word for it in the language of the request."""
-        if self.there and self.rng.random() < 0.8:
-            word = self.rng.choice(self.there)
-            return word if words.has(word, self.chinese) else self.rng.choice(words.painted())
-        return words.thing(self.rng, self.chinese)
+        return words.there_or_not(self.rng, self.chinese, self.there, 0.8)
 
     def plain_old(self) -> Old:
         """A thing that is there, by its name alone."""
@@ -702,8 +699,8 @@ def too(
     while old.name == told.changes[0]["subject"]:
         old = scope.old(it=0.0)
     text = scope.phrases("too", scope.language).draw(rng, lambda name: old.text)
-    value = {k: v for k, v in told.changes[0].items() if k in ("value",)}
-    change = _ordered({"op": told.changes[0]["op"], **old.fields, **value})
+    same = {key: value for key, value in told.changes[0].items() if key in ("op", "value")}
+    change = _ordered({**same, **old.fields})
     return (
         _put(before, [told]),
         text,
@@ -751,7 +748,8 @@ _PICTURES_ZH = {
 
 
 def _by_thing(rng: Random, chinese: bool, there: tuple[Word, ...]) -> tuple[str, str]:
-    noun, word = _noun(rng, chinese, there)
+    word = words.there_or_not(rng, chinese, there, 0.6)
+    noun = words.surface(rng, word, chinese)
     if rng.random() < 0.5:
         zh = (f"有{noun}的那张", f"带{noun}的那张", f"有{noun}的那张图")
         en = (f"the one with the {noun}", f"the picture with the {noun}",
@@ -761,9 +759,3 @@ def _by_thing(rng: Random, chinese: bool, there: tuple[Word, ...]) -> tuple[str,
     en = (f"the one before the {noun}", f"the one without the {noun}",
           f"the picture before you added the {noun}")  # fmt: skip
     return rng.choice(zh if chinese else en), f"before {word.name}"
-
-
-def _noun(rng: Random, chinese: bool, there: tuple[Word, ...]) -> tuple[str, Word]:
-    word = rng.choice(there) if there and rng.random() < 0.6 else words.thing(rng, chinese)
-    word = word if words.has(word, chinese) else rng.choice(words.painted())
-    return words.surface(rng, word, chinese), word

@@ -26,8 +26,7 @@ def _phrases(*path: str) -> Phrases:
 
 
 def _fields(rng: Random, chinese: bool, there: tuple[Word, ...]) -> dict[str, str]:
-    word = rng.choice(there) if there and rng.random() < 0.6 else words.thing(rng, chinese)
-    word = word if words.has(word, chinese) else rng.choice(words.painted())
+    word = words.there_or_not(rng, chinese, there, 0.6)
     noun = words.surface(rng, word, chinese)
     sum_ = f"{rng.randint(1, 99)}{rng.choice('+-*')}{rng.randint(1, 99)}"
     return {

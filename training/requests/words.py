@@ -95,13 +95,9 @@ def _named() -> tuple[tuple[Word, ...], tuple[Word, ...]]:
     return words, tuple(word for word in words if word.zh)
 
 
+@cache
 def values(tag: str, chinese: bool) -> dict[str, list[str]]:
     """The words for each "color", "size", "modifier", "season", … of the lexicon."""
-    return _values(tag, chinese)
-
-
-@cache
-def _values(tag: str, chinese: bool) -> dict[str, list[str]]:
     table = lexicon().zh if chinese else lexicon().en
     found = _surfaces(table, tag, alone=tag not in {"color", *SCENE_TAGS})
     left_out = phrases.UNUSED | lexicon().also.keys()
@@ -189,6 +185,11 @@ def thing(rng: Random, chinese: bool) -> Word:
     if roll < 0.92:
         return rng.choice(_named()[chinese])
     return unknown(rng, chinese)
+
+
+def there_or_not(rng: Random, chinese: bool, there: Sequence[Word], share: float) -> Word:
+    """A thing that is ``there``, in so large a ``share`` of cases, or any."""
+    return rng.choice(there) if rng.random() < share else thing(rng, chinese)
 
 
 def one_of(rng: Random, names: Sequence[str], chinese: bool) -> Word:
