@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from test_edits import cases
-from test_language import keys
 
 from danqing.agent.language import understand
 from danqing.agent.language.acts import MAX_LENGTH, Act, act_of, lifted_of, standing_of
+from training.requests.noted import keys
 
 
 def short(act: Act | None) -> str:

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_language import keys
 
 from danqing.agent.brief import Brief, Change
 from danqing.agent.language import understand
 from danqing.agent.language.edits import changes_of
+from training.requests.noted import keys, marks_of, short
 
 HERE = Path(__file__).parent
 
@@ -30,38 +30,16 @@ def cases(name: str) -> list[tuple[str, str]]:
     return [(words, expected.strip()) for words, _, expected in pairs]
 
 
-def short(change: Change) -> str:
-    """``change`` in the notation of this file, its marks in a fixed order."""
-    new = change.op == "add"
-    color, place = (None, change.value) if new else (change.color, change.place)
-    marks = {
-        "[{}]": color, ":{}": change.new_color if new else None, "*{}": change.count,
-        "@{}": place, " -> {}": None if new else change.value, " {}": change.object,
-    }  # fmt: skip
-    text = " ".join(filter(None, (change.op, change.subject)))
-    text += "".join(mark.format(value) for mark, value in marks.items() if value is not None)
-    text += f":{change.new_color}" if change.new_color and not new else ""
-    return text + (f" <{change.reference}" if change.reference else "")
-
-
-def sorted_marks(expected: str) -> set[str]:
-    """One expected change, as a set of its parts: their order does not matter."""
-    head, _, becomes = expected.partition(" -> ")
-    for mark in "[:*@":
-        head = head.replace(mark, f"\n{mark}")
-    return {*head.split("\n"), f"-> {becomes}"}
-
-
-def parts(expected: str) -> list[set[str]]:
+def parts(expected: str) -> list[frozenset[str]]:
     pieces = [piece.strip() for piece in expected.split(";")]
-    return [sorted_marks(piece) for piece in pieces if piece != "-"]
+    return [marks_of(piece) for piece in pieces if piece != "-"]
 
 
 @pytest.mark.parametrize(("request_", "expected"), cases("edits_english") + cases("edits_chinese"))
 def test_an_edit_becomes_its_changes_in_order(request_: str, expected: str) -> None:
     brief = understand(request_)
     assert brief.intent == "edit"
-    assert [sorted_marks(short(change)) for change in brief.changes] == parts(expected)
+    assert [marks_of(short(change)) for change in brief.changes] == parts(expected)
 
 
 @pytest.mark.parametrize(("request_", "expected"), cases("open_english") + cases("open_chinese"))
@@ -97,7 +75,7 @@ def check_open(brief: Brief, expected: str) -> None:
     else:
         target, _, rest = told.partition(" ") if told.startswith("#") else ("last", "", told)
         assert (brief.intent, brief.target) == ("edit", target)
-        assert [sorted_marks(short(change)) for change in brief.changes] == parts(rest)
+        assert [marks_of(short(change)) for change in brief.changes] == parts(rest)
     assert {claim.key for claim in brief.claims} == keys(claims)
 
 

@@ -8,7 +8,6 @@ The claims expected of a request are written short:
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import time
@@ -18,49 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from danqing.agent.brief import MAX_CLAIMS, SCENE_KINDS, Brief, Claim
+from danqing.agent.brief import MAX_CLAIMS, Brief
 from danqing.agent.language import statements, understand
 from danqing.tools.errors import BadInput
-
-RELATIONS = ("left of", "right of", "above", "below", "inside", "between")
-_ONE = re.compile(
-    r"^(?P<noun>[^=*:#@\[\]]+)(?:\[(?P<color>\w+)\])?(?:(?P<mark>[=*:#@])(?P<value>.+))?$"
-)
-_MARKS = {"=": "object", "*": "count", ":": "color", "#": "size", "@": "place"}
-
-
-def keys(notation: str) -> set[tuple[object, ...]]:
-    """The keys of the claims written in ``notation``, separated by ";"."""
-    return {_claim(part.strip()).key for part in notation.split(";") if part.strip()}
-
-
-def _claim(text: str) -> Claim:
-    first, _, rest = text.partition(" ")
-    if first in SCENE_KINDS and rest:
-        return Claim(id="c1", kind=first, value=rest)
-    if text[0] in "~+":
-        value = {"value": text[1:]} if text[0] == "~" else {"subject": text[1:]}
-        return Claim(id="c1", kind="text" if text[0] == "~" else "kept", **value)
-    for relation in RELATIONS:
-        subject, found, ground = text.partition(f" {relation} ")
-        if found:
-            a, b = _ONE.match(subject), _ONE.match(ground)
-            assert a and b
-            noun, _, second = b["noun"].partition(" & ")
-            return Claim(
-                id="c1", kind="relation", subject=a["noun"], value=relation, object=noun,
-                object2=second or None, color=a["color"], object_color=b["color"],
-            )  # fmt: skip
-    match = _ONE.match(text.removeprefix("!"))
-    assert match, text
-    if text.startswith("!"):
-        return Claim(id="c1", kind="absent", subject=match["noun"], color=match["color"])
-    value = match["value"]
-    return Claim(
-        id="c1", kind=_MARKS[match["mark"] or "="], subject=match["noun"], color=match["color"],
-        value=int(value) if value and value.isdigit() else value,
-    )  # fmt: skip
-
+from training.requests.noted import keys
 
 HERE = Path(__file__).parent
 KNOWN_MISSES = {

@@ -8,7 +8,7 @@ Claims and changes are written there in a short notation, which ``tests/agent/te
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,7 +59,7 @@ class Case:
         if told is None or brief is None or told.intent != (self.intent or told.intent):
             return False
         if self.changes is not None:
-            made = tuple(_parts(_short(change)) for change in brief.changes)
+            made = tuple(marks_of(short(change)) for change in brief.changes)
             return made == self.changes and (self.target or told.target) == told.target
         claims = {claim.key for claim in brief.claims}
         if self.file == "standing":
@@ -67,10 +67,10 @@ class Case:
         return (self.claims is None or claims == self.claims) and self.lifted == brief.lifted
 
 
-def cases(files: Sequence[str] | None = None) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     """All that the form can say, which is neither an edit without a change nor a request with a
     rule for later beside it."""
-    for file in files or FILES:
+    for file in FILES:
         for line in (TESTS / f"{file}.txt").read_text("utf-8").splitlines():
             request, arrow, expected = line.partition(" => ")
             if not arrow or line[0] == "#" or (file == "standing" and expected[:4] == "make"):
@@ -100,19 +100,19 @@ def _case(file: str, request: str, expected: str) -> Case:
         if rest.strip().startswith("^"):
             lifted = tuple(word.strip()[1:] for word in rest.split(";"))
             return Case(file, request, intent, None, None, frozenset(), lifted)
-        return Case(file, request, intent, None, None, _claims(rest))
+        return Case(file, request, intent, None, None, keys(rest))
     told, bar, claims = (part.strip() for part in expected.partition("|"))
     if expected in {"ask", "chat"} or told in {"ask", "chat"}:
         return Case(file, request, told, None, None, frozenset())
     if file.startswith("language"):
-        return Case(file, request, None, None, None, _claims(expected))
+        return Case(file, request, None, None, None, keys(expected))
     if told == "make":
-        return Case(file, request, "make", None, None, _claims(claims))
+        return Case(file, request, "make", None, None, keys(claims))
     target: str | None = "last" if bar else None
     if told.startswith("#"):
         target, _, told = told.partition(" ")
     pieces = [piece.strip() for piece in told.split(";")]
-    return Case(file, request, "edit", target, tuple(_parts(p) for p in pieces if p != "-"), None)
+    return Case(file, request, "edit", target, tuple(marks_of(p) for p in pieces if p != "-"), None)
 
 
 def _brief(told: Understanding | None, request: str) -> Brief | None:
@@ -122,7 +122,8 @@ def _brief(told: Understanding | None, request: str) -> Brief | None:
         return None
 
 
-def _claims(notation: str) -> frozenset[tuple[object, ...]]:
+def keys(notation: str) -> frozenset[tuple[object, ...]]:
+    """The keys of the claims written in ``notation``, separated by ";"."""
     return frozenset(_claim(part.strip()).key for part in notation.split(";") if part.strip())
 
 
@@ -160,8 +161,8 @@ def _read(text: str) -> dict[str, str | None]:
     return match.groupdict()
 
 
-def _short(change: Change) -> str:
-    """``change`` in the notation of the tests."""
+def short(change: Change) -> str:
+    """``change`` in the notation of the tests, its marks in a fixed order."""
     new = change.op == "add"
     color, place = (None, change.value) if new else (change.color, change.place)
     marks = {
@@ -174,7 +175,7 @@ def _short(change: Change) -> str:
     return text + (f" <{change.reference}" if change.reference else "")
 
 
-def _parts(notation: str) -> frozenset[str]:
+def marks_of(notation: str) -> frozenset[str]:
     """One change as its parts, whose order does not matter."""
     head, _, becomes = notation.partition(" -> ")
     for mark in "[:*@":
