@@ -308,7 +308,7 @@ $use
 
 ## Measured
 
-On held-out scenes that no recipe trains on.
+On what is held out: no recipe trains on it.
 
 $scores
 $pictures

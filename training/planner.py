@@ -344,7 +344,7 @@ def main() -> None:
     parser = arguments("planner", __doc__)
     parser.add_argument("--fall", type=float, default=0.3, help="share in which the rate falls")
     parser.add_argument(
-        "--compile", action="store_true", help="needs a C++ compiler; a third faster"
+        "--compile", action="store_true", help="1.5 times as fast; needs a C++ compiler"
     )
     parser.add_argument("--check", type=Path, help="only tell how the weights of this folder do")
     args = parser.parse_args()
