@@ -24,8 +24,7 @@ TOKENS = {"CLIP": 77, "Qwen3": 512}
 def of_picture(architecture: Architecture) -> float:
     """The operations of one picture in the usual call: text, denoising and decoding."""
     scheduler = build.made(architecture.scheduler)
-    more = {"mu": 1.0} if scheduler.config.get("use_dynamic_shifting") else {}
-    scheduler.set_timesteps(architecture.steps, **more)
+    scheduler.set_timesteps(architecture.steps)
     each = 2 if architecture.guided else 1
     text = sum(of_network(architecture, name) for name in architecture.tokenizers.values())
     denoising = len(scheduler.timesteps) * of_network(architecture, architecture.denoiser)

@@ -24,7 +24,7 @@ OURS, OURS_COMPILED = "danqing", "danqing, compiled"
 PATHS = (PLAIN, PLAIN_COMPILED, OURS, OURS_COMPILED)
 PROMPT = "a red house by a lake, two tall trees, snowy mountains, at night"
 CLAIMS = "a red house on the left, two blue birds, a yellow sun, a small cat, a winter night, snow"
-"""A request of eight claims and more."""
+"""A request of twelve claims."""
 BUILT_IN = "flat illustration. meadow, autumn, day, clear. a red house at the left, a tree."
 RUNS = 3
 """Calls of which the median is taken, after one that is not counted."""
@@ -103,6 +103,8 @@ def plain(report: Report, job: Job, paths: Sequence[str]) -> None:
     import torch
     from diffusers import AutoencoderTiny, ControlNetModel, DiffusionPipeline
 
+    from danqing.tools.worker import peak_mb, reset_peak
+
     from .build import dtype_on, weights_on
 
     a, dtype = job.architecture, dtype_on(job.device)
@@ -119,13 +121,15 @@ def plain(report: Report, job: Job, paths: Sequence[str]) -> None:
         )  # fmt: skip
 
     def measured(row: Row, pipeline: Any, share: bool = False, **more: Any) -> Row:
-        n, peaks = row.batch, _Peak(job.device)
+        n = row.batch
+        reset_peak(job.device)
         more = {k: [v] * n if isinstance(v, Image.Image) else v for k, v in more.items()}
         first = _timed(lambda: call(pipeline, n, WARM_STEPS, **more))
         seconds = _median(lambda: call(pipeline, n, a.steps, **more), n)
         return replace(
             row, seconds=seconds, share=job.share(n, seconds) if share else None,
-            peak_mb=peaks.told(), note=f"the first call of {WARM_STEPS} steps took {first:.1f} s",
+            peak_mb=peak_mb(job.device),
+            note=f"the first call of {WARM_STEPS} steps took {first:.1f} s",
         )  # fmt: skip
 
     if PLAIN in paths:
@@ -337,21 +341,6 @@ def mask(size: int) -> Image.Image:
     image = Image.new("L", (size, size))
     ImageDraw.Draw(image).rectangle((size // 4, size // 4, size // 4 * 3, size // 4 * 3), fill=255)
     return image
-
-
-class _Peak:
-    """The most memory in use since this was made, MiB."""
-
-    def __init__(self, device: str) -> None:
-        from danqing.tools.worker import reset_peak
-
-        self._device = device
-        reset_peak(device)
-
-    def told(self) -> float:
-        from danqing.tools.worker import peak_mb
-
-        return peak_mb(self._device)
 
 
 def _median(call: Callable[[], None], batch: int) -> float:
