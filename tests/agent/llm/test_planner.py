@@ -376,7 +376,7 @@ def test_invented_pictures_are_refused(tmp_path: Path) -> None:
     assert turn.planner.gave_up is None
 
 
-def test_an_edit_is_carried_out_by_skill_or_by_tools(tmp_path: Path) -> None:
+def test_an_edit_is_carried_out_by_skill(tmp_path: Path) -> None:
     with Studio(Home.open(tmp_path / "home")) as studio:
         studio.engine = ScriptedEngine(
             tmp_path / "models", lambda seed: SCENE + " a red house.", EVERYTHING
@@ -387,10 +387,7 @@ def test_an_edit_is_carried_out_by_skill_or_by_tools(tmp_path: Path) -> None:
                 called("understand", **RED_HOUSE),
                 called("understand", intent="edit", changes=[change]),
             ],
-            plan=[
-                called("draw"), called("carry_out"),
-                called("adjust", image="img-5", brightness=0.5),
-            ],
+            plan=[called("draw"), called("carry_out")],
         )  # fmt: skip
         with provider(desk) as server:
             talk = Session(studio, Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny"))

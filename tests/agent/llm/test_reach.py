@@ -299,13 +299,9 @@ def test_tracing_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
     from langsmith import utils
 
     seen: list[Any] = []
-
-    def look(request: dict[str, Any]) -> Say:
-        return GOOD
-
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     utils.get_env_var.cache_clear()
-    with provider(look) as server:
+    with provider(GOOD) as server:
         reach = reach_of(server)
         stream = type(reach.model).stream
 
