@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from provider import Say, pieces
+from provider import OpenAI, Say, pieces
 
 
 class Anthropic:
@@ -63,11 +63,9 @@ class Anthropic:
         return {"type": "error", "error": {"type": kind, "message": say.message}}
 
 
-class Responses:
+class Responses(OpenAI):
     """OpenAI's newer way, which its client takes for newer models: named events, each with its
     place in the reply."""
-
-    root = "/v1"
 
     def stream(self, say: Say) -> Iterator[bytes]:
         number = 0
@@ -123,9 +121,6 @@ class Responses:
                 ended |= {"status": "incomplete"}
                 ended["incomplete_details"] = {"reason": "max_output_tokens"}
             yield event(f"response.{ended['status']}", response=ended)
-
-    def refusal(self, say: Say) -> Any:
-        return {"error": {"message": say.message}}
 
 
 class Gemini:
