@@ -212,3 +212,8 @@ def _form_of(case: noted.Case) -> Understanding:
     return Understanding(
         **{**told, **lists}, claims=claims, changes=changes, standing=bool(brief.standing)
     )
+
+
+def test_what_is_measured_is_never_drawn() -> None:
+    assert noted.is_asked("早上好呀！") and noted.is_asked("早上好呀")
+    assert not noted.is_asked("a request that nobody has written yet")

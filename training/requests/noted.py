@@ -7,10 +7,12 @@ Claims and changes are written there in a short notation, which ``tests/agent/te
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -19,7 +21,9 @@ from danqing.agent.llm.forms import Understanding
 
 from .form import message
 
-TESTS = Path(__file__).parents[2] / "tests" / "agent"
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests" / "agent"
+BENCHMARK = ROOT / "benchmarks" / "understanding" / "requests.jsonl"
 FILES = (
     "language_english", "language_chinese", "edits_english", "edits_chinese", "open_english",
     "open_chinese", "gist", "standing",
@@ -81,13 +85,15 @@ def cases() -> Iterator[Case]:
 
 
 def is_asked(request: str) -> bool:
-    """Whether a test asks this, whatever its case and marks."""
+    """Whether a test or the benchmark of understanding asks this, whatever its case and marks."""
     return _plain(request) in _asked()
 
 
 @cache
 def _asked() -> frozenset[str]:
-    return frozenset(_plain(case.request) for case in cases())
+    lines = BENCHMARK.read_text("utf-8").splitlines()
+    measured = (json.loads(line)["request"] for line in lines)
+    return frozenset(map(_plain, chain((case.request for case in cases()), measured)))
 
 
 def _plain(text: str) -> str:
