@@ -73,9 +73,11 @@ def ask(
         if not any_question:
             raise
         asked = None
+    if asked is None:
+        return answer(context, image, question=question)
     sight = see(context, image)
-    if asked is None or (any_question and not sight.familiar):
-        return _answered(context, image, question)
+    if any_question and not sight.familiar:
+        return answer(context, image, question=question)
     return asked.answer(sight).model_copy(update={"familiar": sight.familiar})
 
 
@@ -87,8 +89,14 @@ def answer(
     question: Annotated[str, StringConstraints(min_length=1, max_length=300)],
 ) -> Answer:
     """Answer a question about any image with the profile's answerer, whatever the eyes for the
-    built-in world could tell: how an answerer is tried."""
-    return _answered(context, image, question)
+    built-in world could tell: how an answerer is tried. What it says is a typed value where it
+    is one."""
+    from .readers import written
+
+    read = written(context, context.models.get("answerer"), image, question, limit=ANSWER_TOKENS)
+    kind, value = typed(read.text)
+    sure = math.prod(probability for _, probability in read.words)
+    return Answer(kind=kind, value=value, confidence=_p(sure), heard=question)
 
 
 @dataclass(frozen=True)
@@ -289,16 +297,6 @@ def _whether_there(text: str) -> Question:
 
 
 # -- the answers
-
-
-def _answered(context: Context, image: Image.Image, question: str) -> Answer:
-    """What the profile's answerer says, as a typed value where it is one."""
-    from .readers import written
-
-    read = written(context, context.models.get("answerer"), image, question, limit=ANSWER_TOKENS)
-    kind, value = typed(read.text)
-    sure = math.prod(probability for _, probability in read.words)
-    return Answer(kind=kind, value=value, confidence=_p(sure), heard=question)
 
 
 def typed(text: str) -> tuple[Kind, bool | int | str]:

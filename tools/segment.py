@@ -82,9 +82,10 @@ def named(
         if not any_words:
             raise
         phrase = None
-    sight = see(context, image)
-    if phrase is not None and (sight.familiar or not any_words):
-        return cut(sight, phrase, image)
+    if phrase is not None:
+        sight = see(context, image)
+        if sight.familiar or not any_words:
+            return cut(sight, phrase, image)
     words = text
     if is_chinese(text):
         if phrase is None:

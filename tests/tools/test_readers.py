@@ -142,6 +142,15 @@ def test_a_segmenter_that_finds_nothing_says_so(
     assert (found.found, found.count, mask.getbbox()) == (False, 0, None)
 
 
+def test_what_the_built_in_eyes_know_nothing_of_is_not_shown_to_them(
+    entries: dict[str, Entry], photo: Image.Image
+) -> None:
+    blind = Models({"answerer": entries["vqa"], "segmenter": entries["clipseg"]}, device="cpu")
+    ask(Context(blind), photo, question="what is the man holding?")
+    segment(Context(blind), photo, text="a skateboard")
+    assert set(blind.roles) == {"answerer", "segmenter"}
+
+
 class Finder:
     """A segmenter that finds the same box whatever it is asked for."""
 
