@@ -107,12 +107,13 @@ def _weights(home: Path) -> Iterator[Finding]:
     seen: list[Entry] = []
     for name, profile in profiles.items():
         for role, entry in profile.models.items():
-            if entry in seen or (entry.repository and not entry.ready):
+            if entry in seen or (entry.repositories and not entry.ready):
                 continue  # not downloaded
             seen.append(entry)
             what = f"{name}/{role}"
             try:
-                catalogue.check_weights(catalogue.entry(profile, role).folder)
+                for source in catalogue.entry(profile, role).sources:
+                    catalogue.check_weights(source.folder)
             except Stopped as stopped:
                 yield Finding(False, what, str(stopped))
             else:

@@ -73,7 +73,7 @@ def pull(
     entries = _chosen(profile, roles)
     for role, entry in entries.items():
         use = "commercial use allowed" if entry.commercial else "NOT known to allow commercial use"
-        click.echo(f"{role}: {', '.join(_repositories(entry))}; {entry.license}; {use}")
+        click.echo(f"{role}: {', '.join(entry.repositories)}; {entry.license}; {use}")
     _check_licenses(entries, yes)
     orders, refused = [], 0
     for source in _sources(entries):
@@ -122,10 +122,6 @@ def _check_licenses(entries: dict[Role, Entry], yes: bool) -> None:
         )
 
 
-def _repositories(entry: Entry) -> list[str]:
-    return [source.repository for source in entry.sources if source.repository]
-
-
 def _sources(entries: dict[Role, Entry]) -> list[Source]:
     """What the models are made of, each once."""
     found: list[Source] = []
@@ -171,22 +167,22 @@ def _list(profile: Profile, here: Device, listed: list[Entry]) -> None:
     again: list[str] = []
     for role, entry in profile.models.items():
         if entry in listed:
-            again += [role] if entry.repository else []
+            again += [role] if entry.repositories else []
             continue
         listed.append(entry)
         use = "commercial use allowed" if entry.commercial else "commercial use not known"
         where = str(entry.folder) if entry.ready else _absent(entry)
+        mark = "✓" if entry.ready else "–" if entry.repositories else "✗"
         rows.append(
-            ("✓" if entry.ready else "–" if entry.repository else "✗", role, f"{entry.size_mb} MB",
-             _memory(entry, here), entry.license, use, where)
-        )  # fmt: skip
+            (mark, role, f"{entry.size_mb} MB", _memory(entry, here), entry.license, use, where)
+        )
     columns(rows, (None, "cyan", None, None, None, None, "bright_black"))
     if again:
         click.echo(f"  and as above: {', '.join(again)}")
 
 
 def _absent(entry: Entry) -> str:
-    return f"not here: {', '.join(_repositories(entry))}" if entry.repository else (
+    return f"not here: {', '.join(entry.repositories)}" if entry.repositories else (
         f"missing: {entry.folder}"
     )  # fmt: skip
 

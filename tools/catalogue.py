@@ -158,6 +158,11 @@ class Entry(Source):
         return (self, *([self.beside] if self.beside else []), *self.loras)
 
     @property
+    def repositories(self) -> tuple[str, ...]:
+        """The hub's that any of it is taken from."""
+        return tuple(source.repository for source in self.sources if source.repository)
+
+    @property
     def ready(self) -> bool:
         """Whether all of it is here."""
         return all(source.here for source in self.sources)
@@ -184,8 +189,8 @@ class Profile(BaseModel):
 
     @property
     def own(self) -> Mapping[Role, Entry]:
-        """Its models that are not built in."""
-        return {role: entry for role, entry in self.models.items() if entry.repository}
+        """Its models of which something is taken from a hub."""
+        return {role: entry for role, entry in self.models.items() if entry.repositories}
 
 
 def profiles(home: Path | None = None) -> Mapping[str, Profile]:
@@ -256,7 +261,7 @@ def settled(profile_: Profile) -> Profile:
 
 def _stands_in(role: Role, entry_: Entry, built_in: Mapping[Role, Entry]) -> bool:
     own = role == "text-to-image" or role in BELONGS
-    return bool(role in built_in and not own and entry_.repository and not entry_.ready)
+    return bool(role in built_in and not own and entry_.repositories and not entry_.ready)
 
 
 def is_folder(name: str) -> bool:

@@ -164,6 +164,29 @@ def test_what_a_hub_refuses_is_told_and_the_rest_is_taken(
     assert list((home / "models" / "tiny--painter" / "unet").glob("*.safetensors"))
 
 
+def test_a_lora_of_a_hub_is_taken_for_a_painter_that_is_here(
+    served: Hub, hub_catalogue: Path, home: Path, tmp_path: Path
+) -> None:
+    painter = tmp_path / "painter"
+    tiny_pipelines.write_pipeline("StableDiffusionPipeline", painter)
+    home.mkdir()
+    (home / "models.toml").write_text(
+        f'[mine.text-to-image]\nsource = "{painter}"\nloras = [{{ source = "hub:tiny/ink" }}]\n'
+    )
+    listed = danqing("models", catalogue=hub_catalogue, hub=served).stdout
+    assert "–\ttext-to-image" in listed and "not here: tiny/ink" in listed
+    weights = next(painter.rglob("*.safetensors")).read_bytes()
+    served.repositories["tiny/ink"] = {"ink.safetensors": weights}
+    pulled = danqing("models", "pull", "mine", "--yes", catalogue=hub_catalogue, hub=served)
+    assert pulled.returncode == 0, pulled.stderr
+    lora = home / "models" / "tiny--ink" / "ink.safetensors"
+    assert lora.read_bytes() == weights
+
+    lora.write_bytes(bytes(len(weights)))
+    examined = danqing("doctor", catalogue=hub_catalogue, hub=served)
+    assert f"{lora} has no readable header" in examined.stdout
+
+
 def test_a_hub_out_of_reach_is_one_message(served: Hub, hub_catalogue: Path, home: Path) -> None:
     class Nowhere(Hub):
         endpoint = "http://127.0.0.1:9"  # type: ignore[assignment]
