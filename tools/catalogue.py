@@ -37,7 +37,6 @@ BUILT_IN = _PACKAGE / "catalogue.toml"
 OWN = "models.toml"
 """The user's catalogue in the home; what is taken from the hub is in `FOLDER` beside it."""
 FOLDER = "models"
-_HASHED = {".safetensors", ".json", ".txt", ".model"}
 _OTHERS = frozenset({"fp16", "bf16", "non_ema"})
 """Parts of the names of files that hold the same weights in another way."""
 
@@ -95,7 +94,7 @@ class Source(BaseModel):
         if not self.files and "/" in path:
             return False
         ways = _OTHERS.intersection(path.rpartition("/")[2].split("."))
-        if not path.endswith((".safetensors", ".safetensors.index.json")):
+        if not is_weights(path):
             return True
         return ways == {self.variant} if self.variant else not ways
 
@@ -108,6 +107,11 @@ class Source(BaseModel):
             return self
         at = home / FOLDER / self.repository.replace("/", "--")
         return self.model_copy(update={"at": str(at)})
+
+
+def is_weights(path: str) -> bool:
+    """Whether a file of a repository holds weights, or tells which of several does."""
+    return path.endswith((".safetensors", ".safetensors.index.json"))
 
 
 class LoRA(Source):
@@ -399,7 +403,7 @@ def _hashed(folder: Path) -> list[Path]:
     inside = ((path, path.relative_to(folder)) for path in folder.rglob("*"))
     return sorted(
         path for path, below in inside
-        if path.suffix in _HASHED and below.parts[0] != ".cache" and str(below) != manifest.NAME
+        if path.suffix in TAKEN and below.parts[0] != ".cache" and str(below) != manifest.NAME
     )  # fmt: skip
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import manifest
-from .catalogue import Source
+from .catalogue import Source, is_weights
 from .errors import Stopped
-from .manifest import Manifest
+from .manifest import Manifest, size_of
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's path, its bytes that are here, and all of its bytes."""
@@ -69,7 +69,7 @@ class Order:
         here = taken.files if taken is not None and taken.revision == self.revision else {}
         return tuple(
             file for file in self.files
-            if file.path not in here or _size(self.source.folder / file.path) != file.size
+            if file.path not in here or size_of(self.source.folder / file.path) != file.size
         )  # fmt: skip
 
     @property
@@ -96,7 +96,7 @@ def order(source: Source, *, configuration: bool = False) -> Order:
             s.rfilename, int(s.size or 0), s.lfs.sha256 if s.lfs else str(s.blob_id), bool(s.lfs)
         )
         for s in told.siblings or ()
-        if source.wants(s.rfilename) and not (configuration and _is_weights(s.rfilename))
+        if source.wants(s.rfilename) and not (configuration and is_weights(s.rfilename))
     ]  # fmt: skip
     if not configuration and not any(file.path.endswith(".safetensors") for file in found):
         raise Refused(
@@ -173,12 +173,12 @@ def _fetch(order_: Order, file: Wanted, part: Path, progress: Progress) -> None:
         except httpx.TransportError:
             if wait is None:
                 raise
-        if _size(part) >= file.size:
+        if size_of(part) >= file.size:
             return
         if wait is None:
             raise Stopped(
                 f"{order_.repository} did not send all of {file.path}:"
-                f" {in_words(max(_size(part), 0))} of {in_words(file.size)} have arrived.",
+                f" {in_words(max(size_of(part), 0))} of {in_words(file.size)} have arrived.",
                 kept=KEPT,
             )
         time.sleep(min(max(wait, asked), LONGEST_WAIT))
@@ -196,7 +196,7 @@ def _receive(url: str, file: Wanted, part: Path, progress: Progress) -> float:
         hf_raise_for_status,
     )
 
-    begun = max(_size(part), 0)
+    begun = max(size_of(part), 0)
     if begun >= file.size and part.exists():
         return 0.0
     headers = build_hf_headers() | {"Accept-Encoding": "identity"}
@@ -226,7 +226,7 @@ def _receive(url: str, file: Wanted, part: Path, progress: Progress) -> float:
 
 def _verified(order_: Order, file: Wanted, part: Path) -> str:
     """The SHA-256 of a file that has arrived; `Stopped` where it is not what the hub says."""
-    size = _size(part)
+    size = size_of(part)
     sha256, sha1 = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
     with part.open("rb") as stream:
         while chunk := stream.read(CHUNK):
@@ -288,17 +288,6 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
-def _is_weights(path: str) -> bool:
-    return path.endswith((".safetensors", ".safetensors.index.json"))
-
-
 def _arrived(folder: Path, file: Wanted) -> int:
     part = folder / (file.path + _PART)
-    return min(max(_size(part), 0), file.size)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return -1
+    return min(max(size_of(part), 0), file.size)

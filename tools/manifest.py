@@ -35,7 +35,7 @@ class Manifest(BaseModel):
 
     def whole(self, folder: Path) -> bool:
         """Whether every file is there with all its bytes."""
-        return all(_size(folder / path) == file.size for path, file in self.files.items())
+        return all(size_of(folder / path) == file.size for path, file in self.files.items())
 
     def digest(self, folder: Path, path: str) -> str | None:
         """The SHA-256 of a file below ``folder``; None for one that was touched since, or that is
@@ -65,7 +65,8 @@ def read(folder: Path) -> Manifest | None:
         return None
 
 
-def _size(file: Path) -> int:
+def size_of(file: Path) -> int:
+    """A file's bytes; -1 where there is none."""
     try:
         return file.stat().st_size
     except OSError:

@@ -81,6 +81,9 @@ def test_the_fingerprint_follows_the_content_only(tmp_path: Path) -> None:
     write_safetensors(file, bytes(7) + b"\1")
     assert catalogue.fingerprint(tmp_path) != before
     assert len(before) == 12
+    before = catalogue.fingerprint(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text("what a model is told")
+    assert catalogue.fingerprint(tmp_path) != before
 
 
 # -- profiles of a hub's models
