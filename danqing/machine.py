@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import subprocess
@@ -10,8 +9,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 
-SHARE = {"cuda": 0.8, "mps": 0.5, "cpu": 0.5}
-"""The part of a device's memory that models may take: as in `tools.models.memory_budget`."""
+from .tools.models import GPU_SHARE, memory_budget
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,10 @@ def device() -> Device:
     """The device that is used unless another is asked for."""
     gpu = _nvidia()
     if gpu:
-        return Device("cuda", int(SHARE["cuda"] * gpu))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+        return Device("cuda", int(GPU_SHARE * gpu))
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     name = "mps" if apple else "cpu"
-    return Device(name, int(SHARE[name] * memory))
+    return Device(name, int(memory_budget(name)))
 
 
 def _nvidia() -> int:

@@ -29,6 +29,8 @@ from .registry import Role
 DEVICES = ("cuda", "mps", "cpu")
 CONTROLNETS = ("ControlNetModel", "ZImageControlNetModel")
 """The classes of networks that a painter can follow."""
+GPU_SHARE, SHARE = 0.8, 0.5
+"""The part of a GPU's own memory, and of the machine's, that models may take by default."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,12 @@ def pick_device(wanted: str | None) -> str:
 
 
 def memory_budget(device: str) -> float:
-    """MiB that models may take by default: 80 % of a GPU, half of the machine's memory."""
+    """MiB that models may take by default: a part of a GPU's own memory, or of the machine's."""
     if device == "cuda":
         import torch
 
-        return 0.8 * torch.cuda.get_device_properties(0).total_memory / 2**20
-    return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
+        return GPU_SHARE * torch.cuda.get_device_properties(0).total_memory / 2**20
+    return SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
 
 
 def release_memory(device: str) -> None:
