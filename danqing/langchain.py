@@ -15,7 +15,8 @@ image tools, and the whole studio as one more of them. Pictures travel as handle
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from langchain_core.callbacks import CallbackManagerForChainRun, dispatch_custom_event
@@ -113,12 +114,8 @@ def _refused(spec: ToolSpec) -> Callable[[ValidationError | V1Error], str]:
 
 def _use(session: Session, name: str) -> Any:
     def use(**arguments: Any) -> tuple[str, dict[str, Any]]:
-        try:
+        with _told_to_the_model():
             step = session.studio.use(name, arguments, session.options, session.id)
-        except Cancelled:  # no word for the model, but the end of its work
-            raise
-        except (ToolError, Stopped) as error:
-            raise ToolException(str(error)) from error
         return _told(step), _artifact(session, step)
 
     return use
@@ -128,12 +125,8 @@ def _draw(session: Session) -> BaseTool:
     runnable = Draw(session)
 
     def draw(request: str) -> tuple[str, dict[str, Any]]:
-        try:
+        with _told_to_the_model():
             said = runnable.invoke(request)
-        except Cancelled:  # no word for the model, but the end of its work
-            raise
-        except (ToolError, Stopped) as error:
-            raise ToolException(str(error)) from error
         turn = None if said.turn is None else said.turn.model_dump(mode="json")
         return said.words, {"pictures": list(said.pictures), "turn": turn}
 
@@ -142,6 +135,17 @@ def _draw(session: Session) -> BaseTool:
         description="Draw or change a picture as the request says, in English or Chinese; check it"
         " claim by claim, repair it, and tell what is met.",
     )  # fmt: skip
+
+
+@contextmanager
+def _told_to_the_model() -> Iterator[None]:
+    """What is refused is an error that LangChain tells the model."""
+    try:
+        yield
+    except Cancelled:  # no word for the model, but the end of its work
+        raise
+    except (ToolError, Stopped) as error:
+        raise ToolException(str(error)) from error
 
 
 def _told(step: Step) -> str:

@@ -228,8 +228,7 @@ def _part(schema: Mapping[str, Any], step: int | str, root: Mapping[str, Any]) -
     """The schema of one item or property of what ``schema`` describes; itself where it has none."""
     options = [schema, *schema.get("anyOf", ())]
     for option in options:
-        if "$ref" in option:
-            option = root.get("$defs", {}).get(option["$ref"].rpartition("/")[2], {})
+        option = _resolved(option, root)
         if isinstance(step, int) and "items" in option:
             return _resolved(option["items"], root)
         if step in option.get("properties", {}):
