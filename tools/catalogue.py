@@ -294,11 +294,9 @@ def language_model(folder: Path) -> Entry:
             hint="ChatGLM's line goes on as GLM-4: give a folder of GLM-4-9B-0414,"
             " glm-4-9b-chat-hf or a later GLM.",
         )
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) >> 20
-    return Entry(
-        source=str(folder.resolve()), loader="causal-lm", license="see its model card",
-        commercial=False, size_mb=size, memory_mb=2 * size,
-    )  # fmt: skip
+    from .own_models import completed
+
+    return completed(Entry(source=str(folder.resolve()), loader="causal-lm"), "planner")
 
 
 def entry(profile_: Profile, role: Role) -> Entry:

@@ -151,12 +151,13 @@ def embed(
     """
     import torch
 
+    from .meaning import meant
+
     loaded = context.models.get("planner")
-    inputs = loaded.processor.tokens(text).to(loaded.device)
+    loaded.processor.tokens(text)  # refuses what is too long
     context.check_cancelled()
     with torch.inference_mode():
-        states = loaded.model.base_model(**inputs).last_hidden_state
-    vector = states[0].float().mean(0).tolist()
+        [vector] = meant(loaded, [text]).tolist()
     return Embedding(vector=vector, size=len(vector))
 
 

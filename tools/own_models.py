@@ -75,7 +75,7 @@ def connected(folder: Path, base: Profile) -> Profile:
             hint=f"Name it in {OWN} in the home, with a config; see `danqing models`.",
         )
     source = str(folder.resolve())
-    painter = _completed(Entry(source=source, loader="diffusers", words="plain"), "text-to-image")
+    painter = completed(Entry(source=source, loader="diffusers", words="plain"), "text-to-image")
     kind, _ = kind_and_size(folder)
     return based(
         base, source, f"{kind} in {folder}; the built-in models do the rest.",
@@ -201,7 +201,7 @@ def _entry(
             "the name of a profile of its kind, as in config = 'sd15', or the folder of a pipeline",
         )  # fmt: skip
     try:
-        return _completed(entry, role)
+        return completed(entry, role)
     except BadInput as error:
         raise file.refusal((*where, "config" if entry.config else "source"), str(error)) from None
 
@@ -219,7 +219,7 @@ def _config(file: _File, where: tuple[str, str], config: str, others: Mapping[st
     return str(painter.folder)
 
 
-def _completed(entry: Entry, role: Role) -> Entry:
+def completed(entry: Entry, role: Role) -> Entry:
     """An entry with what its files say of it, where it does not say so itself."""
     folder = entry.folder
     files = [folder] if folder.is_file() else sorted(folder.rglob("*.safetensors"))

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import toy_language_models as toys
 from PIL import Image
+from safetensors.torch import save_file
 
 from danqing.tools import TOOLS, catalogue
 from danqing.tools.catalogue import Profile
@@ -421,6 +423,16 @@ def test_code_in_a_planners_folder_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(Stopped, match="cannot be loaded"):
         context_with(tmp_path).models.get("planner")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_what_a_model_takes_in_memory_is_known_by_its_weights(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3"}')
+    save_file({"weight": torch.zeros(1 << 20, dtype=dtype)}, tmp_path / "model.safetensors")
+    entry = catalogue.language_model(tmp_path)
+    assert (entry.size_mb, entry.memory_mb) == (dtype.itemsize, 4)
 
 
 def test_the_planner_and_the_painters_share_one_worker_and_make_room_for_each_other(
