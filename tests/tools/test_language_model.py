@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -423,6 +424,22 @@ def test_code_in_a_planners_folder_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(Stopped, match="cannot be loaded"):
         context_with(tmp_path).models.get("planner")
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("GLM-4-9B-0414", "GLM-4-9B-0414"),
+        ("hub/models--zai-org--GLM-4-9B-0414/snapshots/0123abc", "zai-org/GLM-4-9B-0414@0123abc"),
+    ],
+)
+def test_a_provenance_names_the_language_model_and_not_the_built_in_one(
+    place: str, name: str, folders: dict[str, Path], toy_profile: Profile, tmp_path: Path
+) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folders["glm4"], tmp_path / place)
+    with closing(Engine(toy_profile, planner=tmp_path / place, device="cpu")) as engine:
+        assert catalogue.model_name(engine.profile, "planner") == name
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
