@@ -82,7 +82,7 @@ def paint(
     Raises `ToolError`, in the name of ``tool``, when a prompt is longer than the model reads, or
     when a picture comes out blank or with non-finite values.
     """
-    if context.thrift >= ONE_BY_ONE and len(seeds) > 1:
+    if len(seeds) > 1 and context.saves(ONE_BY_ONE):
         alone: dict[str, Any] = {
             "prompt": prompt, "negative_prompt": negative_prompt, "steps": steps,
             "guidance_scale": guidance_scale, "start": start, "strength": strength, "kept": kept,
@@ -101,8 +101,10 @@ def paint(
         check_length(painter.model.tokenizer, tool, name, text, kind.longest)
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     pipeline, more = _set_up(painter, tool, len(seeds), start, strength, kept, steering)
-    if context.thrift >= SMALLER and "width" in more and "image" not in more and steering is None:
-        more |= {side: _smaller(more[side], kind) for side in ("width", "height")}
+    if start is None and kept is None and steering is None:  # of no size but the painter's own
+        smaller = {side: _smaller(more[side], kind) for side in ("width", "height")}
+        if any(smaller[side] < more[side] for side in smaller) and context.saves(SMALLER):
+            more |= smaller
     own = painter.entry.schedule
     if own and steps == len(own) and start is None:
         more |= {"timesteps": list(own), "callback_on_step_end_tensor_inputs": _TENSORS}
@@ -167,8 +169,8 @@ def _thrifty(context: Context, pipeline: Any, device: str) -> Iterator[None]:
     """Save memory as far as ``context`` says, and be as before afterwards: tiles change the pixels
     a little."""
     vae: Any = getattr(pipeline, "vae", None)
-    tiles = context.thrift >= IN_TILES and hasattr(vae, "enable_tiling")
-    away = context.thrift >= OFFLOADED and device != "cpu"
+    tiles = hasattr(vae, "enable_tiling") and context.saves(IN_TILES)
+    away = device != "cpu" and context.saves(OFFLOADED)
     try:
         if tiles:
             vae.enable_tiling()

@@ -12,7 +12,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -62,13 +62,24 @@ class Context:
     ``models.get(role)`` loads a model, and ``models.has(role)`` says whether an optional one is
     there; ``progress(done, total, note)`` reports; and
     ``check_cancelled()`` raises `Cancelled` once the caller no longer wants the result. ``thrift``
-    counts the rungs of `THRIFT` that are to be used.
+    counts the rungs of `THRIFT` that may be used, and ``saved`` names those that were.
     """
 
     models: Models
     progress: Callable[..., None] = _no_progress
     check_cancelled: Callable[[], None] = _never_cancelled
     thrift: int = 0
+    saved: list[str] = field(default_factory=list)
+
+    def saves(self, rung: int) -> bool:
+        """Whether memory is to be saved by ``rung``, which then counts as used and is told; so ask
+        only where it changes something."""
+        if self.thrift < rung:
+            return False
+        if THRIFT[rung - 1] not in self.saved:
+            self.saved.append(THRIFT[rung - 1])
+            self.progress(0, 1, f"memory is short: {THRIFT[rung - 1]}")
+        return True
 
 
 def tool(*roles: Role, optional: tuple[Role, ...] = ()) -> Callable[[Function], Function]:

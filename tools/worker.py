@@ -119,14 +119,11 @@ class Worker:
         if self._models.device == "cpu" and paints:
             ladder.remove(OFFLOADED)  # they are there already
         for rung in ladder:
-            if rung:
+            context = replace(context, thrift=rung)  # with what was saved so far
+            if context.saves(ALONE):
                 self._models.unload(keep=(*tool.roles, *tool.optional_roles))
-                context.progress(0, 1, f"memory is short: {THRIFT[rung - 1]}")
             try:
-                result = tool.run(
-                    replace(context, thrift=rung), frame.data["arguments"], frame.images
-                )
-                return result, [THRIFT[r - 1] for r in ladder if 0 < r <= rung]
+                return tool.run(context, frame.data["arguments"], frame.images), context.saved
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise

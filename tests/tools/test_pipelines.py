@@ -24,7 +24,7 @@ from danqing.tools.errors import Cancelled, Stopped, ToolError
 from danqing.tools.models import Models
 from danqing.tools.painting import kind_of
 from danqing.tools.pipelines import PIPELINES
-from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, Context
+from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, THRIFT, Context
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning:diffusers")
 
@@ -135,6 +135,19 @@ def test_where_memory_is_short_it_draws_the_same_one_by_one(context: Context) ->
     assert not vae.use_tiling  # it is as it was
     small = text_to_image(replace(context, thrift=SMALLER), **call)
     assert all(p.width < q.width for p, q in zip(small, plenty, strict=True))
+
+
+def test_only_what_saved_memory_is_told(
+    context: Context, photo: Image.Image, mask: Image.Image
+) -> None:
+    one, many, inside = (replace(context, thrift=SMALLER, saved=[]) for _ in range(3))
+    text_to_image(one, prompt="a red house", seeds=[3], steps=2)
+    text_to_image(many, prompt="a red house", seeds=[3, 4], steps=2)
+    inpaint(inside, photo, mask, prompt="a red house", seeds=[3], steps=2)
+    by_one, tiles, smaller = (THRIFT[rung - 1] for rung in (ONE_BY_ONE, IN_TILES, SMALLER))
+    assert sorted(one.saved) == sorted([tiles, smaller])
+    assert sorted(many.saved) == sorted([by_one, tiles, smaller])
+    assert inside.saved == [tiles]
 
 
 def test_a_hole_is_painted_and_all_around_it_is_kept(
