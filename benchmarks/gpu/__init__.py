@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ..tables import aligned
+
 HEADER = ("model", "task", "path", "batch", "s", "pictures/s", "share", "MiB", "note")
 
 
@@ -88,12 +90,5 @@ class Report:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows in columns, as Markdown has them."""
-    cells = [HEADER, *(row.cells for row in rows)]
-    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(f"{text:<{w}}" for text, w in zip(line, wide, strict=True)) + " |"
-        for line in cells
-    ]
-    rule = "|" + "|".join("-" * (w + 2) for w in wide) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    """The rows in columns."""
+    return aligned([HEADER, *(row.cells for row in rows)])

@@ -22,6 +22,7 @@ from PIL import Image
 
 from danqing import DanqingError, Home, Options, Session, Studio
 
+from ..tables import aligned
 from . import changes, keeping
 from . import edit_wording as words
 from .changes import Edit, drawn, middle
@@ -29,7 +30,7 @@ from .edits import OUTSIDE, boxes_of, file_of, look
 from .graders.spec import Atom, Sight, holds
 from .graders.words import COLORS, FACTS
 from .keeping import Other
-from .report import hashes, table
+from .report import hashes
 from .statistics import wilson
 from .wording import Language
 
@@ -393,7 +394,7 @@ def markdown(doc: dict[str, Any]) -> str:
     ):  # fmt: skip
         facts.append([name, _told(doc[key]), str(doc[key]["n"])])
     drift = ", ".join(f"{d:.2%}" for d in doc["drift"] if d is not None)
-    return f"{table(rows)}\n\n{table(facts)}\n\nDrift after each turn: {drift}.\n"
+    return f"{aligned(rows)}\n\n{aligned(facts)}\n\nDrift after each turn: {drift}.\n"
 
 
 def _told(share: dict[str, Any]) -> str:

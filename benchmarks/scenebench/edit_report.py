@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .report import hashes, table
+from ..tables import aligned
+from .report import hashes
 from .statistics import bootstrap, wilson
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def markdown(doc: Document) -> str:
             _plain(kind["over_edit"]), _plain(kind["no_op"]), _plain(kind["wrong_target"]),
             _of(kind["false_claims"]), f"{kind['seconds']['median']:.1f}",
         ])  # fmt: skip
-    parts = [table(rows)]
+    parts = [aligned(rows)]
     mean = doc["mean"]
     parts.append(
         f"Mean success over the kinds {mean['value']:.3f} [{mean['low']:.3f}, {mean['high']:.3f}]; "
@@ -147,7 +148,7 @@ def markdown(doc: Document) -> str:
         )
         + "."
     )
-    parts.append(table([
+    parts.append(aligned([
         ["change", "changed outside, median", "at most", "not bit-identical outside, median",
          "PSNR outside", "layout F1", "frame", "“kept” met though not so"],
         *([name, *_kept_cells(kind)] for name, kind in doc["kinds"].items()),

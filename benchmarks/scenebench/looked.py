@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..tables import aligned
 from .arms import Row
 from .prompts import SIX
-from .report import GRADERS, Document, Graded, picture, table, told
+from .report import GRADERS, Document, Graded, picture, told
 from .statistics import Interval, bootstrap, corrected_share, trust, wilson
 
 LOOKED = Path(__file__).with_name("looked.csv")
@@ -184,7 +185,9 @@ def markdown(eye: Document) -> str:
         rows.append(["loop less it", *(told(gain) if gain else "" for gain in gains)])
     graders = [["grader", "right, of the right", "right, of the wrong"]]
     graders += [[name, told(r["tpr"]), told(r["fpr"])] for name, r in eye["graders"].items()]
-    return f"## {eye['looked']} different pictures by eye\n\n{table(rows)}\n\n{table(graders)}\n"
+    return (
+        f"## {eye['looked']} different pictures by eye\n\n{aligned(rows)}\n\n{aligned(graders)}\n"
+    )
 
 
 def _signed(value: float) -> str:

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..tables import aligned
 from . import changes
 from .chains import UNDONE, Chain, chains
 from .looked import Look, page_of, read, rows_of, seal, take, write
-from .report import table, told
+from .report import told
 from .statistics import wilson
 
 LOOKED = Path(__file__).with_name("looked-edits.csv")
@@ -121,7 +122,7 @@ def markdown(looks: Sequence[Look]) -> str:
         for look in looks:
             of.setdefault(group(look), []).append(look)
         rows = [["change", "right by eye"], *([kind, _right(mine)] for kind, mine in of.items())]
-        return table([*rows, ["all", _right(looks)]])
+        return aligned([*rows, ["all", _right(looks)]])
     rows = [["edits", *(f"turn {k + 1}" for k in range(5)), "whole chain"]]
     whole: dict[str, list[Look]] = {}
     for look in looks:
@@ -131,7 +132,7 @@ def markdown(looks: Sequence[Look]) -> str:
         cells = [_right([turns[k] for turns in mine]) if k < length else "" for k in range(5)]
         hits = [all(look.verdict == "right" for look in turns) for turns in mine]
         rows.append([str(length), *cells, told(asdict(wilson(sum(hits), len(hits))))])
-    return table(rows)
+    return aligned(rows)
 
 
 def _right(looks: Sequence[Look]) -> str:

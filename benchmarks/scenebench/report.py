@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..tables import aligned
 from .arms import Row, statuses
 from .graders import classical, grade, learned
 from .graders.spec import Atom, Spec
@@ -273,7 +274,7 @@ def _score_table(tasks: dict[str, int], arms: Document) -> str:
     ):  # fmt: skip
         if name in first and first[name]["n"]:
             rows.append([title, str(first[name]["n"]), *(told(a[name]) for a in arms.values())])
-    return table(rows)
+    return aligned(rows)
 
 
 def _difference_table(differences: Document) -> str:
@@ -289,7 +290,7 @@ def _difference_table(differences: Document) -> str:
             told(row["macro"]), str(row["fixed"]), str(row["broken"]), f"{row['p']:.2g}",
             ", ".join(clear) or "none",
         ])  # fmt: skip
-    return table(rows)
+    return aligned(rows)
 
 
 def _rule_table(scores: Document) -> str:
@@ -300,7 +301,7 @@ def _rule_table(scores: Document) -> str:
         gains = [told_by["differences"].get(f"loop less {arm}") for arm in arms]
         if any(gains):
             rows.append(["loop less it", *(told(gain["six"]) if gain else "" for gain in gains)])
-    return table(rows)
+    return aligned(rows)
 
 
 def _cost_table(costs: Document, scores: Document) -> str:
@@ -314,7 +315,7 @@ def _cost_table(costs: Document, scores: Document) -> str:
             f"{row['seconds']['p95']:.2f}", f"{row['satisfied']:.3f}",
             *(told(t["fpr"]) for t in trusts), *(f"{t['gap']:+.3f}" for t in trusts), stopped,
         ])  # fmt: skip
-    return table(rows)
+    return aligned(rows)
 
 
 def _loss_table(losses: Document) -> str:
@@ -325,7 +326,7 @@ def _loss_table(losses: Document) -> str:
             kind, str(row["n"]), told(row["both"]), told(row["learned"]),
             str(row["not_claimed"]), told(row["verdicts"]["tpr"]), told(row["verdicts"]["fpr"]),
         ])  # fmt: skip
-    return table(rows)
+    return aligned(rows)
 
 
 def told(interval: Document) -> str:
@@ -333,19 +334,6 @@ def told(interval: Document) -> str:
     if interval["n"] == 0:
         return "–"
     return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, its first row the head, whose columns line up in a terminal."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
-    lines = [
-        "| "
-        + " | ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]])
-        + " |"
-        for row in rows
-    ]
-    rule = "|" + "".join("-" * (width + 2) + "|" for width in widths) + "---|"
-    return "\n".join([lines[0], rule, *lines[1:]])
 
 
 # -- as a picture

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..tables import aligned
+
 Z = 1.959964
 """Deviations of the normal distribution on both sides of which 5 % lie."""
 RESAMPLES = 2000
@@ -96,12 +98,6 @@ def missing(tool: str, what: str = "all") -> Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows in columns, as Markdown has them."""
-    cells = [("tool", "measure", "value", "95% interval", "n"), *(row.cells for row in rows)]
-    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(f"{text:<{w}}" for text, w in zip(line, wide, strict=True)) + " |"
-        for line in cells
-    ]
-    rule = "|" + "|".join("-" * (w + 2) for w in wide) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    """The rows in columns."""
+    head = ("tool", "measure", "value", "95% interval", "n")
+    return aligned([head, *(row.cells for row in rows)])
