@@ -46,7 +46,8 @@ class Result:
 
     ``images`` and ``value`` depend on the tool. ``peak_mb`` is the most memory (MiB) in use while
     it ran: the GPU's, or on a CPU the worker process's; 0 for tools that run in this process.
-    ``rungs`` tell how memory was saved, where it ran out.
+    ``rungs`` tell how memory was saved, where it ran out; ``together`` counts the calls that one
+    batch answered.
     """
 
     images: list[Image.Image]
@@ -55,6 +56,7 @@ class Result:
     peak_mb: float
     device: str
     rungs: tuple[str, ...] = ()
+    together: int = 1
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Call:
     on_progress: Callable[[Progress], None] | None = None
     cancel: threading.Event | None = None
     timeout: float | None = None
+    alone: bool = False
+    """Whether nothing may run beside it, since it may stop the worker."""
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -87,6 +91,10 @@ class Call:
     @property
     def late(self) -> bool:
         return self.timeout is not None and time.monotonic() - self.started > self.timeout
+
+    @property
+    def unwanted(self) -> bool:
+        return self.cancelled or self.late
 
     def check_waiting(self) -> None:
         """Raise when nobody wants the result any more, or not in time."""
@@ -109,6 +117,7 @@ class Call:
                 "id": self.id,
                 "function": f"{function.__module__}:{function.__qualname__}",
                 "arguments": dict(self.arguments),
+                "alone": self.alone,
             },
             self.images,
         )
@@ -131,7 +140,7 @@ class Call:
         images = list(reply.images.values())
         return Result(
             images, data["value"], data["seconds"], data["peak_mb"], data["device"],
-            tuple(data["rungs"]),
+            tuple(data["rungs"]), data["together"],
         )  # fmt: skip
 
 

@@ -9,13 +9,12 @@ This side never imports torch. Tools without a model run here, at once, in the c
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +29,7 @@ from .errors import ToolError
 from .frames import Frame
 from .language_model import converse, embed
 from .models import Models
-from .process import POLL, Gone, Status, Worker
+from .process import Gone, Status, Worker
 from .registry import Context, Role, ToolSpec, by_name
 
 __all__ = ["Engine", "Progress", "Result", "Status", "WorkerCrashed", "WorkerFailed"]
@@ -42,7 +41,12 @@ CRASHES_ALLOWED = 2
 
 
 class Engine:
-    """Runs one call at a time; callable from several threads, which wait for their turn.
+    """Runs calls in a worker process; callable from several threads.
+
+    Calls that use different models run side by side on a GPU, and one after the other on a CPU,
+    unless ``overlap`` says otherwise. With ``batching``, pictures that several threads wait for are
+    painted in one batch, each with its own prompt, seed and guidance; but its last bits then depend
+    on what else was in the batch.
 
     ``profile`` is a name from the catalogue or a `Profile`; ``home`` is the folder with the user's
     own models and those from a hub; ``planner`` is the folder of a language model to run beside
@@ -60,6 +64,8 @@ class Engine:
         planner: Path | None = None,
         device: str | None = None,
         memory_mb: float | None = None,
+        overlap: bool | None = None,
+        batching: bool = False,
         tools: Sequence[Callable[..., Any]] = TOOLS,
     ) -> None:
         found = catalogue.profile(profile, home) if isinstance(profile, str) else profile
@@ -68,11 +74,11 @@ class Engine:
             models = {**self.profile.models, "planner": catalogue.language_model(planner)}
             self.profile = self.profile.model_copy(update={"models": models})
         self.tools: Mapping[str, ToolSpec] = by_name(tuple(tools))
-        self._device = device
-        self._memory_mb = memory_mb
+        self._settings = {
+            "device": device, "memory_mb": memory_mb, "overlap": overlap, "batching": batching
+        }  # fmt: skip
         self._worker: Worker | None = None
         self._workers_started = 0
-        self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._ids = itertools.count(1)
         self._crashes: Counter[str] = Counter()
@@ -119,7 +125,8 @@ class Engine:
         """Run one tool and wait for its result.
 
         ``on_progress`` is called in this thread. ``cancel`` ends the call between two steps, or
-        after 2 s by force. ``timeout`` is in seconds from now, loading and waiting included.
+        after 2 s by force, and so does ``timeout``, in seconds from now, loading and waiting
+        included.
 
         Raises `ToolError` for refused arguments and what the tool itself refuses, and when the time
         is up; `WorkerCrashed` when the worker stopped, or when this very call stopped it twice
@@ -133,16 +140,19 @@ class Engine:
         for role in spec.roles:
             catalogue.entry(self.profile, role)
         call = Call(next(self._ids), spec, full, checked, on_progress, cancel, timeout)
-        if self._crashes and self._crashes[call.key] >= CRASHES_ALLOWED:
+        crashes = self._crashes[call.key] if self._crashes else 0
+        if crashes >= CRASHES_ALLOWED:
             raise WorkerCrashed(
-                f"{tool}: this call has stopped the worker {self._crashes[call.key]} times,"
+                f"{tool}: this call has stopped the worker {crashes} times,"
                 " so it is not tried again; change its arguments."
             )
-        with self._my_turn(call):
-            worker = self._live_worker()
+        call = replace(call, alone=crashes > 0)
+        while True:
             try:
-                return worker.exchange(call)
+                return self._live_worker().exchange(call)
             except Gone as gone:
+                if gone.spares(call):
+                    continue
                 self._crashes[call.key] += 1
                 raise WorkerCrashed(
                     f"{tool}: the worker stopped ({gone}); the next call starts a fresh one."
@@ -178,24 +188,10 @@ class Engine:
                 self._worker = Worker()
                 self._workers_started += 1
                 entries = {role: e.model_dump() for role, e in self.profile.models.items()}
-                self._worker.post(
-                    Frame(
-                        "configure",
-                        {"entries": entries, "device": self._device, "memory_mb": self._memory_mb},
-                    )
-                )
+                self._worker.post(Frame("configure", {"entries": entries, **self._settings}))
             if warm:
                 self._worker.post(Frame("warm", {"roles": list(warm)}))
             return self._worker
-
-    @contextlib.contextmanager
-    def _my_turn(self, call: Call) -> Iterator[None]:
-        while not self._turn.acquire(timeout=POLL):
-            call.check_waiting()
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     def _run_here(
         self, spec: ToolSpec, arguments: Mapping[str, Any], images: Mapping[str, Image.Image]

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -46,7 +47,7 @@ class Loaded:
 
 
 class Models:
-    """The loaded models by role.
+    """The loaded models by role; safe for threads.
 
     ``device`` is cuda, mps or cpu, or None for the best there is. ``memory_mb`` bounds the weights
     held at once: the least recently used model makes room. One model is always held, even when it
@@ -65,6 +66,8 @@ class Models:
         self._device: str | None = None
         self._memory_mb = memory_mb
         self._loaded: OrderedDict[Role, Loaded] = OrderedDict()
+        self._lock = threading.RLock()
+        self._streams: dict[Role, Any] = {}
 
     @property
     def device(self) -> str:
@@ -83,20 +86,21 @@ class Models:
 
         Raises `Stopped` when the profile has no such model or its files are damaged.
         """
-        if role in self._loaded:
-            self._loaded.move_to_end(role)
-            return self._loaded[role]
-        entry = self.entries.get(role)
-        if entry is None:
-            raise Stopped(f"This profile has no model for the role {role!r}.")
-        if not entry.ready:
-            raise catalogue.missing(None, role, entry)
-        twin = next((m for m in self._loaded.values() if m.entry == entry), None)
-        if twin is None:  # the same model may play two roles
-            self._make_room(entry.memory_on(self.device))
-            twin = load(entry, self.device)
-        self._loaded[role] = twin
-        return twin
+        with self._lock:
+            if role in self._loaded:
+                self._loaded.move_to_end(role)
+                return self._loaded[role]
+            entry = self.entries.get(role)
+            if entry is None:
+                raise Stopped(f"This profile has no model for the role {role!r}.")
+            if not entry.ready:
+                raise catalogue.missing(None, role, entry)
+            twin = next((m for m in self._loaded.values() if m.entry == entry), None)
+            if twin is None:  # the same model may play two roles
+                self._make_room(entry.memory_on(self.device))
+                twin = load(entry, self.device)
+            self._loaded[role] = twin
+            return twin
 
     def has(self, role: Role) -> bool:
         """Whether the profile has a model for ``role`` whose files are there."""
@@ -105,9 +109,22 @@ class Models:
 
     def unload(self, *, keep: Collection[Role] = ()) -> None:
         """Let go of every model but those to ``keep``, and of the memory they leave behind."""
-        for role in [role for role in self._loaded if role not in keep]:
-            del self._loaded[role]
+        with self._lock:
+            for role in [role for role in self._loaded if role not in keep]:
+                del self._loaded[role]
         release_memory(self.device)
+
+    def stream(self, role: Role) -> contextlib.AbstractContextManager[Any]:
+        """On a GPU, a place for the work of a model to run beside that of the painter, which has
+        the usual one. A model keeps its own, since memory does not go from one to another."""
+        import torch
+
+        if role == "text-to-image":
+            return contextlib.nullcontext()
+        with self._lock:
+            if role not in self._streams:
+                self._streams[role] = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            return torch.cuda.stream(self._streams[role])
 
     def _make_room(self, needed_mb: float) -> None:
         if not self._loaded:
@@ -181,6 +198,10 @@ def load(entry: Entry, device: str) -> Loaded:
         ) from error
     model.to(device)
     accelerate(model, device)
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()  # whoever uses it next may do so in another stream
     parts = model.components.values() if entry.loader == "diffusers" else (model,)
     held: dict[int, int] = {}  # fused weights are views of one another
     for part in parts:

@@ -61,11 +61,11 @@ def paint(
     context: Context,
     tool: str,
     *,
-    prompt: str,
-    negative_prompt: str = "",
+    prompt: str | Sequence[str],
+    negative_prompt: str | Sequence[str] = "",
     seeds: Sequence[int],
     steps: int | None = None,
-    guidance_scale: float | None = None,
+    guidance_scale: float | Sequence[float | None] | None = None,
     start: Image.Image | None = None,
     strength: float = 1.0,
     kept: Kept | None = None,
@@ -73,6 +73,9 @@ def paint(
     manner: Image.Image | None = None,
 ) -> list[Image.Image]:
     """One picture per seed, RGB at the painter's own size, all in one batch.
+
+    ``prompt``, ``negative_prompt`` and ``guidance_scale`` are one for all, or a list of one for
+    each; guidance of several scales is for painters that `guides_each`.
 
     With ``start``, an RGB image, it is noised by ``strength`` (0 to 1) and painted over, in its own
     size. With ``kept``, only the hole is painted; what lies around comes out nearly as it was, as
@@ -82,25 +85,32 @@ def paint(
     Raises `ToolError`, in the name of ``tool``, when a prompt is longer than the model reads, or
     when a picture comes out blank or with non-finite values.
     """
-    if len(seeds) > 1 and context.saves(ONE_BY_ONE):
-        alone: dict[str, Any] = {
-            "prompt": prompt, "negative_prompt": negative_prompt, "steps": steps,
-            "guidance_scale": guidance_scale, "start": start, "strength": strength, "kept": kept,
+    n = len(seeds)
+    said = {"prompt": _each(prompt, n), "negative_prompt": _each(negative_prompt, n)}
+    scales: list[Any] = _each(guidance_scale, n)
+    if n > 1 and context.saves(ONE_BY_ONE):
+        same: dict[str, Any] = {
+            "steps": steps, "start": start, "strength": strength, "kept": kept,
             "steering": steering, "manner": manner,
         }  # fmt: skip
-        return [paint(context, tool, seeds=[seed], **alone)[0] for seed in seeds]
+        return [
+            paint(
+                context, tool, prompt=said["prompt"][i], negative_prompt=said["negative_prompt"][i],
+                seeds=[seed], guidance_scale=scales[i], **same,
+            )[0]
+            for i, seed in enumerate(seeds)
+        ]  # fmt: skip
     painter = context.models.get("text-to-image")
     kind = kind_of(painter)
     steps = int(painter.entry.defaults["steps"]) if steps is None else steps
-    if guidance_scale is None:
-        guidance_scale = painter.entry.defaults["guidance_scale"]
-    said = {"prompt": prompt}
-    if kind.negative_prompt:
-        said["negative_prompt"] = negative_prompt
-    for name, text in said.items():
-        check_length(painter.model.tokenizer, tool, name, text, kind.longest)
+    scales = [painter.entry.defaults["guidance_scale"] if s is None else s for s in scales]
+    if not kind.negative_prompt:
+        del said["negative_prompt"]
+    for name, texts in said.items():
+        for text in dict.fromkeys(texts):
+            check_length(painter.model.tokenizer, tool, name, text, kind.longest)
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    pipeline, more = _set_up(painter, tool, len(seeds), start, strength, kept, steering)
+    pipeline, more = _set_up(painter, tool, n, start, strength, kept, steering)
     if start is None and kept is None and steering is None:  # of no size but the painter's own
         smaller = {side: _smaller(more[side], kind) for side in ("width", "height")}
         if any(smaller[side] < more[side] for side in smaller) and context.saves(SMALLER):
@@ -118,7 +128,7 @@ def paint(
 
     guide = None
     if "timesteps" in more:
-        guide = _Guide(painter, prompt, negative_prompt, len(seeds), guidance_scale)
+        guide = _Guide(painter, said["prompt"], said["negative_prompt"], scales)
 
     def on_step_end(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         context.progress(step + 1, pipe.num_timesteps, "drawing")
@@ -134,12 +144,12 @@ def paint(
     with (
         torch.inference_mode(),
         _thrifty(context, pipeline, painter.device),
-        _steered(pipeline, steering, len(seeds)),
+        _steered(pipeline, steering, n),
         _in_manner(context, pipeline, manner) as told,
     ):
         made = pipeline(
-            **{name: [text] * len(seeds) for name, text in said.items()},
-            guidance_scale=guidance_scale if guide is None else guide.scale_at(0),
+            **said,
+            guidance_scale=_scale(scales) if guide is None else guide.scale_at(0),
             generator=generators,
             callback_on_step_end=on_step_end,
             output_type="pt",
@@ -158,7 +168,7 @@ def paint(
     if failed:
         raise ToolError(
             f"{tool}: the seeds {failed} came out blank; use other seeds,"
-            f" or a guidance_scale below {guidance_scale}."
+            f" or a guidance_scale below {max(scales)}."
         )
     pixels = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(picture) for picture in pixels]
@@ -189,6 +199,16 @@ def _smaller(side: int, kind: Pipeline) -> int:
     """Three quarters of a side, in whole patches of latents."""
     whole = 16 * kind.patch
     return max(whole, int(0.75 * side) // whole * whole)
+
+
+def guides_each(painter: Loaded) -> bool:
+    """Whether the pictures of one batch may have different scales of guidance."""
+    return hasattr(painter.model, "unet")
+
+
+def _each(value: Any, n: int) -> list[Any]:
+    """A value for each of ``n`` pictures: what is one for all is repeated."""
+    return [value] * n if value is None or isinstance(value, (str, int, float)) else [*value]
 
 
 def kind_of(painter: Loaded) -> Pipeline:
@@ -369,21 +389,42 @@ class _Blender:
         return torch.where(self._hole, latents, known.to(latents))
 
 
+class _Scales:
+    """A scale of guidance for each picture of a batch, in the place of the number that pipelines
+    take: they ask whether it is more than 1, and multiply."""
+
+    def __init__(self, scales: Sequence[float]) -> None:
+        self._scales = [max(scale, UNGUIDED) for scale in scales]
+
+    def __gt__(self, other: float) -> bool:
+        return max(self._scales) > other
+
+    def __mul__(self, change: torch.Tensor) -> torch.Tensor:
+        scales = torch.tensor(self._scales, dtype=change.dtype, device=change.device)
+        return scales.reshape(-1, *[1] * (change.ndim - 1)) * change
+
+
+def _scale(scales: Sequence[float]) -> Any:
+    """What a pipeline is told of the scales of a batch."""
+    return scales[0] if len(set(scales)) == 1 else _Scales(scales)
+
+
 class _Guide:
     """Guides some steps only, since guidance costs a second evaluation of the network and matters
     where the composition is decided (Kynkäänniemi et al. 2024)."""
 
     def __init__(
-        self, painter: Loaded, prompt: str, negative_prompt: str, n: int, scale: float
-    ) -> None:
-        self._guided, self._scale = painter.entry.guided, scale
+        self, painter: Loaded, prompts: list[str], negative_prompts: list[str],
+        scales: Sequence[float],
+    ) -> None:  # fmt: skip
+        self._guided, self._scale = painter.entry.guided, _scale(scales)
         with torch.inference_mode():
             told, untold = painter.model.encode_prompt(
-                [prompt] * n, painter.device, 1, True, [negative_prompt] * n
+                prompts, painter.device, 1, True, negative_prompts
             )
         self._told, self._both = told, torch.cat([untold, told])
 
-    def scale_at(self, step: int) -> float:
+    def scale_at(self, step: int) -> Any:
         return self._scale if step in self._guided else UNGUIDED
 
     def before(self, pipe: Any, step: int) -> torch.Tensor:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import IO, Literal
 
@@ -63,7 +64,16 @@ class Status:
 
 
 class Gone(Exception):
-    """The worker process ended; the message says how."""
+    """The worker process ended; the message says how. ``guilty`` are the calls that it was at, or
+    the one that it was killed for."""
+
+    def __init__(self, how: str, guilty: Collection[int] = ()) -> None:
+        super().__init__(how)
+        self.guilty = guilty
+
+    def spares(self, call: Call) -> bool:
+        """Whether others are to blame, so that the call may be made again."""
+        return bool(self.guilty) and call.id not in self.guilty
 
 
 class Worker:
@@ -75,13 +85,17 @@ class Worker:
 
     def __init__(self) -> None:
         self.status = Status("starting")
-        self._replies: queue.SimpleQueue[Frame | Gone] = queue.SimpleQueue()
+        self._replies: dict[int, queue.SimpleQueue[Frame | Gone]] = {}
+        self._begun: set[int] = set()
+        self._gone: Gone | None = None
+        self._killed_for: int | None = None
+        self._lock = threading.Lock()
         self._outbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as we do
         self._log_lock, self._last_words = threading.Lock(), ""
         self._process: subprocess.Popen[bytes] | None = None
         self._spawned = threading.Event()
-        self._ended = self._closing = False
+        self._closing = False
         self._socket, theirs = socket.socketpair()
         self._reader = threading.Thread(
             target=self._read, args=(theirs,), name="danqing-worker-reader", daemon=True
@@ -92,44 +106,70 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether calls can be sent: the process runs, or is about to."""
-        return not self._ended
+        return self._gone is None
 
     def post(self, frame: Frame) -> None:
         """Send a frame soon; never blocks. What cannot be sent shows as the worker's end."""
         self._outbox.put(frame)
 
     def exchange(self, call: Call) -> Result:
-        """Send a call and wait for its end; whatever ends the wait early, the worker is told."""
+        """Send a call and wait for its end; whatever ends the wait early, the worker is told. Safe
+        for threads. Raises `Gone` when the process ends, and what `Call.read_answer` does."""
+        replies = self._expect(call)
         self.post(call.frame())
-        cancelled_at: float | None = None
-        answered = False
+        begun = answered = False
+        unwanted_at: float | None = None
         try:
             while True:
-                if call.cancelled and cancelled_at is None:
-                    cancelled_at = time.monotonic()
+                if unwanted_at is None and call.unwanted:
+                    if not begun:
+                        call.check_waiting()
+                    unwanted_at = time.monotonic()
                     self.post(call.cancel_frame())
-                if cancelled_at is not None and time.monotonic() - cancelled_at > CANCEL_GRACE:
-                    self.kill()
-                    raise call.as_cancelled()
-                if call.late:
-                    self.kill()
-                    raise call.as_late()
+                if unwanted_at is not None and time.monotonic() - unwanted_at > CANCEL_GRACE:
+                    self.kill(call)
+                    call.check_waiting()
                 try:
-                    reply = self._replies.get(timeout=POLL)
+                    reply = replies.get(timeout=POLL)
                 except queue.Empty:
                     continue
                 if isinstance(reply, Gone):
-                    raise call.as_cancelled() if self._closing or cancelled_at else reply
-                if reply.data["id"] != call.id:
-                    continue
-                if reply.kind == "progress":
+                    call.check_waiting()
+                    raise call.as_cancelled() if self._closing else reply
+                if reply.kind == "started":
+                    begun = True
+                elif reply.kind == "progress":
                     call.progressed(reply.data)
-                    continue
-                answered = True
-                return call.read_answer(reply)
+                else:
+                    answered = True
+                    if reply.kind == "error":
+                        call.check_waiting()
+                    return call.read_answer(reply)
         finally:
+            with self._lock:
+                del self._replies[call.id]
             if not answered:
                 self.post(call.cancel_frame())
+
+    def _expect(self, call: Call) -> queue.SimpleQueue[Frame | Gone]:
+        """Where the replies to a call will be."""
+        replies: queue.SimpleQueue[Frame | Gone] = queue.SimpleQueue()
+        with self._lock:
+            self._replies[call.id] = replies
+            if self._gone is not None:
+                replies.put(self._gone)
+        return replies
+
+    def _received(self, frame: Frame) -> None:
+        """Let whoever waits for it have a frame."""
+        id_ = frame.data["id"]
+        with self._lock:
+            if frame.kind == "started":
+                self._begun.add(id_)
+            elif frame.kind != "progress":
+                self._begun.discard(id_)
+            if id_ in self._replies:
+                self._replies[id_].put(frame)
 
     def log(self) -> str:
         """The last 8 KiB that the process has printed, also after its end."""
@@ -140,9 +180,12 @@ class Worker:
                 self._last_words = end.decode("utf-8", "replace")
             return self._last_words
 
-    def kill(self) -> None:
-        """End the process now and wait until it is gone."""
+    def kill(self, for_: Call | None = None) -> None:
+        """End the process now, ``for_`` a call that does not end by itself, and wait until it is
+        gone."""
         self._spawned.wait()
+        if for_ is not None:
+            self._killed_for = for_.id
         if self._process is not None:
             self._process.kill()
         self._reader.join()
@@ -162,7 +205,7 @@ class Worker:
                     send(self._socket, frame)
                 except FrameError as error:
                     said = {"error": "ToolError", "message": f"The call cannot be sent: {error}."}
-                    self._replies.put(Frame("error", {"id": frame.data["id"]} | said))
+                    self._received(Frame("error", {"id": frame.data["id"]} | said))
             self._socket.shutdown(socket.SHUT_WR)
 
     def _read(self, theirs: socket.socket) -> None:
@@ -179,7 +222,7 @@ class Worker:
                         data["state"], data["device"], tuple(data["roles"]), self._process.pid
                     )
                 else:
-                    self._replies.put(frame)
+                    self._received(frame)
         except (OSError, FrameError) as error:
             how = str(error)
         finally:
@@ -192,8 +235,11 @@ class Worker:
             self.log()
             with self._log_lock:
                 self._log.close()
-            self._ended = True
-            self._replies.put(Gone(how))
+            with self._lock:
+                guilty = self._begun if self._killed_for is None else {self._killed_for}
+                self._gone = Gone(how, guilty)
+                for replies in self._replies.values():
+                    replies.put(self._gone)
 
     def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)

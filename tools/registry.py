@@ -11,7 +11,7 @@ import difflib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -82,14 +82,29 @@ class Context:
         return True
 
 
-def tool(*roles: Role, optional: tuple[Role, ...] = ()) -> Callable[[Function], Function]:
+@dataclass(frozen=True)
+class Together:
+    """How calls of a painting tool are answered in one batch.
+
+    ``key(context, arguments)`` is the same for calls that may be, and ``run(context, calls)``
+    takes the arguments of several of them and returns the pictures of each.
+    """
+
+    key: Callable[[Context, Mapping[str, Any]], Hashable]
+    run: Callable[[Context, Sequence[Mapping[str, Any]]], Sequence[list[Image.Image]]]
+
+
+def tool(
+    *roles: Role, optional: tuple[Role, ...] = (), together: Together | None = None
+) -> Callable[[Function], Function]:
     """Declare the ``roles`` of the models that a tool needs, the one whose defaults fill in what a
-    call leaves out first, and of those that it uses where they are there; the function itself stays
-    as it is."""
+    call leaves out first, and of those that it uses where they are there, and how several calls of
+    it are answered ``together``; the function itself stays as it is."""
 
     def declare(function: Function) -> Function:
         function.roles = roles  # type: ignore[attr-defined]
         function.optional_roles = optional  # type: ignore[attr-defined]
+        function.together = together  # type: ignore[attr-defined]
         return function
 
     return declare
@@ -115,6 +130,8 @@ class ToolSpec:
     returns: Literal["image", "images", "value", "both"]
     function: Callable[..., Any]
     takes_context: bool
+    together: Together | None = None
+    """How calls of it are answered in one batch, where they can be."""
 
     def models(self, there: Collection[Role]) -> tuple[Role, ...]:
         """The models that a call may use where the roles ``there`` have one."""
@@ -342,6 +359,7 @@ def spec(function: Callable[..., Any]) -> ToolSpec:
         returns=_returns(function, hints.get("return")),
         function=function,
         takes_context="context" in hints,
+        together=getattr(function, "together", None),
     )
 
 

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
 from PIL import Image
 
 from .options import Guidance, NegativePrompt, Prompt, Seeds, Steps
-from .registry import Context, tool
+from .registry import Context, Together, tool
 
 
-@tool("text-to-image")
+def _alike(context: Context, arguments: Mapping[str, Any]) -> Hashable:
+    """Pictures of one batch have as many steps as one another, and where the painter does not guide
+    each by itself, the same guidance."""
+    from .painting import guides_each
+
+    each = guides_each(context.models.get("text-to-image"))
+    return arguments["steps"], None if each else arguments["guidance_scale"]
+
+
+def _together(context: Context, calls: Sequence[Mapping[str, Any]]) -> list[list[Image.Image]]:
+    from .painting import paint
+
+    owners = [call for call in calls for _ in call["seeds"]]
+    told: dict[str, Any] = {
+        name: [call[name] for call in owners]
+        for name in ("prompt", "negative_prompt", "guidance_scale")
+    }
+    seeds = [seed for call in calls for seed in call["seeds"]]
+    made = iter(paint(context, "text_to_image", seeds=seeds, steps=calls[0]["steps"], **told))
+    return [list(islice(made, len(call["seeds"]))) for call in calls]
+
+
+@tool("text-to-image", together=Together(_alike, _together))
 def text_to_image(
     context: Context,
     *,

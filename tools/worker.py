@@ -1,7 +1,7 @@
 """The worker process: ``python -m danqing.tools.worker FD``, started by `engine`.
 
-It reads frames from the socket FD in a thread of its own, so that a cancel is seen while a tool
-runs, and runs calls one after the other in the main thread. It ends when the socket does.
+Its main thread reads frames from the socket FD, so that a cancel is seen while a tool runs; calls
+run in threads of their own, when `schedule` says so. It ends when the socket does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import importlib
 import os
-import queue
 import resource
 import signal
 import socket
@@ -18,102 +17,207 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+
+from PIL import Image
 
 from .catalogue import Entry
 from .errors import Cancelled, Stopped, ToolError
 from .frames import Frame, FrameError, receive, send
 from .models import Models
-from .registry import ALONE, OFFLOADED, THRIFT, Context, Role, ToolSpec, spec
+from .registry import ALONE, OFFLOADED, THRIFT, Context, Role, spec
+from .schedule import Asked, Run, Schedule
+
+THREADS = 3
+"""So many calls run side by side at most: a painter, an eye and a language model."""
 
 
 class Worker:
-    """One connection, its models, and the call it is at."""
+    """One connection, its models, and the calls it is at."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-        self._warm: list[Role] = []
-        self._unwanted_up_to = 0
+        self._sending = threading.Lock()
+        self._schedule = Schedule()
+        self._threads = 0
         self._models = Models({})
+        self._overlap: bool | None = None
+        self._batching = False
 
     def run(self) -> None:
         """Serve until the other side closes; does not return."""
-        threading.Thread(target=self._read, daemon=True).start()
-        while True:
-            if self._warm and self._inbox.empty():
-                self._load(self._warm.pop(0))
-                continue
-            frame = self._inbox.get()
-            if frame.kind == "configure":
+        with contextlib.suppress(OSError, FrameError):
+            while (frame := receive(self._connection)) is not None:
+                self._read(frame)
+                self._grow()
+        os._exit(0)
+
+    def _read(self, frame: Frame) -> None:
+        match frame.kind:
+            case "configure":
                 entries = {r: Entry.model_validate(e) for r, e in frame.data["entries"].items()}
                 self._models = Models(
                     entries, device=frame.data["device"], memory_mb=frame.data["memory_mb"]
                 )
-            elif frame.kind == "warm":
-                self._warm += frame.data["roles"]
-            else:
-                self._answer(frame)
+                self._overlap, self._batching = frame.data["overlap"], frame.data["batching"]
+            case "warm":
+                for role in frame.data["roles"]:
+                    self._schedule.warm(role, self._sources((role,)))
+            case "cancel":
+                if call := self._schedule.withdraw(frame.data["id"]):
+                    self._refuse(call, cancelled(call))
+            case _:
+                self._ask(frame)
 
-    def _read(self) -> None:
-        with contextlib.suppress(OSError, FrameError):
-            while (frame := receive(self._connection)) is not None:
-                if frame.kind == "cancel":
-                    self._unwanted_up_to = frame.data["id"]
-                else:
-                    self._inbox.put(frame)
-        os._exit(0)
+    def _ask(self, frame: Frame) -> None:
+        module, _, name = frame.data["function"].partition(":")
+        tool = spec(getattr(importlib.import_module(module), name))
+        models = self._sources((*tool.roles, *tool.optional_roles))
+        self._schedule.add(Asked(frame.data["id"], tool, frame, models, frame.data["alone"]))
+
+    def _sources(self, roles: tuple[Role, ...]) -> frozenset[str]:
+        """Which models these are; one may play several roles."""
+        entries = self._models.entries
+        return frozenset(entries[role].source for role in roles if role in entries)
+
+    def _grow(self) -> None:
+        """Start a thread for what could begin and has none."""
+        if self._threads < THREADS and self._schedule.lacks(self._threads):
+            self._threads += 1
+            threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        """Do what there is to do, one after the other; does not return."""
+        try:
+            with contextlib.suppress(Stopped):  # a device that is not there is told to each call
+                overlap = self._overlap
+                self._schedule.side_by_side = (
+                    self._models.device != "cpu" if overlap is None else overlap
+                )
+            while True:
+                run = self._schedule.next()
+                self._grow()
+                self._report()
+                with self._beside(run):
+                    if run.role is None:
+                        self._answer_all(run)
+                    else:
+                        self._load(run.role)
+                self._schedule.done(run)
+                self._report()
+        except BaseException:  # noqa: BLE001, a thread that ends unseen leaves its calls waiting
+            traceback.print_exc()
+            os._exit(70)
+
+    @contextlib.contextmanager
+    def _beside(self, run: Run) -> Iterator[None]:
+        """On a GPU, a stream of its own for each kind of model but the painter, so that what runs
+        beside another waits for nothing of it."""
+        roles = (run.role,) if run.role else run.calls[0].tool.roles
+        if not self._schedule.side_by_side or self._models.device != "cuda" or not roles:
+            yield
+            return
+        with self._models.stream(roles[0]):
+            yield
 
     def _load(self, role: Role) -> None:
         """Load a model ahead of its first use; a failure shows when it is asked for."""
-        self._report("loading")
         try:
             self._models.get(role)
         except Exception:  # noqa: BLE001
             traceback.print_exc()
-        self._report("loading" if self._warm else "ready")
 
-    def _answer(self, frame: Frame) -> None:
-        self._report("busy")
-        id_ = frame.data["id"]
-        try:
-            self._send(self._call(id_, frame))
-        except Exception as error:  # noqa: BLE001
-            self._send(Frame("error", {"id": id_} | describe(error)))
-            if is_fatal(error):
-                os._exit(70)
-        self._report("ready")
+    def _answer_all(self, run: Run) -> None:
+        """Answer the calls of a run, together where that is possible, and else one by one."""
+        first = run.calls[0]
+        if self._batching and first.tool.together is not None and not first.alone:
+            self._gather(run)
+        for call in run.calls:
+            self._send(Frame("started", {"id": call.id}))
+        if len(run.calls) > 1:
+            try:
+                self._answer_together(run)
+            except Exception as error:  # noqa: BLE001, each then says what is wrong with it
+                traceback.print_exc()
+                self._end_if_fatal(error)
+        for call in [*run.calls]:
+            try:
+                answer = self._answer(run, call)
+            except Exception as error:  # noqa: BLE001
+                self._refuse(call, error)
+                self._end_if_fatal(error)
+            else:
+                self._send(answer)
+            self._schedule.answered(run, call)
 
-    def _call(self, id_: int, frame: Frame) -> Frame:
-        module, _, name = frame.data["function"].partition(":")
-        tool = spec(getattr(importlib.import_module(module), name))
+    def _gather(self, run: Run) -> None:
+        together = run.calls[0].tool.together
+        assert together is not None
+        context = Context(self._models)
+        with contextlib.suppress(Exception):  # what is wrong with a call, it says itself
+            self._schedule.join(run, lambda c: together.key(context, c.frame.data["arguments"]))
+
+    def _answer_together(self, run: Run) -> None:
+        """Answer all calls of a run with one batch. Raises what the batch does; those that were
+        cancelled are answered by then."""
+        calls = [*run.calls]
+        tool = calls[0].tool
+        assert tool.together is not None
 
         def progress(done: int, total: int, note: str = "") -> None:
-            data = {"id": id_, "done": done, "total": total, "note": note}
-            self._send(Frame("progress", data))
+            for call in run.calls:
+                self._tell(call, done, total, note)
 
         def check_cancelled() -> None:
-            if id_ <= self._unwanted_up_to:
-                raise Cancelled(f"{tool.name} was cancelled.", kept="Everything before it is kept.")
+            for call in [*run.calls]:
+                if self._schedule.unwanted(call):
+                    self._refuse(call, cancelled(call))
+                    self._schedule.answered(run, call)
+            if not run.calls:
+                raise Cancelled(f"{tool.name} was cancelled.")
 
         context = Context(self._models, progress, check_cancelled)
+        arguments = [call.frame.data["arguments"] for call in calls]
+        with self._measured(run) as cost:
+            made = tool.together.run(context, arguments)
         check_cancelled()
-        device = self._models.device
-        reset_peak(device)
-        started = time.perf_counter()
-        result, rungs = self._within_memory(tool, context, frame)
-        seconds = time.perf_counter() - started
-        images, value = tool.unpack(result)
-        data = {"id": id_, "value": value, "seconds": seconds, "peak_mb": peak_mb(device)}
-        named = {str(i): image for i, image in enumerate(images)}
-        return Frame("result", data | {"device": device, "rungs": rungs}, named)
+        for call, images in zip(calls, made, strict=True):
+            if call in run.calls:
+                self._send(_result(call, images, None, cost | {"together": len(calls)}))
+                self._schedule.answered(run, call)
 
-    def _within_memory(
-        self, tool: ToolSpec, context: Context, frame: Frame
-    ) -> tuple[Any, list[str]]:
+    def _answer(self, run: Run, call: Asked) -> Frame:
+        def progress(done: int, total: int, note: str = "") -> None:
+            self._tell(call, done, total, note)
+
+        def check_cancelled() -> None:
+            if self._schedule.unwanted(call):
+                raise cancelled(call)
+
+        check_cancelled()
+        context = Context(self._models, progress, check_cancelled)
+        with self._measured(run) as cost:
+            result, rungs = self._within_memory(run, call, context)
+        images, value = call.tool.unpack(result)
+        return _result(call, images, value, cost | {"rungs": rungs})
+
+    @contextlib.contextmanager
+    def _measured(self, run: Run) -> Iterator[dict[str, Any]]:
+        """What the work within cost. Memory is that of all that runs."""
+        device = self._models.device
+        if self._schedule.only(run):
+            reset_peak(device)
+        started = time.perf_counter()
+        cost: dict[str, Any] = {"device": device, "rungs": [], "together": 1}
+        yield cost
+        cost |= {"seconds": time.perf_counter() - started, "peak_mb": peak_mb(device)}
+
+    def _within_memory(self, run: Run, call: Asked, context: Context) -> tuple[Any, list[str]]:
         """Run, and again with more thrift whenever memory runs out; the result, and how memory was
         saved. Raises `ToolError` where all of `THRIFT` does not help."""
+        tool, given = call.tool, call.frame
         paints = "text-to-image" in (*tool.roles, *tool.optional_roles)
         ladder = [*range(len(THRIFT) + 1)] if paints else [0, ALONE]
         if self._models.device == "cpu" and paints:
@@ -121,9 +225,10 @@ class Worker:
         for rung in ladder:
             context = replace(context, thrift=rung)  # with what was saved so far
             if context.saves(ALONE):
+                self._schedule.be_alone(run)
                 self._models.unload(keep=(*tool.roles, *tool.optional_roles))
             try:
-                return tool.run(context, frame.data["arguments"], frame.images), context.saved
+                return tool.run(context, given.data["arguments"], given.images), context.saved
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -133,17 +238,39 @@ class Worker:
             " ask for fewer or smaller pictures, or choose a smaller model."
         )
 
-    def _report(self, state: str) -> None:
+    def _tell(self, call: Asked, done: int, total: int, note: str) -> None:
+        data = {"id": call.id, "done": done, "total": total, "note": note}
+        self._send(Frame("progress", data))
+
+    def _refuse(self, call: Asked, error: Exception) -> None:
+        self._send(Frame("error", {"id": call.id} | describe(error)))
+
+    def _end_if_fatal(self, error: Exception) -> None:
+        if is_fatal(error):
+            os._exit(70)
+
+    def _report(self) -> None:
         device = self._models.device if self._models.roles else None
-        data = {"state": state, "device": device, "roles": list(self._models.roles)}
+        data = {"state": self._schedule.state, "device": device, "roles": list(self._models.roles)}
         self._send(Frame("status", data))
 
     def _send(self, frame: Frame) -> None:
-        """Only the main thread sends, so frames cannot mix."""
+        """Frames of several threads do not mix."""
         try:
-            send(self._connection, frame)
+            with self._sending:
+                send(self._connection, frame)
         except OSError:
             os._exit(0)
+
+
+def cancelled(call: Asked) -> Cancelled:
+    """What a call that nobody wants any more is answered."""
+    return Cancelled(f"{call.tool.name} was cancelled.", kept="Everything before it is kept.")
+
+
+def _result(call: Asked, images: list[Image.Image], value: Any, cost: Mapping[str, Any]) -> Frame:
+    named = {str(i): image for i, image in enumerate(images)}
+    return Frame("result", {"id": call.id, "value": value, **cost}, named)
 
 
 def describe(error: Exception) -> dict[str, Any]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from PIL import Image
 from pydantic import BaseModel
 
 from danqing.tools.errors import BadInput, Stopped, ToolError
-from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, Context, tool
+from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, Context, Together, tool
 
 
 class Number(BaseModel):
@@ -31,7 +33,7 @@ def die(*, by: Literal["SIGKILL", "SIGSEGV", "exit"], attempt: int = 0) -> Numbe
     """End the process."""
     if by == "exit":
         os._exit(3)
-    os.kill(os.getpid(), signal.Signals[by])
+    signal.raise_signal(signal.Signals[by])  # in this very thread, as a fault would be
     return Number(number=attempt)
 
 
@@ -128,6 +130,75 @@ def gasp(context: Context, *, enough: int) -> Number:
     return Number(number=context.thrift)
 
 
+meeting = threading.Barrier(2, timeout=0.8)
+
+
+def _meet() -> Number:
+    try:
+        return Number(number=meeting.wait())
+    except threading.BrokenBarrierError:
+        meeting.reset()
+        raise ToolError("Nobody else came.") from None
+
+
+@tool("upscaler")
+def meet() -> Number:
+    """Wait until `greet`, which needs another model, runs too."""
+    return _meet()
+
+
+@tool("captioner")
+def greet() -> Number:
+    """Wait until `meet` runs too."""
+    return _meet()
+
+
+@tool("captioner", optional=("upscaler",))
+def join(context: Context) -> Number:
+    """Wait until `meet` runs too, which may use a model that this may use as well."""
+    return _meet()
+
+
+@tool("captioner")
+def starve(context: Context) -> Number:
+    """Run out of memory beside `meet`, and tell whether it is alone when it is tried again."""
+    if not context.thrift:
+        meeting.wait()
+        raise MemoryError
+    return Number(number=lingering)
+
+
+lingering = 0
+
+
+@tool("upscaler")
+def linger(context: Context, *, seconds: float) -> Number:
+    """Meet `starve`, and stay a while."""
+    global lingering
+    lingering += 1
+    meeting.wait()
+    time.sleep(seconds)
+    lingering -= 1
+    return Number(number=0)
+
+
+def _batched(context: Context, calls: Sequence[Mapping[str, Any]]) -> list[list[Image.Image]]:
+    if any(call["color"] == "bad" for call in calls):
+        raise ToolError("strange_tools: color = 'bad' is refused.")
+    for step in range(50):
+        context.progress(step, 50, f"{len(calls)} calls")
+        context.check_cancelled()
+        time.sleep(0.01)
+    return [[Image.new("RGB", (16, 16), call["color"]) for _ in call["seeds"]] for call in calls]
+
+
+@tool("text-to-image", together=Together(lambda _, arguments: arguments["steps"], _batched))
+def dye(context: Context, *, color: str, seeds: list[int], steps: int = 1) -> list[Image.Image]:
+    """A plain picture per seed."""
+    return _batched(context, [{"color": color, "seeds": seeds}])[0]
+
+
 TOOLS = (
     die, hang, count, complain, chatter, environment, whoami, peek, echo, choke, exhaust, gasp,
+    meet, greet, join, starve, linger, dye,
 )  # fmt: skip

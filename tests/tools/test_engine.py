@@ -10,8 +10,11 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import strange_tools
@@ -19,7 +22,7 @@ from PIL import Image
 
 from danqing.tools import process
 from danqing.tools.catalogue import Entry, Profile
-from danqing.tools.engine import Engine, Progress, WorkerCrashed, WorkerFailed
+from danqing.tools.engine import Engine, Progress, Result, WorkerCrashed, WorkerFailed
 from danqing.tools.errors import BadInput, Cancelled, Stopped, ToolError
 from danqing.tools.registry import ALONE, IN_TILES, OFFLOADED, SMALLER, THRIFT, Role
 
@@ -38,7 +41,8 @@ def strange_profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
         commercial=True, size_mb=0, memory_mb=0,
     )  # fmt: skip
     painter = entry.model_copy(update={"loader": "diffusers"})
-    models: dict[Role, Entry] = {"upscaler": entry, "text-to-image": painter}
+    eye = entry.model_copy(update={"source": str(tmp_path_factory.mktemp("eye"))})
+    models: dict[Role, Entry] = {"upscaler": entry, "text-to-image": painter, "captioner": eye}
     return Profile(name="strange", summary="", models=models)
 
 
@@ -339,6 +343,145 @@ def test_waiting_for_a_turn_can_be_cancelled_and_timed_out(engine: Engine) -> No
     stop.set()
     other.join()
     assert engine.status().pid == pid
+
+
+@pytest.fixture(scope="module")
+def two_at_once(strange_profile: Profile) -> Iterator[Engine]:
+    """A worker that runs calls side by side and paints in batches."""
+    with Engine(
+        strange_profile, device="cpu", tools=strange_tools.TOOLS, overlap=True, batching=True
+    ) as engine:
+        yield engine
+
+
+def at_once(*calls: Callable[[], Result]) -> list[Result | ToolError]:
+    """What calls from a thread each come to, begun in their order."""
+    done: list[Result | ToolError | None] = [None] * len(calls)
+
+    def make(number: int) -> None:
+        try:
+            done[number] = calls[number]()
+        except ToolError as error:
+            done[number] = error
+
+    threads = [threading.Thread(target=make, args=(n,)) for n in range(len(calls))]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+    for thread in threads:
+        thread.join(20)
+    assert all(end is not None for end in done)
+    return [end for end in done if end is not None]
+
+
+def test_calls_that_use_different_models_run_side_by_side(two_at_once: Engine) -> None:
+    ends = at_once(*(partial(two_at_once.call, name, {}) for name in ("meet", "greet")))
+    numbers = [end.value["number"] for end in ends if isinstance(end, Result) and end.value]
+    assert sorted(numbers) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "overlap"), [(("meet", "join"), True), (("meet", "greet"), None)]
+)
+def test_calls_do_not_share_a_model_and_on_a_cpu_not_the_time(
+    two_at_once: Engine, engine: Engine, names: tuple[str, str], overlap: bool | None
+) -> None:
+    used = two_at_once if overlap else engine
+    for end in at_once(*(partial(used.call, name, {}) for name in names)):
+        assert isinstance(end, ToolError)
+        assert str(end) == "Nobody else came."
+
+
+def test_a_call_that_runs_out_of_memory_is_tried_again_when_nothing_runs_beside_it(
+    two_at_once: Engine,
+) -> None:
+    ends = at_once(
+        partial(two_at_once.call, "linger", {"seconds": 0.5}),
+        partial(two_at_once.call, "starve", {}),
+    )
+    assert [end.value for end in ends if isinstance(end, Result)] == [{"number": 0}] * 2
+
+
+def test_a_crash_is_not_blamed_on_a_call_that_waits(strange_profile: Profile) -> None:
+    with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS) as engine:
+        engine.call("whoami", {})
+        ends = at_once(
+            partial(engine.call, "count", {"to": 20}),
+            partial(engine.call, "die", {"by": "SIGKILL"}),
+            partial(engine.call, "count", {"to": 3}),
+        )
+        assert [type(end) for end in ends] == [Result, WorkerCrashed, Result]
+        assert engine.status().restarts == 1
+
+
+def test_a_call_killed_for_another_is_made_again(
+    strange_profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "CANCEL_GRACE", 0.2)
+    with Engine(
+        strange_profile, device="cpu", tools=strange_tools.TOOLS, overlap=True, batching=True
+    ) as engine:
+        engine.call("whoami", {})
+        late, red = at_once(
+            partial(engine.call, "hang", {"seconds": 60.0}, timeout=0.2),
+            dyed(engine, "red", [1]),
+        )
+        assert isinstance(red, Result)
+        assert isinstance(late, ToolError)
+        assert "hang: not finished within 0.2 s" in str(late)
+        assert engine.status().restarts == 1
+
+
+def dyed(
+    engine: Engine, color: str, seeds: list[int], steps: int = 1, **how: Any
+) -> Callable[[], Result]:
+    return partial(engine.call, "dye", {"color": color, "seeds": seeds, "steps": steps}, **how)
+
+
+def test_pictures_that_several_wait_for_are_painted_in_one_batch(two_at_once: Engine) -> None:
+    first, red, blue, other, more = at_once(
+        dyed(two_at_once, "black", [0]), dyed(two_at_once, "red", [1, 2, 3]),
+        dyed(two_at_once, "blue", [4, 5, 6]), dyed(two_at_once, "green", [7], steps=2),
+        dyed(two_at_once, "white", [8, 9, 10]),
+    )  # fmt: skip
+    ends = [end for end in (first, red, blue, other, more) if isinstance(end, Result)]
+    assert [end.together for end in ends] == [1, 2, 2, 1, 1], "eight pictures, and equal steps"
+    for end, color, number in zip(
+        ends, ("black", "red", "blue", "green", "white"), (1, 3, 3, 1, 3), strict=True
+    ):
+        assert len(end.images) == number
+        assert {image.tobytes() for image in end.images} == {
+            Image.new("RGB", (16, 16), color).tobytes()
+        }
+
+
+def test_in_a_batch_each_call_has_its_own_progress_and_its_own_end(two_at_once: Engine) -> None:
+    stop, heard = threading.Event(), list[str]()
+
+    def listen(progress: Progress) -> None:
+        heard.append(progress.note)
+        stop.set()
+
+    with pytest.raises(Cancelled), ThreadPoolExecutor() as pool:
+        black = pool.submit(dyed(two_at_once, "black", [0]))
+        time.sleep(0.1)
+        red = pool.submit(dyed(two_at_once, "red", [1], cancel=stop))
+        blue = pool.submit(dyed(two_at_once, "blue", [2], on_progress=listen))
+        assert black.result().together == 1
+        assert blue.result().images[0].getpixel((0, 0)) == (0, 0, 255)
+        red.result()
+    assert heard == ["2 calls"] * 50
+
+
+def test_what_is_wrong_with_a_call_is_told_to_that_call_alone(two_at_once: Engine) -> None:
+    _, red, bad = at_once(
+        dyed(two_at_once, "black", [0]), dyed(two_at_once, "red", [1]),
+        dyed(two_at_once, "bad", [2]),
+    )  # fmt: skip
+    assert isinstance(red, Result)
+    assert red.images[0].getpixel((0, 0)) == (255, 0, 0)
+    assert isinstance(bad, ToolError)
+    assert str(bad) == "strange_tools: color = 'bad' is refused."
 
 
 def test_closing_ends_a_call_that_another_thread_waits_for(engine: Engine) -> None:

@@ -24,7 +24,7 @@ from danqing.tools.errors import Cancelled, Stopped, ToolError
 from danqing.tools.models import Models
 from danqing.tools.painting import kind_of
 from danqing.tools.pipelines import PIPELINES
-from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, THRIFT, Context
+from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, THRIFT, Context, spec
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning:diffusers")
 
@@ -107,6 +107,30 @@ def test_every_seed_draws_its_own_picture_alone_and_in_a_batch(context: Context)
     assert again.tobytes() == alone.tobytes()
     [other] = text_to_image(context, prompt="a blue fish", seeds=[2])
     assert apart(alone, other) > 0
+
+
+def test_calls_in_one_batch_get_what_each_gets_alone(context: Context) -> None:
+    """Each picture has its own prompts and seed, and where the painter has a UNet, guidance."""
+    together = spec(text_to_image).together
+    assert together is not None
+    guides = kind_of(context.models.get("text-to-image")).guidance_scale
+    told = [("a red house", "snow", [1], guides), ("a fish", "", [2, 3], guides), ("a", "", [4], 1)]
+    names = ("prompt", "negative_prompt", "seeds", "guidance_scale")
+    calls = [{**dict(zip(names, values, strict=True)), "steps": 3} for values in told]
+    keys = [together.key(context, call) for call in calls]
+    assert keys[0] == keys[1]
+    each = type(context.models.get("text-to-image").model).__name__ in UNETS
+    assert (keys[1] == keys[2]) == (each or guides == 1)
+    assert together.key(context, calls[0] | {"steps": 4}) != keys[0]
+    if keys[1] != keys[2]:
+        calls.pop()
+    made = together.run(context, calls)
+    for call, pictures in zip(calls, made, strict=True):
+        alone = text_to_image(context, **call)
+        assert [apart(a, b) < 0.2 for a, b in zip(alone, pictures, strict=True)] == [
+            True for _ in call["seeds"]
+        ]
+    assert apart(made[0][0], made[1][0]) > 1
 
 
 def test_it_reports_every_step_and_can_be_stopped_between_two(context: Context) -> None:

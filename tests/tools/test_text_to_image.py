@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -69,6 +70,25 @@ def test_prompt_negative_prompt_guidance_and_steps_all_matter(context: Context) 
     ]
     for change in changes:
         assert text_to_image(context, **call | change)[0].tobytes() != base.tobytes()
+
+
+def test_threads_that_draw_at_once_get_the_pictures_they_would_get_alone(
+    toy_profile: Profile,
+) -> None:
+    calls: list[dict[str, Any]] = [
+        {"prompt": prompt, "seeds": [seed], "guidance_scale": scale, "steps": 40}
+        for prompt, seed, scale in (
+            ("a red house", 1, 3.0), ("two cats", 2, 6.0), ("a tree", 3, 0.5), ("a lake", 4, 3.0)
+        )
+    ]  # fmt: skip
+    with Engine(toy_profile, device="cpu", batching=True) as engine:
+        alone = [engine.call("text_to_image", call) for call in calls]
+        assert [result.together for result in alone] == [1] * 4
+        with ThreadPoolExecutor() as pool:
+            asked = [pool.submit(engine.call, "text_to_image", call) for call in calls]
+            drawn = [future.result() for future in asked]
+    assert max(result.together for result in drawn) > 1
+    assert max(apart(a.images[0], b.images[0]) for a, b in zip(alone, drawn, strict=True)) <= 2
 
 
 def test_left_out_values_are_the_models_own(context: Context, toy_engine: Engine) -> None:
