@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,8 @@ RUNS = 3
 """Calls of which the median is taken, after one that is not counted."""
 WARM_STEPS = 2
 """Denoising steps of that one."""
+WATCHED = 3
+"""Pictures that are drawn and looked at."""
 SIDE = 8192
 """Rows and columns of the matrices whose product is timed."""
 
@@ -220,12 +223,49 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
             lambda: engine.call("text_to_image", asked, timeout=report.left)
         ))  # fmt: skip
 
-    with Engine(profile_of(job), device=job.device) as engine:
+    def each(row: Row) -> Row:
+        """One call for each picture, all at once, each with its own words and guidance."""
+
+        def call(seed: int) -> Any:
+            told = {"prompt": f"{PROMPT}, {seed} birds", "guidance_scale": a.guidance + seed / 8}
+            return engine.call(
+                "text_to_image", {**usual, **told, "seeds": [seed]}, timeout=report.left
+            )
+
+        with ThreadPoolExecutor(row.batch) as pool:
+            started = time.perf_counter()
+            results = [*pool.map(call, range(row.batch))]
+        sizes = sorted({result.together for result in results})
+        return replace(row, seconds=time.perf_counter() - started, note=f"in batches of {sizes}")
+
+    def watched(row: Row, *, beside: bool) -> Row:
+        """Pictures drawn, captioned and looked at, each ``beside`` the drawing of the next."""
+
+        def look(image: Image.Image) -> None:
+            for tool in ("caption", "look"):
+                engine.call(tool, {}, {"image": image}, timeout=report.left)
+
+        look(picture(a.size))
+        with ThreadPoolExecutor(1) as pool:
+            started = time.perf_counter()
+            for seed in range(row.batch):
+                drawn = engine.call(
+                    "text_to_image", {**usual, "seeds": [seed]}, timeout=report.left
+                )
+                seen = pool.submit(look, drawn.images[0])
+                if not beside:
+                    seen.result()
+        return replace(row, seconds=time.perf_counter() - started)
+
+    with Engine(profile_of(job), device=job.device, batching=True) as engine:
         row = Row(a.name, "first picture, with loading", path)
         report.attempt(row, first_picture)
         for batch in a.batches:
             row = Row(a.name, "text to image", path, batch)
             report.attempt(row, lambda row: measured(row, "text_to_image"))
+        report.attempt(Row(a.name, "calls at once", path, 1 + max(a.batches)), each)
+        for task, beside in (("drawn, then seen", False), ("drawn and seen at once", True)):
+            report.attempt(Row(a.name, task, path, WATCHED), partial(watched, beside=beside))
         if job.controlled:
             report.attempt(Row(a.name, "controlnet", path), lambda row: measured(
                 row, "edge_guided", {"image": picture(a.size)}
@@ -239,7 +279,8 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
 
 
 def profile_of(job: Job) -> Any:
-    """The painter, and its ControlNet, as a profile of the studio."""
+    """The painter, its ControlNet, and the studio's own eyes, as a profile."""
+    from danqing.tools import catalogue
     from danqing.tools.catalogue import Entry, Profile
     from danqing.tools.registry import Role
 
@@ -247,7 +288,10 @@ def profile_of(job: Job) -> Any:
         "license": "CC0-1.0", "commercial": True, "size_mb": 1, "memory_mb": 1,
         "native_size": job.architecture.size,
     }  # fmt: skip
+    eyes = catalogue.profile(catalogue.DEFAULT_PROFILE).models
     models: dict[Role, Entry] = {
+        "captioner": eyes["captioner"],
+        "panoptic": eyes["panoptic"],
         "text-to-image": Entry(
             source=str(job.folder / "painter"), loader="diffusers", words="plain",
             defaults={"steps": job.architecture.steps, "guidance_scale": job.architecture.guidance},
