@@ -145,7 +145,11 @@ def _cost(result: Result) -> Json:
         "seconds": round(result.seconds, 3), "peak_mb": round(result.peak_mb),
         "device": result.device,
     }  # fmt: skip
-    return cost | ({"rungs": list(result.rungs)} if result.rungs else {})
+    if result.rungs:
+        cost["rungs"] = list(result.rungs)
+    if result.together > 1:
+        cost["together"] = result.together
+    return cost
 
 
 def _seed(arguments: Json) -> int | None:

@@ -38,7 +38,7 @@ def models(ctx: click.Context, as_json: bool) -> None:
         click.echo(f"{name}: {profile.summary}{' It is the default.' if default else ''}")
         _list(profile, here, listed)
     click.echo(
-        f"On this machine they run on {here.in_words}; ! marks what takes more.\n"
+        f"On this machine they run on {here.in_words}.\n"
         "To use a profile: --models NAME, after `danqing models pull NAME`; nothing is downloaded"
         " otherwise.\n"
         f"Your own: --models FOLDER, or profiles in {door.place / catalogue.OWN}."
@@ -188,9 +188,12 @@ def _absent(entry: Entry) -> str:
 
 
 def _memory(entry: Entry, here: Device) -> str:
-    """What a model takes in memory on this device; marked where that is more than there is."""
+    """What a model takes in memory on this device, and whether that is more than there is: then a
+    GPU gets the networks of a pipeline one by one, and slower."""
     needed = entry.memory_on(here.name)
-    return f"{needed:.0f} MB in memory{' !' if needed > here.memory_mb else ''}"
+    apart = here.name == "cuda" and entry.loader == "diffusers"
+    more = "" if needed <= here.memory_mb else ", part by part" if apart else ", more than there is"
+    return f"{needed:.0f} MB in memory{more}"
 
 
 def _document(profiles: Any, here: Device) -> dict[str, Any]:

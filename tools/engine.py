@@ -43,7 +43,7 @@ CRASHES_ALLOWED = 2
 class Engine:
     """Runs calls in a worker process; callable from several threads.
 
-    Calls that use different models run side by side on a GPU, and one after the other on a CPU,
+    Calls that use different models run side by side with CUDA, and one after the other elsewhere,
     unless ``overlap`` says otherwise. With ``batching``, pictures that several threads wait for are
     painted in one batch, each with its own prompt, seed and guidance; but its last bits then depend
     on what else was in the batch.

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -36,7 +36,11 @@ GPU_SHARE, SHARE = 0.8, 0.5
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model in memory. ``processor`` is what its loader needs beside it, or None."""
+    """A model in memory. ``processor`` is what its loader needs beside it, or None.
+
+    Of a pipeline that is ``offloaded`` the networks are in the machine's own memory, and each is
+    brought to ``device`` while it is at work; ``memory_mb`` is then that of the largest.
+    """
 
     entry: Entry
     model: Any
@@ -44,6 +48,7 @@ class Loaded:
     device: str
     memory_mb: float
     seconds: float
+    offloaded: bool = False
 
 
 class Models:
@@ -51,7 +56,7 @@ class Models:
 
     ``device`` is cuda, mps or cpu, or None for the best there is. ``memory_mb`` bounds the weights
     held at once: the least recently used model makes room. One model is always held, even when it
-    is larger than the budget.
+    is larger than the budget; a pipeline that is larger than a GPU's is offloaded.
     """
 
     def __init__(
@@ -81,14 +86,17 @@ class Models:
         """The roles now in memory, least recently used first."""
         return tuple(self._loaded)
 
-    def get(self, role: Role) -> Loaded:
-        """The model for ``role``; loads it on first use.
+    def get(self, role: Role, *, offloaded: bool = False) -> Loaded:
+        """The model for ``role``; loads it on first use. A pipeline that is ``offloaded`` once
+        stays so.
 
         Raises `Stopped` when the profile has no such model or its files are damaged.
         """
         with self._lock:
             if role in self._loaded:
                 self._loaded.move_to_end(role)
+                if offloaded and not self._loaded[role].offloaded:
+                    self._replace(self._loaded[role], offload(self._loaded[role]))
                 return self._loaded[role]
             entry = self.entries.get(role)
             if entry is None:
@@ -97,8 +105,9 @@ class Models:
                 raise catalogue.missing(None, role, entry)
             twin = next((m for m in self._loaded.values() if m.entry == entry), None)
             if twin is None:  # the same model may play two roles
-                self._make_room(entry.memory_on(self.device))
-                twin = load(entry, self.device)
+                needed, away = entry.memory_on(self.device), offloaded or self._too_large(entry)
+                self._make_room(min(needed, self._budget) if away else needed)
+                twin = load(entry, self.device, offloaded=away)
             self._loaded[role] = twin
             return twin
 
@@ -126,11 +135,22 @@ class Models:
                 self._streams[role] = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             return torch.cuda.stream(self._streams[role])
 
+    def _too_large(self, entry: Entry) -> bool:
+        """Whether a GPU cannot hold a pipeline at once."""
+        gpu, pipeline = self.device == "cuda", entry.loader == "diffusers"
+        return gpu and pipeline and entry.memory_on(self.device) > self._budget
+
+    def _replace(self, before: Loaded, after: Loaded) -> None:
+        for role, model in self._loaded.items():
+            if model is before:
+                self._loaded[role] = after
+
+    @property
+    def _budget(self) -> float:
+        return self._memory_mb if self._memory_mb is not None else memory_budget(self.device)
+
     def _make_room(self, needed_mb: float) -> None:
-        if not self._loaded:
-            return
-        budget = self._memory_mb if self._memory_mb is not None else memory_budget(self.device)
-        while self._loaded and needed_mb + self._held() > budget:
+        while self._loaded and needed_mb + self._held() > self._budget:
             self._loaded.popitem(last=False)
             release_memory(self.device)
 
@@ -177,8 +197,9 @@ def release_memory(device: str) -> None:
         (torch.cuda if device == "cuda" else torch.mps).empty_cache()
 
 
-def load(entry: Entry, device: str) -> Loaded:
-    """Read a model folder: safetensors only, local files only, no code from the folder.
+def load(entry: Entry, device: str, *, offloaded: bool = False) -> Loaded:
+    """Read a model folder: safetensors only, local files only, no code from the folder. A pipeline
+    that is to be ``offloaded`` is never on ``device`` as a whole.
 
     Raises `Stopped` naming the file that is missing, damaged or not what it says it is.
     """
@@ -196,21 +217,37 @@ def load(entry: Entry, device: str) -> Loaded:
             f"The model at {entry.folder} cannot be loaded: {error}",
             hint="Install the package again, or choose another profile.",
         ) from error
-    model.to(device)
+    if not offloaded:
+        model.to(device)
     accelerate(model, device)
-    if device == "cuda":
-        import torch
-
-        torch.cuda.synchronize()  # whoever uses it next may do so in another stream
     parts = model.components.values() if entry.loader == "diffusers" else (model,)
     held: dict[int, int] = {}  # fused weights are views of one another
     for part in parts:
         if hasattr(part, "parameters"):
             part.eval()
-            storages = (p.untyped_storage() for p in part.parameters())
-            held |= {storage.data_ptr(): storage.nbytes() for storage in storages}
+            held |= _bytes(part)
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()  # whoever uses it next may do so in another stream
     seconds = time.perf_counter() - started
-    return Loaded(entry, model, processor, device, sum(held.values()) / 2**20, seconds)
+    loaded = Loaded(entry, model, processor, device, sum(held.values()) / 2**20, seconds)
+    return offload(loaded) if offloaded else loaded
+
+
+def offload(pipeline: Loaded) -> Loaded:
+    """Keep the networks of a pipeline in the machine's own memory, but the one that is at work: the
+    same pictures, later and in less of the device's memory."""
+    pipeline.model.enable_model_cpu_offload(device=pipeline.device)
+    parts = (p for p in pipeline.model.components.values() if hasattr(p, "parameters"))
+    largest = max(sum(_bytes(part).values()) for part in parts)
+    return replace(pipeline, memory_mb=largest / 2**20, offloaded=True)
+
+
+def _bytes(network: Any) -> dict[int, int]:
+    """The parts of memory that hold the weights of a network, and their sizes in bytes."""
+    storages = (parameter.untyped_storage() for parameter in network.parameters())
+    return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
 
 def _options(entry: Entry) -> dict[str, Any]:

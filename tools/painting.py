@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 from torch.nn import functional as F
 
 from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictures
@@ -100,7 +99,10 @@ def paint(
             )[0]
             for i, seed in enumerate(seeds)
         ]  # fmt: skip
-    painter = context.models.get("text-to-image")
+    away = context.thrift >= OFFLOADED and context.models.device == "cuda"
+    painter = context.models.get("text-to-image", offloaded=away)
+    if painter.offloaded:
+        context.tell(OFFLOADED)
     kind = kind_of(painter)
     steps = int(painter.entry.defaults["steps"]) if steps is None else steps
     scales = [painter.entry.defaults["guidance_scale"] if s is None else s for s in scales]
@@ -143,7 +145,7 @@ def paint(
     context.progress(0, steps, "drawing")
     with (
         torch.inference_mode(),
-        _thrifty(context, pipeline, painter.device),
+        _thrifty(context, pipeline),
         _steered(pipeline, steering, n),
         _in_manner(context, pipeline, manner) as told,
     ):
@@ -175,24 +177,18 @@ def paint(
 
 
 @contextlib.contextmanager
-def _thrifty(context: Context, pipeline: Any, device: str) -> Iterator[None]:
-    """Save memory as far as ``context`` says, and be as before afterwards: tiles change the pixels
-    a little."""
+def _thrifty(context: Context, pipeline: Any) -> Iterator[None]:
+    """Decode in tiles where memory is short, and be as before afterwards: tiles change the pixels a
+    little."""
     vae: Any = getattr(pipeline, "vae", None)
     tiles = hasattr(vae, "enable_tiling") and context.saves(IN_TILES)
-    away = device != "cpu" and context.saves(OFFLOADED)
     try:
         if tiles:
             vae.enable_tiling()
-        if away:
-            pipeline.enable_model_cpu_offload(device=device)
         yield
     finally:
         if tiles:
             vae.disable_tiling()
-        if away:
-            pipeline.remove_all_hooks()
-            pipeline.to(device)
 
 
 def _smaller(side: int, kind: Pipeline) -> int:
@@ -333,7 +329,7 @@ def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
     vae = painter.model.vae
     dtype = vae.dtype
     with _wide(vae):
-        encoded = vae.encode((2 * to_tensor(image) - 1).to(vae.device, vae.dtype))
+        encoded = vae.encode((2 * to_tensor(image) - 1).to(painter.device, vae.dtype))
     z = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
     shift, scale = _moments(vae)
     return ((z - shift) * scale).to(dtype)  # type: ignore[no-any-return]
@@ -345,7 +341,7 @@ def picture_of(painter: Loaded, latents: torch.Tensor) -> Image.Image:
     vae = painter.model.vae
     shift, scale = _moments(vae)
     with _wide(vae):
-        x = vae.decode(latents.to(vae.device, vae.dtype) / scale + shift).sample
+        x = vae.decode(latents.to(painter.device, vae.dtype) / scale + shift).sample
     pixels = ((x[0].float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
@@ -451,48 +447,32 @@ def residuals(
     return [F.pad(part, before) for part in down], F.pad(middle, before)
 
 
-class _Steered(nn.Module):
-    """A UNet that heeds a ControlNet while it paints ``n`` pictures; in all else it is the UNet."""
-
-    def __init__(self, unet: Any, steering: Steering, n: int) -> None:
-        super().__init__()
-        self.unet, self._steering, self._n = unet, steering, n
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("unet"), name)
-
-    def forward(
-        self, sample: torch.Tensor, timestep: Any, encoder_hidden_states: Any, **more: Any
-    ) -> Any:
-        told = self._steering
-        # when guided, the first are those of the negative prompt
-        steered = len(sample) if told.always else self._n
-        down, middle = residuals(
-            told.network, sample, timestep, encoder_hidden_states,
-            told.shown.to(sample).expand(steered, -1, -1, -1), scale=told.scale,
-            added_cond_kwargs=more.get("added_cond_kwargs"),
-        )  # fmt: skip
-        return self.unet(
-            sample, timestep, encoder_hidden_states, down_block_additional_residuals=down,
-            mid_block_additional_residual=middle, **more,
-        )  # fmt: skip
-
-
 @contextlib.contextmanager
 def _steered(pipeline: Any, steering: Steering | None, n: int) -> Iterator[None]:
-    """The pipeline with its UNet steered, for the time being, for ``n`` pictures."""
+    """The pipeline with its UNet heeding a ControlNet, for the time being, for ``n`` pictures."""
     if steering is None or not hasattr(pipeline, "unet"):
         yield
         return
-    unet = pipeline.unet
+
+    def steer(unet: Any, given: tuple[Any, ...], more: dict[str, Any]) -> Any:
+        sample, timestep = given
+        # when guided, the first are those of the negative prompt
+        steered = len(sample) if steering.always else n
+        down, middle = residuals(
+            steering.network, sample, timestep, more["encoder_hidden_states"],
+            steering.shown.to(sample).expand(steered, -1, -1, -1), scale=steering.scale,
+            added_cond_kwargs=more.get("added_cond_kwargs"),
+        )  # fmt: skip
+        return given, {
+            **more, "down_block_additional_residuals": down,
+            "mid_block_additional_residual": middle,
+        }  # fmt: skip
+
+    handle = pipeline.unet.register_forward_pre_hook(steer, with_kwargs=True)
     try:
-        pipeline.unet = _Steered(unet, steering, n)
         yield
     finally:
-        pipeline.unet = unet
+        handle.remove()
 
 
 @contextlib.contextmanager

@@ -76,10 +76,14 @@ class Context:
         only where it changes something."""
         if self.thrift < rung:
             return False
+        self.tell(rung)
+        return True
+
+    def tell(self, rung: int) -> None:
+        """Let it be known that memory is saved by ``rung``."""
         if THRIFT[rung - 1] not in self.saved:
             self.saved.append(THRIFT[rung - 1])
             self.progress(0, 1, f"memory is short: {THRIFT[rung - 1]}")
-        return True
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Worker:
         self._connection = connection
         self._sending = threading.Lock()
         self._schedule = Schedule()
+        self._growing = threading.Lock()
         self._threads = 0
         self._models = Models({})
         self._overlap: bool | None = None
@@ -84,9 +85,10 @@ class Worker:
 
     def _grow(self) -> None:
         """Start a thread for what could begin and has none."""
-        if self._threads < THREADS and self._schedule.lacks(self._threads):
-            self._threads += 1
-            threading.Thread(target=self._serve, daemon=True).start()
+        with self._growing:
+            if self._threads < THREADS and self._schedule.lacks(self._threads):
+                self._threads += 1
+                threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
         """Do what there is to do, one after the other; does not return."""
@@ -94,7 +96,7 @@ class Worker:
             with contextlib.suppress(Stopped):  # a device that is not there is told to each call
                 overlap = self._overlap
                 self._schedule.side_by_side = (
-                    self._models.device != "cpu" if overlap is None else overlap
+                    self._models.device == "cuda" if overlap is None else overlap
                 )
             while True:
                 run = self._schedule.next()
@@ -220,8 +222,8 @@ class Worker:
         tool, given = call.tool, call.frame
         paints = "text-to-image" in (*tool.roles, *tool.optional_roles)
         ladder = [*range(len(THRIFT) + 1)] if paints else [0, ALONE]
-        if self._models.device == "cpu" and paints:
-            ladder.remove(OFFLOADED)  # they are there already
+        if self._models.device != "cuda" and paints:
+            ladder.remove(OFFLOADED)  # there is no other memory
         for rung in ladder:
             context = replace(context, thrift=rung)  # with what was saved so far
             if context.saves(ALONE):

@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import tiny_pipelines
 from hub_server import COMMIT, Hub
 
+from danqing import machine
+
 CATALOGUE = """
 [sketchbook]
 summary = "nothing"
@@ -223,3 +225,15 @@ def test_every_model_is_listed_with_what_it_takes(home: Path) -> None:
             assert model["memory_mb"]["half"] == model["memory_mb"]["float32"] / 2
     text = call("models").stdout
     assert all(f"{name}: " in text for name in profiles)
+    assert "more than there is" in text or device["memory_mb"] > 39145
+
+
+def test_what_a_gpu_cannot_hold_at_once_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "device", lambda: machine.Device("cuda", 8000))
+    lines = call("models").stdout.splitlines()
+    [painter] = [line for line in lines if "FLUX.2-klein" in line and "text-to-image" in line]
+    assert "15225 MB in memory, part by part" in painter
+    [reader, *_] = [line for line in lines if "Qwen3-VL" in line and "captioner" in line]
+    assert "4058 MB in memory\t" in reader

@@ -10,10 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from danqing.tools.catalogue import Profile
+from danqing.tools import models
+from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.engine import Engine
 from danqing.tools.errors import BadInput, Stopped
-from danqing.tools.models import Models, pick_device
+from danqing.tools.models import Loaded, Models, pick_device
+from danqing.tools.registry import Role
 
 
 def copied(profile: Profile, folder: Path) -> Profile:
@@ -98,3 +100,27 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 def test_a_role_that_the_profile_lacks_stops() -> None:
     with pytest.raises(Stopped, match="no model for the role 'upscaler'"):
         Models({}, device="cpu").get("upscaler")
+
+
+@pytest.mark.parametrize(("room", "offloaded"), [(4000.0, False), (1500.0, True)])
+def test_a_pipeline_that_a_gpu_cannot_hold_is_offloaded(
+    toy_profile: Profile, monkeypatch: pytest.MonkeyPatch, room: float, offloaded: bool
+) -> None:
+    """The GPU is the one thing that is not here: what would be put there stays."""
+    asked: dict[str, bool] = {}
+
+    def load(entry: Entry, device: str, *, offloaded: bool = False) -> Loaded:
+        assert device == "cuda"
+        asked[entry.loader] = offloaded
+        return Loaded(entry, None, None, device, 1.0, 0.0, offloaded)
+
+    monkeypatch.setattr(models, "load", load)
+    monkeypatch.setattr(Models, "device", "cuda")
+    large: dict[Role, Entry] = {
+        role: toy_profile.models[role].model_copy(update={"memory_mb": 6000})
+        for role in ("text-to-image", "captioner")
+    }
+    held = Models(large, memory_mb=room)
+    assert held.get("text-to-image").offloaded == offloaded
+    held.get("captioner")
+    assert asked == {"diffusers": offloaded, "image-text-to-text": False}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from danqing.tools.errors import Cancelled, Stopped, ToolError
 from danqing.tools.models import Models
 from danqing.tools.painting import kind_of
 from danqing.tools.pipelines import PIPELINES
-from danqing.tools.registry import IN_TILES, ONE_BY_ONE, SMALLER, THRIFT, Context, spec
+from danqing.tools.registry import IN_TILES, OFFLOADED, ONE_BY_ONE, SMALLER, THRIFT, Context, spec
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning:diffusers")
 
@@ -314,3 +314,34 @@ def test_a_pipeline_that_cannot_paint_and_a_network_that_cannot_steer_are_refuse
         models.get("text-to-image")
     with pytest.raises(Stopped, match="it is a UNet2DModel; those that can steer are"):
         models.get("controlnet")
+
+
+def test_offloaded_it_paints_the_same_and_says_so(
+    context: Context, drawn: Image.Image, mask: Image.Image, photo: Image.Image
+) -> None:
+    """The networks of a painter that a GPU cannot hold are brought there one by one. On a machine
+    without one they go nowhere, but by the same hooks."""
+    painter = context.models.get("text-to-image")
+    ways: list[Callable[[Context], list[Image.Image]]] = [
+        lambda c: text_to_image(c, prompt="a house", seeds=[1, 2], steps=2),
+        lambda c: [style_transfer(c, drawn, style="oil painting", seed=1)[0]],
+        lambda c: inpaint(c, photo, mask, prompt="a house", seeds=[1], steps=2),
+    ]
+    if context.models.has("controlnet"):
+        ways.append(lambda c: edge_guided(c, drawn, prompt="a house", seeds=[1], steps=2))
+    if context.models.has("style-adapter"):
+        ways.append(lambda c: [style_transfer(c, drawn, photo, how="adapter", seed=1)[0]])
+    alone = Models({**context.models.entries}, device="cpu")
+    here = Context(alone)
+    before = [[picture.tobytes() for picture in way(here)] for way in ways]
+    whole = alone.get("text-to-image").memory_mb
+    assert not here.saved
+    alone.get("text-to-image", offloaded=True)
+    for _ in range(2):  # each network goes back to where it came from
+        again = Context(alone)
+        assert [[picture.tobytes() for picture in way(again)] for way in ways] == before
+        assert again.saved == [THRIFT[OFFLOADED - 1]]
+    away = alone.get("text-to-image")
+    assert away.offloaded
+    assert away.memory_mb < whole
+    assert type(away.model) is type(painter.model)
