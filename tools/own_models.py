@@ -25,7 +25,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .catalogue import OWN, Entry, Profile, based
+from .catalogue import ONNX, OWN, Entry, Profile, based
 from .errors import BadInput
 from .pipelines import PIPELINES
 from .registry import Role
@@ -35,7 +35,7 @@ LOADERS: Mapping[Role, str] = {
     "panoptic": "image-segmentation", "controlnet": "controlnet", "generator": "generator",
     "stylizer": "autoencoder", "style-features": "vgg", "detector": "controlnet-aux",
     "answerer": "image-text-to-text", "segmenter": "clipseg", "style-adapter": "ip-adapter",
-    "planner": "causal-lm", "editor": "diffusers",
+    "planner": "causal-lm", "editor": "diffusers", "matting": "rembg",
 }  # fmt: skip
 """How the models of each role are loaded where an entry does not say."""
 PAINTERS: frozenset[Role] = frozenset({"text-to-image", "editor"})
@@ -224,11 +224,10 @@ def _config(file: _File, where: tuple[str, str], config: str, others: Mapping[st
 def completed(entry: Entry, role: Role) -> Entry:
     """An entry with what its files say of it, where it does not say so itself."""
     folder = entry.folder
-    files = [folder] if folder.is_file() else sorted(folder.rglob("*.safetensors"))
-    found: dict[str, Any] = {
-        "size_mb": sum(file.stat().st_size for file in files) >> 20,
-        "memory_mb": 4 * parameters(files) >> 20,
-    }
+    files = [folder] if folder.is_file() else sorted(folder.rglob(f"*{entry.weights}"))
+    size = sum(file.stat().st_size for file in files)
+    held = size if entry.weights == ONNX else 4 * parameters(files)
+    found: dict[str, Any] = {"size_mb": size >> 20, "memory_mb": held >> 20}
     if role in PAINTERS:
         kind, side = kind_and_size(Path(entry.config) if entry.config else folder)
         own = PIPELINES[kind]

@@ -223,3 +223,18 @@ def test_every_model_is_listed_with_what_it_takes(home: Path) -> None:
             assert model["memory_mb"]["half"] == model["memory_mb"]["float32"] / 2
     text = call("models").stdout
     assert all(f"{name}: " in text for name in profiles)
+
+
+def test_an_extra_that_a_model_needs_is_named(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("danqing.tools.catalogue.LIBRARIES", {"rembg": ("no_such_library",)})
+    home.mkdir()
+    (tmp_path / "cut.onnx").write_bytes(b"")
+    mine = '[mine.matting]\nsource = "../cut.onnx"\n[hubs.matting]\nsource = "hub:tiny/cut"\n'
+    (home / "models.toml").write_text(mine, "utf-8")
+    needs = "needs `pip install 'danqing[rembg]'`"
+    assert f"cut.onnx {needs}" in call("models").stdout
+    pulled = call("models", "pull", "hubs", "matting")  # told before any hub is asked
+    use = "see its model card; NOT known to allow commercial use"
+    assert f"matting: tiny/cut; {use}; {needs}" in pulled.stdout
