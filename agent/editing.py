@@ -167,6 +167,10 @@ class _Editing(Draft):
         )
         if not self.instructs or not plain or len(words) < len(together):
             return False
+        if self.calls and self.calls[-1].tool == INSTRUCTED:  # told at once more stays as it was
+            earlier = self.calls.pop()
+            self.picture = earlier.images["image"]
+            words.insert(0, earlier.arguments["instruction"])
         arguments = {"instruction": "; ".join(words), "seeds": [self.seed % 2**32]}
         self.becomes(INSTRUCTED, arguments, None, image=self.picture)
         return True
