@@ -4,7 +4,8 @@ Things are changed in their regions, so that all else is kept exactly: found by 
 recolored, filled, moved, or painted by themselves and laid in. The scene is changed by
 painting over it along its outlines, and laying the things it is not about back in front. What was
 seen in the picture says where things are, which of them those are, and how the painter is told of
-them; all else follows from the user's words alone.
+them; all else follows from the user's words alone. What none of that can do, in a picture that is
+not of the built-in world, is told in those words to a model that edits, where there is one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, cast
 from ..tools.errors import ToolError
 from ..tools.geometry import Box
 from ..tools.painter_words import painter_prompt
+from ..tools.world import world
 from . import mending
 from .brief import SCENE_OPS, THING_OPS, Brief, Change, Claim, Kind, Op
 from .composition import HEAVENLY
@@ -26,6 +28,7 @@ from .groups import known_noun
 from .plan import Attempt, Call, best_of, verdict_of
 from .room import cropped, in_place_of, related, within
 from .seen import Seen
+from .settling import IT
 from .verdict import SURE
 from .wording import Placed
 
@@ -63,6 +66,7 @@ TUNES: dict[str, dict[str, Any]] = {
     "more colorful": {"color": 1.5}, "less colorful": {"color": 0.55}, "gray": {"color": 0.0},
     "sharper": {"sharpness": 2.2}, "blurrier": {"sharpness": 0.0},
 }  # fmt: skip
+INSTRUCTED = "edit_by_instruction"
 TINTS = {"redder": "red", "bluer": "blue", "greener": "green", "warmer": "orange", "cooler": "blue"}
 
 
@@ -85,7 +89,8 @@ def edit(
         try:
             draft.make(together)
         except ToolError as error:
-            trouble.append(str(error))
+            if not draft.instruct(together):
+                trouble.append(str(error))
     if draft.last is None:
         raise ToolError("; ".join(trouble)) if trouble else refusal(brief, "nothing")
     *aids, closing = draft.finished()
@@ -151,6 +156,29 @@ class _Editing(Draft):
             getattr(self, change.op)(change)
         else:
             self.frame(change)
+
+    def instruct(self, together: Sequence[Change]) -> bool:
+        """Have changes made that no rule makes, as the user said them; False where that cannot be.
+        Nothing is to be measured afterwards, for all of the picture may change."""
+        words = [change.source for change in together if change.source]
+        plain = all(
+            c.op in THING_OPS | SCENE_OPS and c.subject != IT and c.reference is None
+            for c in together
+        )
+        if not self.instructs or not plain or len(words) < len(together):
+            return False
+        if self.calls and self.calls[-1].tool == INSTRUCTED:  # told at once more stays as it was
+            earlier = self.calls.pop()
+            self.picture = earlier.images["image"]
+            words.insert(0, earlier.arguments["instruction"])
+        arguments = {"instruction": "; ".join(words), "seeds": [self.seed % 2**32]}
+        self.becomes(INSTRUCTED, arguments, None, image=self.picture)
+        return True
+
+    @property
+    def instructs(self) -> bool:
+        """Whether there is a model that is told what to change, and the eyes know less than it."""
+        return INSTRUCTED in self.offered and not self.canvas.seen.familiar
 
     def recolor(self, change: Change) -> None:
         numbers = self.meant(change)
@@ -247,6 +275,8 @@ class _Editing(Draft):
         paintable = self.canvas.own or self.canvas.seen.familiar
         if change.reference is None:
             self.check_paintable()
+            if self.instructs and change.value not in world().styles:
+                raise refusal(self.brief, "unknown", thing=change.value)
             self.paint_over(_known_fact(change))
             return
         named = next((c for c in self.brief.claims if c.kind == "style"), None)

@@ -113,7 +113,7 @@ def _weights(home: Path) -> Iterator[Finding]:
             what = f"{name}/{role}"
             try:
                 for source in catalogue.entry(profile, role).sources:
-                    catalogue.check_weights(source.folder)
+                    catalogue.check_weights(source.folder, source.weights)
             except Stopped as stopped:
                 yield Finding(False, what, str(stopped))
             else:

@@ -73,7 +73,8 @@ def pull(
     entries = _chosen(profile, roles)
     for role, entry in entries.items():
         use = "commercial use allowed" if entry.commercial else "NOT known to allow commercial use"
-        click.echo(f"{role}: {', '.join(entry.repositories)}; {entry.license}; {use}")
+        needs = f"; needs `pip install 'danqing[{entry.extra}]'`" if entry.extra else ""
+        click.echo(f"{role}: {', '.join(entry.repositories)}; {entry.license}; {use}{needs}")
     _check_licenses(entries, yes)
     orders, refused = [], 0
     for source in _sources(entries):
@@ -182,6 +183,8 @@ def _list(profile: Profile, here: Device, listed: list[Entry]) -> None:
 
 
 def _absent(entry: Entry) -> str:
+    if entry.extra and all(source.here for source in entry.sources):
+        return f"{entry.folder} needs `pip install 'danqing[{entry.extra}]'`"
     return f"not here: {', '.join(entry.repositories)}" if entry.repositories else (
         f"missing: {entry.folder}"
     )  # fmt: skip

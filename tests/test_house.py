@@ -116,7 +116,8 @@ def test_every_file_of_a_package_is_packed() -> None:
 
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     needed = project()["project"]
-    lines = [*needed["dependencies"], *needed["optional-dependencies"]["upscale"]]
+    extras = needed["optional-dependencies"]
+    lines = [*needed["dependencies"], *extras["rembg"], *extras["upscale"]]
     declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     distributions = metadata.packages_distributions()
     for name, path in sources().items():
@@ -124,7 +125,7 @@ def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
             top = target.split(".")[0]
             if top in sys.stdlib_module_names or top == "danqing":
                 continue
-            owners = {owner.lower().replace("_", "-") for owner in distributions.get(top, [])}
+            owners = {owner.lower().replace("_", "-") for owner in distributions.get(top, [top])}
             assert owners & declared, f"{name} imports {top}, which no dependency brings"
 
 

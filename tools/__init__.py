@@ -15,6 +15,7 @@ from .caption import caption
 from .compare import compare
 from .detail import detail
 from .edge_guided import edge_guided
+from .edit_by_instruction import edit_by_instruction
 from .gan_image import gan_image
 from .inpaint import inpaint
 from .look import look
@@ -33,6 +34,7 @@ from .vae_variation import vae_variation
 TOOLS: tuple[Callable[..., Any], ...] = (
     text_to_image,
     style_transfer,
+    edit_by_instruction,
     inpaint,
     outpaint,
     edge_guided,
@@ -64,6 +66,7 @@ __all__ = [
     "compare",
     "detail",
     "edge_guided",
+    "edit_by_instruction",
     "gan_image",
     "inpaint",
     "look",

@@ -16,21 +16,29 @@ import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import manifest
+from . import manifest, onnx_file
 from .errors import BadInput, Stopped
 from .registry import Role
 
 DEFAULT_PROFILE = "sketchbook"
 HUB = "hub:"
 """What a source begins with that is a repository of the Hugging Face hub."""
-TAKEN = frozenset({".safetensors", ".json", ".txt", ".model", ".jinja"})
+SAFETENSORS = ".safetensors"
+TAKEN = frozenset({SAFETENSORS, ".json", ".txt", ".model", ".jinja"})
 """The kinds of files that are taken from a hub: weights and words; no pickles and no code."""
+ONNX = ".onnx"
+"""What rembg's weights are in, and taken for nothing else: a graph of operators that the runtime
+has, and their weights, as protobuf. It is data like those; no code is run from it."""
+LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"rembg": ("rembg", "onnxruntime")})
+"""What some loaders need that is not installed with this package, but with its extra of the same
+name."""
 BELONGS: frozenset[Role] = frozenset({"controlnet", "generator", "style-adapter"})
 """The roles of models that work with one painter only."""
 _PACKAGE = Path(__file__).parent
@@ -48,7 +56,7 @@ class Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
-    """A folder or a .safetensors file, relative to the catalogue; or "hub:owner/name"."""
+    """A folder or a file with weights, relative to the catalogue; or "hub:owner/name"."""
     revision: str = "main"
     """The commit of a hub's repository; "main" moves."""
     variant: str = ""
@@ -62,6 +70,11 @@ class Source(BaseModel):
     def repository(self) -> str | None:
         """The hub's "owner/name", or None for files that are the user's or built in."""
         return self.source.removeprefix(HUB) if self.source.startswith(HUB) else None
+
+    @property
+    def weights(self) -> str:
+        """What the names of the files with its weights end in."""
+        return SAFETENSORS
 
     @property
     def folder(self) -> Path:
@@ -79,14 +92,14 @@ class Source(BaseModel):
             and self.revision in ("main", taken.revision)
             and not any(self.wants(path) for path in taken.missing)
             and all(any(fnmatchcase(path, p) for path in taken.files) for p in self.files)
-            and any(path.endswith(".safetensors") for path in taken.files)
+            and any(path.endswith(self.weights) for path in taken.files)
             and taken.whole(self.folder)
         )
 
     def wants(self, path: str) -> bool:
         """Whether a file of the hub's repository is taken."""
         parts = PurePosixPath(path)
-        if parts.suffix not in TAKEN or ".." in parts.parts or parts.is_absolute():
+        if parts.suffix not in {*TAKEN, self.weights} or ".." in parts.parts or parts.is_absolute():
             return False
         if path in self.files:
             return True
@@ -112,7 +125,7 @@ class Source(BaseModel):
 
 def is_weights(path: str) -> bool:
     """Whether a file of a repository holds weights, or tells which of several does."""
-    return path.endswith((".safetensors", ".safetensors.index.json"))
+    return path.endswith((".safetensors", ".safetensors.index.json", ONNX))
 
 
 class LoRA(Source):
@@ -128,6 +141,7 @@ class Entry(Source):
         "diffusers", "autoencoder", "controlnet", "generator", "image-text-to-text",
         "image-segmentation", "image-to-image", "vgg", "controlnet-aux",
         "question-answering", "clipseg", "grounded-sam", "ip-adapter", "spandrel", "causal-lm",
+        "rembg",
     ]  # fmt: skip
     words: Literal["canonical", "plain"] = "canonical"
     """What a painter reads: the form of `painter_words`, or any English."""
@@ -158,6 +172,16 @@ class Entry(Source):
     """Values for arguments that a call leaves out, such as ``steps``."""
 
     @property
+    def weights(self) -> str:
+        return ONNX if self.loader == "rembg" else super().weights
+
+    @property
+    def extra(self) -> str | None:
+        """The extra of this package that its loader needs and that is not installed."""
+        needed = LIBRARIES.get(self.loader, ())
+        return None if all(find_spec(library) for library in needed) else self.loader
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Everything that it is made of."""
         return (self, *([self.beside] if self.beside else []), *self.loras)
@@ -169,8 +193,8 @@ class Entry(Source):
 
     @property
     def ready(self) -> bool:
-        """Whether all of it is here."""
-        return all(source.here for source in self.sources)
+        """Whether all of it is here, and what loads it."""
+        return self.extra is None and all(source.here for source in self.sources)
 
     def memory_on(self, device: str) -> float:
         """MiB that it takes on a device."""
@@ -313,7 +337,12 @@ def entry(profile_: Profile, role: Role) -> Entry:
 def missing(name: str | None, role: Role, entry_: Entry) -> Stopped:
     """What to say of a model of the profile ``name``, if that is known, that is not here."""
     profile_ = f"the profile {name!r}" if name else "this profile"
-    lacking = next(source for source in entry_.sources if not source.here)
+    lacking = next((source for source in entry_.sources if not source.here), None)
+    if lacking is None:
+        return Stopped(
+            f"The {role} model of {profile_} needs {entry_.extra}, which is not installed.",
+            hint=f"`pip install 'danqing[{entry_.extra}]'` does that.",
+        )
     if lacking.repository is None:
         return Stopped(
             f"The {role} model of {profile_} is not at {lacking.folder}.",
@@ -345,16 +374,20 @@ def available(profile_: Profile) -> frozenset[Role]:
     return frozenset(role for role, found in profile_.models.items() if found.ready)
 
 
-def check_weights(folder: Path) -> None:
+def check_weights(folder: Path, weights: str = SAFETENSORS) -> None:
     """Compare every weight file's header with its length: a cheap test for torn downloads.
 
     Raises `Stopped` that names the file. The safetensors layout is a little-endian uint64 header
     length, a JSON header with the data offsets, and the data.
     """
-    files = [folder] if folder.is_file() else sorted(folder.rglob("*.safetensors"))
+    files = [folder] if folder.is_file() else sorted(folder.rglob(f"*{weights}"))
     if not files:
-        raise _damaged(folder, "has no .safetensors file")
+        raise _damaged(folder, f"has no {weights} file")
     for file in files:
+        if weights == ONNX:
+            if not onnx_file.is_whole(file):
+                raise _damaged(file, "is cut short")
+            continue
         size = file.stat().st_size
         with file.open("rb") as stream:
             header_size = int.from_bytes(stream.read(8), "little")
@@ -378,17 +411,17 @@ def models_fingerprint(profile_: str | Profile, role: Role) -> str:
     Raises `Stopped` as `entry` does.
     """
     found = profile(profile_) if isinstance(profile_, str) else profile_
-    first, *more = (fingerprint(source.folder) for source in entry(found, role).sources)
+    first, *more = (fingerprint(s.folder, s.weights) for s in entry(found, role).sources)
     return hashlib.sha256("".join([first, *more]).encode()).hexdigest()[:12] if more else first
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, weights: str = SAFETENSORS) -> str:
     """Twelve hex digits over the weight and configuration files of a model folder, or of one file.
 
     What was verified when it was taken from a hub, and not touched since, is not read again.
     """
     taken = None if folder.is_file() else manifest.read(folder)
-    files = [folder] if folder.is_file() else _hashed(folder)
+    files = [folder] if folder.is_file() else _hashed(folder, weights)
     total = hashlib.sha256()
     for file in files:
         name = file.relative_to(folder).as_posix()
@@ -400,12 +433,13 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()[:12]
 
 
-def _hashed(folder: Path) -> list[Path]:
+def _hashed(folder: Path, weights: str) -> list[Path]:
     """The files of a model, without what a download keeps beside them."""
     inside = ((path, path.relative_to(folder)) for path in folder.rglob("*"))
     return sorted(
         path for path, below in inside
-        if path.suffix in TAKEN and below.parts[0] != ".cache" and str(below) != manifest.NAME
+        if path.suffix in {*TAKEN, weights}
+        and below.parts[0] != ".cache" and str(below) != manifest.NAME
     )  # fmt: skip
 
 

@@ -98,9 +98,9 @@ def order(source: Source, *, configuration: bool = False) -> Order:
         for s in told.siblings or ()
         if source.wants(s.rfilename) and not (configuration and is_weights(s.rfilename))
     ]  # fmt: skip
-    if not configuration and not any(file.path.endswith(".safetensors") for file in found):
+    if not configuration and not any(file.path.endswith(source.weights) for file in found):
         raise Refused(
-            f"{repository} has no .safetensors files at {source.revision} that are wanted.",
+            f"{repository} has no {source.weights} files at {source.revision} that are wanted.",
             hint="Weights in other formats are not taken, for they may hold code.",
         )
     license_ = getattr(told.card_data, "license", None) if told.card_data else None

@@ -198,17 +198,18 @@ def release_memory(device: str) -> None:
 
 
 def load(entry: Entry, device: str, *, offloaded: bool = False) -> Loaded:
-    """Read a model folder: safetensors only, local files only, no code from the folder. A pipeline
-    that is to be ``offloaded`` is never on ``device`` as a whole.
+    """Read a model folder: safetensors only, or for rembg ONNX, local files only, no code from the
+    folder. A pipeline that is to be ``offloaded`` is never on ``device`` as a whole.
 
     Raises `Stopped` naming the file that is missing, damaged or not what it says it is.
     """
     for source in entry.sources:
-        catalogue.check_weights(source.folder)
+        catalogue.check_weights(source.folder, source.weights)
     started = time.perf_counter()
     configure_torch()
     try:
-        with _without_scipy():
+        # rembg cannot do without scipy
+        with contextlib.nullcontext() if entry.loader == "rembg" else _without_scipy():
             model, processor = _LOADERS[entry.loader](
                 str(entry.folder), _dtype(device), **_options(entry)
             )
@@ -231,7 +232,8 @@ def load(entry: Entry, device: str, *, offloaded: bool = False) -> Loaded:
 
         torch.cuda.synchronize()  # whoever uses it next may do so in another stream
     seconds = time.perf_counter() - started
-    loaded = Loaded(entry, model, processor, device, sum(held.values()) / 2**20, seconds)
+    memory_mb = sum(held.values()) / 2**20 or entry.memory_mb  # what torch does not hold
+    loaded = Loaded(entry, model, processor, device, memory_mb, seconds)
     return offload(loaded) if offloaded else loaded
 
 
@@ -255,7 +257,7 @@ def _options(entry: Entry) -> dict[str, Any]:
     told = {name: getattr(entry, name) for name in ("variant", "config", "architecture")}
     told["loras"] = {str(lora.folder): lora.weight for lora in entry.loras}
     told["beside"] = None if entry.beside is None else str(entry.beside.folder)
-    told["files"] = entry.files if entry.loader == "ip-adapter" else ()
+    told["files"] = entry.files if entry.loader in ("ip-adapter", "rembg") else ()
     return {name: value for name, value in told.items() if value}
 
 
@@ -513,6 +515,16 @@ def _load_ip_adapter(
     return model, parts
 
 
+def _load_rembg(
+    folder: str, _: Any, *, files: tuple[str, ...] = ("*",),
+    architecture: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Any, Any]:  # fmt: skip
+    from . import matting
+
+    session = str(architecture.get("session", matting.USUAL))
+    return matting.load(Path(folder), files, session), None
+
+
 def _load_vgg(folder: str, _: Any) -> tuple[Any, Any]:
     """The convolutions of torchvision's VGG-19 from its state dict; in float32 on every device,
     since pictures are made along their gradients."""
@@ -550,6 +562,7 @@ _LOADERS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "clipseg": _load_clipseg,
     "grounded-sam": _load_grounded_sam,
     "ip-adapter": _load_ip_adapter,
+    "rembg": _load_rembg,
     "spandrel": _load_spandrel,
     "image-segmentation": _load_segmenter,
     "image-to-image": _load_upscaler,

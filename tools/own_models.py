@@ -25,7 +25,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .catalogue import OWN, Entry, Profile, based
+from .catalogue import ONNX, OWN, Entry, Profile, based
 from .errors import BadInput
 from .pipelines import PIPELINES
 from .registry import Role
@@ -35,9 +35,11 @@ LOADERS: Mapping[Role, str] = {
     "panoptic": "image-segmentation", "controlnet": "controlnet", "generator": "generator",
     "stylizer": "autoencoder", "style-features": "vgg", "detector": "controlnet-aux",
     "answerer": "image-text-to-text", "segmenter": "clipseg", "style-adapter": "ip-adapter",
-    "planner": "causal-lm",
+    "planner": "causal-lm", "editor": "diffusers", "matting": "rembg",
 }  # fmt: skip
 """How the models of each role are loaded where an entry does not say."""
+PAINTERS: frozenset[Role] = frozenset({"text-to-image", "editor"})
+"""The roles of pipelines."""
 _ROLES = typing.get_args(Role)
 
 
@@ -174,7 +176,7 @@ def _entry(
     role = where[1]
     if not isinstance(given, dict):
         raise file.refusal(where, f"{role!r} is no table", f"[{where[0]}.{role}]")
-    words = {"words": "plain"} if role == "text-to-image" else {}
+    words = {"words": "plain"} if role in PAINTERS else {}
     try:
         entry = Entry.model_validate({"loader": LOADERS.get(role), **words, **given})
     except ValidationError as error:
@@ -195,7 +197,7 @@ def _entry(
     lacking = next((source for source in entry.sources if not source.here), None)
     if lacking is not None and lacking.repository is None:
         raise file.refusal((*where, "source"), f"there is nothing at {lacking.folder}")
-    if role == "text-to-image" and entry.folder.is_file() and not entry.config:
+    if role in PAINTERS and entry.folder.is_file() and not entry.config:
         raise file.refusal(
             where, f"{entry.folder.name} is a single file, which needs a config",
             "the name of a profile of its kind, as in config = 'sd15', or the folder of a pipeline",
@@ -222,12 +224,11 @@ def _config(file: _File, where: tuple[str, str], config: str, others: Mapping[st
 def completed(entry: Entry, role: Role) -> Entry:
     """An entry with what its files say of it, where it does not say so itself."""
     folder = entry.folder
-    files = [folder] if folder.is_file() else sorted(folder.rglob("*.safetensors"))
-    found: dict[str, Any] = {
-        "size_mb": sum(file.stat().st_size for file in files) >> 20,
-        "memory_mb": 4 * parameters(files) >> 20,
-    }
-    if role == "text-to-image":
+    files = [folder] if folder.is_file() else sorted(folder.rglob(f"*{entry.weights}"))
+    size = sum(file.stat().st_size for file in files)
+    held = size if entry.weights == ONNX else 4 * parameters(files)
+    found: dict[str, Any] = {"size_mb": size >> 20, "memory_mb": held >> 20}
+    if role in PAINTERS:
         kind, side = kind_and_size(Path(entry.config) if entry.config else folder)
         own = PIPELINES[kind]
         usual = {"steps": own.steps, "guidance_scale": own.guidance_scale}

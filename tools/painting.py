@@ -24,7 +24,15 @@ from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictur
 from .errors import ToolError
 from .models import Loaded
 from .pipelines import PIPELINES, Pipeline
-from .registry import IN_TILES, OFFLOADED, ONE_BY_ONE, SMALLER, Context
+from .registry import (
+    IN_TILES,
+    OFFLOADED,
+    ONE_BY_ONE,
+    SMALLER,
+    Context,
+    Role,
+    flatten,
+)
 
 MANNER = 0.7
 """How much of a style-adapter's is heeded, where 1 is all."""
@@ -70,6 +78,7 @@ def paint(
     kept: Kept | None = None,
     steering: Steering | None = None,
     manner: Image.Image | None = None,
+    role: Role = "text-to-image",
 ) -> list[Image.Image]:
     """One picture per seed, RGB at the painter's own size, all in one batch.
 
@@ -79,7 +88,7 @@ def paint(
     With ``start``, an RGB image, it is noised by ``strength`` (0 to 1) and painted over, in its own
     size. With ``kept``, only the hole is painted; what lies around comes out nearly as it was, as
     the decoder gives it. With ``manner``, an RGB image, the pictures are in its style, by the
-    profile's style-adapter.
+    profile's style-adapter. ``role`` is the painter's.
 
     Raises `ToolError`, in the name of ``tool``, when a prompt is longer than the model reads, or
     when a picture comes out blank or with non-finite values.
@@ -90,7 +99,7 @@ def paint(
     if n > 1 and context.saves(ONE_BY_ONE):
         same: dict[str, Any] = {
             "steps": steps, "start": start, "strength": strength, "kept": kept,
-            "steering": steering, "manner": manner,
+            "steering": steering, "manner": manner, "role": role,
         }  # fmt: skip
         return [
             paint(
@@ -100,7 +109,7 @@ def paint(
             for i, seed in enumerate(seeds)
         ]  # fmt: skip
     away = context.thrift >= OFFLOADED and context.models.device == "cuda"
-    painter = context.models.get("text-to-image", offloaded=away)
+    painter = context.models.get(role, offloaded=away)
     if painter.offloaded:
         context.tell(OFFLOADED)
     kind = kind_of(painter)
@@ -210,6 +219,15 @@ def _each(value: Any, n: int) -> list[Any]:
 def kind_of(painter: Loaded) -> Pipeline:
     """What the painter takes."""
     return PIPELINES[type(painter.model).__name__]
+
+
+def at_its_size(painter: Loaded, image: Image.Image) -> Image.Image:
+    """An image as the painter is shown it, RGB: in its own proportions with as many pixels as a
+    square of the painter's size, its sides in whole patches."""
+    cells = painter.model.vae_scale_factor * kind_of(painter).patch
+    scale = painter.entry.native_size / (image.width * image.height) ** 0.5
+    width, height = (max(1, round(side * scale / cells)) * cells for side in image.size)
+    return flatten(image).resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _set_up(

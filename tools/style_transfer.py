@@ -172,12 +172,10 @@ def _painted(
     strength: float, prompt: str, seed: int,
 ) -> Image.Image:  # fmt: skip
     """The image painted over in a style, or that of a reference, RGB of the same size."""
-    from .painting import kind_of, paint
+    from .painting import at_its_size, kind_of, paint
 
     painter = context.models.get("text-to-image")
     kind = kind_of(painter)
-    cells = painter.model.vae_scale_factor * kind.patch
-    size = _painting_size(image.size, painter.entry.native_size, cells)
     usual = int(painter.entry.defaults["steps"])
     steps = usual if kind.edits else max(STEPS, usual)
     [painted] = paint(
@@ -188,19 +186,11 @@ def _painted(
         else _prompt(style, prompt, "told" if kind.edits else painter.entry.words),
         seeds=[seed],
         steps=steps,
-        start=flatten(image).resize(size, Image.Resampling.LANCZOS),
+        start=at_its_size(painter, image),
         strength=max(strength, 1.001 / steps),
         manner=None if reference is None else flatten(reference),
     )
     return brought_to(context, painted, image.size)
-
-
-def _painting_size(size: tuple[int, int], native: int, cells: int) -> tuple[int, int]:
-    """Sides in whole ``cells``, as many pixels as a square of ``native``, about as wide for their
-    height as ``size``."""
-    scale = native / (size[0] * size[1]) ** 0.5
-    width, height = (max(1, round(side * scale / cells)) * cells for side in size)
-    return width, height
 
 
 def _prompt(style: str, prompt: str, words: str) -> str:

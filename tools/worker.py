@@ -220,7 +220,7 @@ class Worker:
         """Run, and again with more thrift whenever memory runs out; the result, and how memory was
         saved. Raises `ToolError` where all of `THRIFT` does not help."""
         tool, given = call.tool, call.frame
-        paints = "text-to-image" in (*tool.roles, *tool.optional_roles)
+        paints = not {"text-to-image", "editor"}.isdisjoint((*tool.roles, *tool.optional_roles))
         ladder = [*range(len(THRIFT) + 1)] if paints else [0, ALONE]
         if self._models.device != "cuda" and paints:
             ladder.remove(OFFLOADED)  # there is no other memory

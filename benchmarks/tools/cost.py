@@ -37,6 +37,7 @@ def calls(size: int) -> dict[str, tuple[dict[str, Any], dict[str, Image.Image]]]
         "text_to_image": (drawn, {}),
         "gan_image": (drawn, {}),
         "style_transfer": ({"style": "watercolor", "prompt": prompt}, one),
+        "edit_by_instruction": ({"instruction": "make it winter", "seeds": [1]}, one),
         "inpaint": (drawn, {**one, "mask": mask}),
         "outpaint": ({"prompt": prompt, "right": size // 2}, one),
         "edge_guided": (drawn, one),

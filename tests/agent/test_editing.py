@@ -368,6 +368,48 @@ def test_a_photograph_is_not_painted_anew(change: dict[str, Any]) -> None:
     assert planned(change, on=canvas(own=False)), "a drawing of the same world may be"
 
 
+TOLD = {*ALL, "edit_by_instruction"}
+STRANGE = replace(canvas(own=False), seen=replace(canvas().seen, familiar=False))
+GIRAFFE = Change(op="add", subject="giraffe", source="add a giraffe")
+
+
+def test_what_no_rule_can_do_in_a_photograph_is_told_to_a_model_that_edits() -> None:
+    night = Change(op="time", value="night", source="make it night")
+    winter = Change(op="season", value="winter", source="in winter")
+    gone = Change(op="remove", subject="dog", source="remove the dog")
+    found, filled, closing = edit(brief(GIRAFFE, night, gone, winter), STRANGE, 7, TOLD)
+    assert [found.tool, filled.tool] == ["segment", "inpaint"], "what a rule can do is done by it"
+    assert (closing.tool, closing.images) == ("edit_by_instruction", {"image": "#2"})
+    assert closing.arguments == {
+        "instruction": "add a giraffe; make it night; in winter", "seeds": [7, 8, 9, 10],
+    }  # fmt: skip
+    assert (closing.aid, closing.within, closing.undone) == (False, None, ())
+
+
+def test_a_style_without_a_name_here_is_told_in_the_words_of_the_user() -> None:
+    style = Change(op="style", value="ukiyo-e", source="as ukiyo-e")
+    own = replace(STRANGE, own=True)
+    assert tools(edit(brief(style), own, 7, TOLD)) == ["edit_by_instruction"]
+    oil = Change(op="style", value="oil", source="in oil")
+    assert "edit_by_instruction" not in tools(edit(brief(oil), own, 7, TOLD))
+
+
+@pytest.mark.parametrize(
+    ("change", "on", "offered", "why"),
+    [
+        (GIRAFFE, STRANGE, ALL, "the painter knows no giraffe"),
+        (GIRAFFE, canvas(), TOLD, "the painter knows no giraffe"),
+        (Change(op="remove", subject="cat", source="no cat"), canvas(), TOLD, "no cat is seen"),
+        (Change(op="remove", subject="it", source="remove it"), STRANGE, TOLD, "it"),
+        (Change(op="extend", value="left", source="wider"), STRANGE, TOLD, "on photographs"),
+        (GIRAFFE.model_copy(update={"source": None}), STRANGE, TOLD, "knows no giraffe"),
+    ],
+)
+def test_else_it_is_refused_as_ever(change: Change, on: Any, offered: set[str], why: str) -> None:
+    with pytest.raises(ToolError, match=why):
+        edit(brief(change), on, 7, offered)
+
+
 def test_what_is_left_undone_is_told_in_the_language_of_the_request() -> None:
     both = (Change(op="remove", subject="cat"), Change(op="remove", subject="dog"))
     chinese = brief(*both).model_copy(update={"language": "zh"})

@@ -237,3 +237,18 @@ def test_what_a_gpu_cannot_hold_at_once_is_told(
     assert "15225 MB in memory, part by part" in painter
     [reader, *_] = [line for line in lines if "Qwen3-VL" in line and "captioner" in line]
     assert "4058 MB in memory\t" in reader
+
+
+def test_an_extra_that_a_model_needs_is_named(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("danqing.tools.catalogue.LIBRARIES", {"rembg": ("no_such_library",)})
+    home.mkdir()
+    (tmp_path / "cut.onnx").write_bytes(b"")
+    mine = '[mine.matting]\nsource = "../cut.onnx"\n[hubs.matting]\nsource = "hub:tiny/cut"\n'
+    (home / "models.toml").write_text(mine, "utf-8")
+    needs = "needs `pip install 'danqing[rembg]'`"
+    assert f"cut.onnx {needs}" in call("models").stdout
+    pulled = call("models", "pull", "hubs", "matting")  # told before any hub is asked
+    use = "see its model card; NOT known to allow commercial use"
+    assert f"matting: tiny/cut; {use}; {needs}" in pulled.stdout

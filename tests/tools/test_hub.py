@@ -85,6 +85,15 @@ def test_what_is_wanted_is_taken_and_nothing_else(served: Hub, tmp_path: Path) -
     catalogue.check_weights(place.folder)
 
 
+def test_onnx_is_taken_where_it_is_loaded_by_rembg(served: Hub, tmp_path: Path) -> None:
+    entry = Entry(source="hub:a/model", files=("onnx/*",), loader="rembg")
+    place = entry.placed(tmp_path, tmp_path)
+    pull(place)
+    assert (taken(place), place.here) == (["onnx/model.onnx"], True)
+    (place.folder / "onnx" / "model.onnx").write_bytes(b"")
+    assert not place.here
+
+
 @pytest.mark.parametrize("path", ["unet/../../../evil.json", "/unet/evil.json", "../unet.json"])
 def test_nothing_is_written_outside_of_its_folder(served: Hub, tmp_path: Path, path: str) -> None:
     served.repositories["a/model"][path] = b"{}"

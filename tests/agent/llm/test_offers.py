@@ -21,7 +21,8 @@ OFFERS = Offers(["draw", "stop"], by_name(TOOLS), ["img-1", "img-2"], SEEDS)
 def test_every_tool_that_makes_something_is_offered_without_what_is_filled_in() -> None:
     told = {one["function"]["name"]: one["function"]["parameters"] for one in OFFERS.schemas()}
     assert {"draw", "stop", "text_to_image", "gan_image", "vae_variation", "style_transfer",
-            "inpaint", "upscale", "edge_guided", "segment", "outpaint"} <= set(told)  # fmt: skip
+            "inpaint", "upscale", "edge_guided", "segment", "outpaint",
+            "edit_by_instruction"} <= set(told)  # fmt: skip
     assert not {"caption", "ask", "look"} & set(told)
     for name, parameters in told.items():
         assert not set(SEEDS) & set(parameters["properties"]), name
