@@ -333,7 +333,7 @@ def model_name(profile_: Profile, role: Role) -> str:
     if found.repository:
         taken = manifest.read(found.folder)
         return f"{found.repository}@{taken.revision if taken else found.revision}"
-    if role == "planner" and not found.folder.is_relative_to(_PACKAGE.resolve()):
+    if role in ("planner", "embedder") and not found.folder.is_relative_to(_PACKAGE.resolve()):
         of_hub = re.search(r"/models--(.+?)--(.+)/snapshots/(.+)$", found.folder.as_posix())
         return f"{of_hub[1]}/{of_hub[2]}@{of_hub[3]}" if of_hub else found.folder.name
     stands_in = found == _built_in(BUILT_IN, None)[DEFAULT_PROFILE].models.get(role)

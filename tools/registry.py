@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Role = Literal[
     "text-to-image", "captioner", "upscaler", "panoptic", "controlnet", "generator", "stylizer",
-    "style-features", "detector", "answerer", "segmenter", "style-adapter", "planner",
+    "style-features", "detector", "answerer", "segmenter", "style-adapter", "embedder", "planner",
 ]  # fmt: skip
 """What a model does for a tool; the catalogue maps each role to a model."""
 

@@ -199,7 +199,9 @@ GAN = Card(
     task="text-to-image",
     tags=("danqing", "illustration", "stylegan2"),
     about="A StyleGAN2-style generator (`tools/generator.py`) that makes the latents of a picture"
-    " in one pass from the semantic vector of a sentence and from its words.",
+    " in one pass from the semantic vector of a sentence and from its words. `meaning.safetensors`"
+    " leads to that vector from the one that the built-in language model has of a sentence"
+    " (`python -m training.meaning`).",
     learned_from=_RENDERS + " Latents of plain scenes and crowds.",
     use="import torch\n\nfrom danqing.tools.generator import Generator\n\n"
     'generator = Generator.from_pretrained("FOLDER")\n'
