@@ -442,7 +442,8 @@ def test_a_provenance_names_the_language_model_and_not_the_built_in_one(
     with closing(Engine(toy_profile, planner=tmp_path / place, device="cpu")) as engine:
         assert catalogue.model_name(engine.profile, "planner") == name
         assert catalogue.model_name(engine.profile, "embedder") == name
-    assert catalogue.model_name(catalogue.profile(), "embedder") == "sketchbook/embedder"
+    for profile in ("sketchbook", "sd15"):
+        assert catalogue.model_name(catalogue.profile(profile), "embedder") == "sketchbook/embedder"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
