@@ -443,8 +443,9 @@ def _account(
     """
     from .agent.store import digest_of
     from .agent.studio import made_with
+    from .tools import catalogue
 
-    models, versions = made_with(profile, spec.roles)
+    models, versions = made_with(profile, spec.models(catalogue.available(profile)))
     inputs = {name: digest_of(image) for name, image in images.items()}
     seeds = arguments.get("seeds", [])
     seed = seeds[number] if number < len(seeds) else arguments.get("seed")

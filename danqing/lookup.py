@@ -149,7 +149,7 @@ def _lacking(roles: Iterable[str], optional: Iterable[str], here: Collection[str
     """Which of a tool's models are not there, in words; "" if they all are."""
     said = ""
     for group, means in ((roles, ""), (optional, ", so it can do less")):
-        missing = [role for role in group if role not in here and role != "planner"]  # see --llm
+        missing = [role for role in group if role not in here]
         if missing:
             models = "model is" if len(missing) == 1 else "models are"
             said += f" (its {' and '.join(missing)} {models} missing{means})"

@@ -251,7 +251,6 @@ def test_the_readme_holds_the_two_commands() -> None:
 def test_every_model_has_a_card_that_says_how_it_was_made() -> None:
     roles = [part for part in profiles()["sketchbook"].values() if isinstance(part, dict)]
     folders = {ROOT / "tools" / role["source"] for role in roles}
-    folders.add(WEIGHTS / "sketchbook" / "planner")  # it reads, and no profile paints with it
     assert folders == set(WEIGHTS.glob("*/*"))
     for folder in folders:
         card = (folder / "README.md").read_text("utf-8")

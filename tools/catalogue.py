@@ -357,12 +357,14 @@ def missing(name: str | None, role: Role, entry_: Entry) -> Stopped:
 
 def model_name(profile_: Profile, role: Role) -> str:
     """What a provenance calls the profile's model for ``role``: the hub's name and commit, or that
-    of the profile which has it; a language model, which none has, is called as its folder is."""
+    of the profile which has it; a language model of the user's is called as its folder is."""
     found = profile_.models[role]
     if found.repository:
         taken = manifest.read(found.folder)
         return f"{found.repository}@{taken.revision if taken else found.revision}"
-    if role == "planner" and not found.folder.is_relative_to(_PACKAGE.resolve()):
+    if role in ("planner", "embedder"):
+        if found.folder.resolve().is_relative_to(_PACKAGE.resolve()):
+            return f"{DEFAULT_PROFILE}/{role}"
         of_hub = re.search(r"/models--(.+?)--(.+)/snapshots/(.+)$", found.folder.as_posix())
         return f"{of_hub[1]}/{of_hub[2]}@{of_hub[3]}" if of_hub else found.folder.name
     stands_in = found == _built_in(BUILT_IN, None)[DEFAULT_PROFILE].models.get(role)

@@ -50,8 +50,9 @@ class Engine:
 
     ``profile`` is a name from the catalogue or a `Profile`; ``home`` is the folder with the user's
     own models and those from a hub; ``planner`` is the folder of a language model to run beside
-    them; ``device`` is cuda, mps or cpu, or None for the best there is; ``memory_mb`` bounds the
-    models held at once.
+    them, which is then also the embedder: what a sentence means is what it means to whoever plans.
+    ``device`` is cuda, mps or cpu, or None for the best there is; ``memory_mb`` bounds the models
+    held at once.
 
     Raises `BadInput` as `catalogue.profile` and `catalogue.language_model` do.
     """
@@ -70,9 +71,12 @@ class Engine:
     ) -> None:
         found = catalogue.profile(profile, home) if isinstance(profile, str) else profile
         self.profile = catalogue.settled(found)
+        models = dict(self.profile.models)
         if planner is not None:
-            models = {**self.profile.models, "planner": catalogue.language_model(planner)}
-            self.profile = self.profile.model_copy(update={"models": models})
+            models["planner"] = catalogue.language_model(planner)
+        if "planner" in models and models["planner"].ready:
+            models["embedder"] = models["planner"]
+        self.profile = self.profile.model_copy(update={"models": models})
         self.tools: Mapping[str, ToolSpec] = by_name(tuple(tools))
         self._settings = {
             "device": device, "memory_mb": memory_mb, "overlap": overlap, "batching": batching

@@ -11,7 +11,7 @@ from .options import Prompt
 from .registry import Context, tool
 
 
-@tool("generator", "text-to-image", optional=("planner",))
+@tool("generator", "text-to-image", optional=("embedder",))
 def gan_image(
     context: Context,
     *,
@@ -29,8 +29,10 @@ def gan_image(
 
     The sentence's semantic vector s drives a generator in the manner of StyleGAN2 (Karras et al.
     2020) that also looks at its words: I = G(z, s), with the noise z from the seed. Seeds give
-    variations of one sentence. Where a local language model is loaded, s is what the sentence means
-    to it.
+    variations of one sentence. s is what the sentence means to the local language model that plans,
+    or else to the built-in one: the mean of its last hidden states, in the terms of the painter's
+    text encoder (`meaning`); without any it is the mean of that encoder's own. It changes pictures
+    little, the style first of all; what is to be seen the generator reads off the words.
 
     Raises `ToolError` when the prompt is longer than the model reads.
     """
@@ -45,9 +47,9 @@ def gan_image(
     context.check_cancelled()
     words, inside = read(painter.model.text_encoder, painter.model.tokenizer, [prompt])
     s = None
-    if context.models.has("planner"):
-        s = translated(prompt, context.models.get("planner"), painter)
-        s = s.expand(len(seeds), -1)
+    if context.models.has("embedder"):
+        embedder = context.models.get("embedder")
+        s = translated(prompt, embedder, painter, generator).expand(len(seeds), -1)
     noise = [
         torch.randn(1, generator.model.noise, generator=torch.Generator("cpu").manual_seed(seed))
         for seed in seeds

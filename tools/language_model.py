@@ -141,7 +141,7 @@ def converse(
     )
 
 
-@tool("planner")
+@tool("embedder")
 def embed(
     context: Context, *, text: Annotated[str, Field(min_length=1, max_length=100_000)]
 ) -> Embedding:
@@ -153,7 +153,7 @@ def embed(
 
     from .meaning import meant
 
-    loaded = context.models.get("planner")
+    loaded = context.models.get("embedder")
     loaded.processor.tokens(text)  # refuses what is too long
     context.check_cancelled()
     with torch.inference_mode():

@@ -35,7 +35,7 @@ LOADERS: Mapping[Role, str] = {
     "panoptic": "image-segmentation", "controlnet": "controlnet", "generator": "generator",
     "stylizer": "autoencoder", "style-features": "vgg", "detector": "controlnet-aux",
     "answerer": "image-text-to-text", "segmenter": "clipseg", "style-adapter": "ip-adapter",
-    "planner": "causal-lm", "editor": "diffusers", "matting": "rembg",
+    "embedder": "causal-lm", "planner": "causal-lm", "editor": "diffusers", "matting": "rembg",
 }  # fmt: skip
 """How the models of each role are loaded where an entry does not say."""
 PAINTERS: frozenset[Role] = frozenset({"text-to-image", "editor"})

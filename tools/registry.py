@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 Role = Literal[
     "text-to-image", "captioner", "upscaler", "panoptic", "controlnet", "generator", "stylizer",
-    "style-features", "detector", "answerer", "segmenter", "style-adapter", "planner", "editor",
-    "matting",
+    "style-features", "detector", "answerer", "segmenter", "style-adapter", "embedder", "planner",
+    "editor", "matting",
 ]  # fmt: skip
 """What a model does for a tool; the catalogue maps each role to a model."""
 

@@ -27,6 +27,7 @@ from .catalogue import Entry
 from .errors import Cancelled, Stopped, ToolError
 from .frames import Frame, FrameError, receive, send
 from .models import Models
+from .own_models import PAINTERS
 from .registry import ALONE, OFFLOADED, THRIFT, Context, Role, spec
 from .schedule import Asked, Run, Schedule
 
@@ -220,7 +221,7 @@ class Worker:
         """Run, and again with more thrift whenever memory runs out; the result, and how memory was
         saved. Raises `ToolError` where all of `THRIFT` does not help."""
         tool, given = call.tool, call.frame
-        paints = not {"text-to-image", "editor"}.isdisjoint((*tool.roles, *tool.optional_roles))
+        paints = not PAINTERS.isdisjoint((*tool.roles, *tool.optional_roles))
         ladder = [*range(len(THRIFT) + 1)] if paints else [0, ALONE]
         if self._models.device != "cuda" and paints:
             ladder.remove(OFFLOADED)  # there is no other memory

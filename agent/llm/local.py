@@ -9,6 +9,7 @@ The model runs in the engine's worker beside those that paint; this process stay
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import queue
@@ -16,6 +17,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -234,17 +236,31 @@ class ChatTransformers(BaseChatModel):
         }  # fmt: skip
 
 
-def semantic_vector(text: str, llm: ChatTransformers) -> np.ndarray:
-    """The meaning of a text as ``llm`` reads it: the mean of its last hidden states over the text's
-    tokens, float32, as long as the model is wide.
+def semantic_vector(text: str, llm: ChatTransformers | None = None) -> np.ndarray:
+    """What a text means to a language model: the mean of its last hidden states over the text's
+    tokens, float32 (width of the model,).
+
+    The model is ``llm``, or without one the built-in one (256 wide; English and Chinese), in a
+    worker that stays until the program ends. `gan_image` is driven by this vector.
 
     Raises `ToolError` for an empty text and one that is too long, and what `Engine.call` does.
     """
     import numpy as np
 
-    value = llm.engine.call("embed", {"text": text}, cancel=llm.cancel, timeout=llm.timeout).value
+    engine, cancel, timeout = (
+        (_built_in(), None, None) if llm is None else (llm.engine, llm.cancel, llm.timeout)
+    )
+    value = engine.call("embed", {"text": text}, cancel=cancel, timeout=timeout).value
     assert value is not None
     return np.array(value["vector"], np.float32)
+
+
+@cache
+def _built_in() -> Engine:
+    """An engine for texts alone; its worker starts when it is called."""
+    engine = Engine()
+    atexit.register(engine.close)
+    return engine
 
 
 def _until_none(

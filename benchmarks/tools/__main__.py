@@ -27,6 +27,7 @@ from . import (
     edge_guided,
     gan_image,
     inpaint,
+    meaning,
     missing,
     robustness,
     segment,
@@ -44,6 +45,7 @@ MEASURES: dict[str, tuple[Callable[[Studio], list[Row]], tuple[str, ...]]] = {
     "upscale": (upscale.measure, ("upscale",)),
     "ask": (ask.measure, ("ask",)),
     "gan_image": (gan_image.measure, ("gan_image", "text_to_image")),
+    "meaning": (meaning.measure, ("gan_image",)),
     "robustness": (robustness.measure, ()),
     "cost": (cost.measure, ()),
 }
@@ -51,7 +53,7 @@ MEASURES: dict[str, tuple[Callable[[Studio], list[Row]], tuple[str, ...]]] = {
 LOADERS = {
     "text-to-image": "diffusers", "captioner": "image-text-to-text", "upscaler": "image-to-image",
     "panoptic": "image-segmentation", "controlnet": "controlnet", "generator": "generator",
-    "stylizer": "autoencoder", "style-features": "vgg",
+    "stylizer": "autoencoder", "style-features": "vgg", "embedder": "causal-lm",
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from benchmarks.tools import (
     edge_guided,
     gan_image,
     inpaint,
+    meaning,
     median,
     robustness,
     segment,
@@ -39,8 +40,10 @@ from danqing.tools import TOOLS, catalogue
 from danqing.tools.ask import understood
 from danqing.tools.call import Result, WorkerFailed
 from danqing.tools.errors import ToolError
+from danqing.tools.gan_image import gan_image as gan_image_tool
+from danqing.tools.models import Models
 from danqing.tools.phrases import read_phrase
-from danqing.tools.registry import by_name
+from danqing.tools.registry import Context, by_name
 from danqing.tools.sketch import sketch
 from training import data, grader, panoptic
 from training.scenes import captions, facts
@@ -552,6 +555,27 @@ def test_drafts_that_are_all_the_same_have_no_variety(eyes):
     )
     assert one in (500 / 2 + 250 / 2, (250 + 4000) / 2, (4000 + 125) / 2)
     assert eight < one
+
+
+def test_drafts_of_other_vectors_are_those_of_the_tool_and_are_compared_pair_by_pair():
+    scenes, models = held_out(2, data.plain), Models(catalogue.profile().models, device="cpu")
+    said = meaning.manners(scenes)["canonical"]
+    own, drawn, other = list(meaning.pictures(models, scenes, said))[1]
+    [as_drawn] = gan_image_tool(
+        Context(models), prompt=said[1], seeds=[scenes[1].seed % 2**32],
+        truncation=meaning.TRUNCATION,
+    )  # fmt: skip
+    assert np.abs(np.asarray(drawn, int) - np.asarray(as_drawn, int)).max() <= 1  # of a batch
+    assert len({picture.tobytes() for picture in (own, drawn, other)}) == 3
+    right = np.zeros((4, 3, 5))
+    right[:, 0], right[:2, 1, :2] = 1.0, 1.0
+    values = by_measure(meaning.told("canonical", right))
+    assert values["facts seen as asked, canonical, s of the text encoder"] == 1.0
+    assert values["style seen as asked, canonical, s of the language model"] == 0.5
+    beyond = (
+        "facts seen as asked, canonical, s of the language model, beyond that of the text encoder"
+    )
+    assert values[beyond] == pytest.approx(-0.8)
 
 
 # -- spoiled pictures

@@ -362,6 +362,15 @@ def test_upscale_runs_its_model_and_the_file_says_so(folder: Path) -> None:
     assert not (folder.parent / "home").exists()  # a tool run by hand leaves no other trace
 
 
+def test_the_file_names_the_language_model_that_a_draft_is_driven_by(folder: Path) -> None:
+    drawn = document("gan_image", "--prompt", "a boat", "--seeds", "1", "--device", "cpu")
+    told = provenance.read(Path(drawn["pictures"][0]))
+    assert told is not None
+    assert {role: model["name"] for role, model in told["models"].items()} == {
+        role: f"sketchbook/{role}" for role in ("embedder", "generator", "text-to-image")
+    }
+
+
 def test_metadata_can_be_left_out(folder: Path) -> None:
     call("tool", "doodle", "--seeds", "5", "--no-metadata")
     assert opened("doodle.png").info == {}

@@ -80,7 +80,8 @@ def engine(folders: dict[str, Path]) -> Iterator[Engine]:
 
 
 def context_with(folder: Path) -> Context:
-    return Context(Models({"planner": catalogue.language_model(folder)}, device="cpu"))
+    entry = catalogue.language_model(folder)
+    return Context(Models({"planner": entry, "embedder": entry}, device="cpu"))
 
 
 def chat_of(context: Context) -> Chat:
@@ -440,6 +441,9 @@ def test_a_provenance_names_the_language_model_and_not_the_built_in_one(
     shutil.copytree(folders["glm4"], tmp_path / place)
     with closing(Engine(toy_profile, planner=tmp_path / place, device="cpu")) as engine:
         assert catalogue.model_name(engine.profile, "planner") == name
+        assert catalogue.model_name(engine.profile, "embedder") == name
+    for profile in ("sketchbook", "sd15"):
+        assert catalogue.model_name(catalogue.profile(profile), "embedder") == "sketchbook/embedder"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
@@ -484,5 +488,5 @@ def roles_of(engine: Engine) -> tuple[str, ...]:
 
 def test_no_planner_is_offered_what_is_not_a_tool() -> None:
     assert not {converse, embed} & set(TOOLS)
-    with pytest.raises(Stopped, match="no model for the role 'planner'"):
+    with pytest.raises(Stopped, match="no model for the role 'embedder'"):
         Engine(EMPTY).call("embed", {"text": "a"})

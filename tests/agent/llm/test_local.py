@@ -4,6 +4,8 @@ weights can pass them: they write no sense, but what the grammar asks for."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -273,3 +275,15 @@ def test_a_text_is_a_vector(llm: ChatTransformers) -> None:
     assert not np.allclose(vector, semantic_vector("一只猫", llm))
     with pytest.raises(ToolError, match="text = '' is refused"):
         semantic_vector("", llm)
+
+
+def test_without_a_language_model_of_yours_the_built_in_one_says_what_a_text_means() -> None:
+    """In a program of its own, which ends by itself, and with torch in the worker only."""
+    code = (
+        "import sys, danqing\n"
+        "first, again, other = map(danqing.semantic_vector, ('a cat', 'a cat', '一只猫'))\n"
+        "assert (first.shape, str(first.dtype)) == ((256,), 'float32')\n"
+        "assert (first == again).all() and (first != other).any()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
