@@ -31,7 +31,7 @@ HUB = "hub:"
 """What a source begins with that is a repository of the Hugging Face hub."""
 TAKEN = frozenset({".safetensors", ".json", ".txt", ".model", ".jinja"})
 """The kinds of files that are taken from a hub: weights and words; no pickles and no code."""
-BELONGS: frozenset[Role] = frozenset({"controlnet", "generator", "style-adapter"})
+BELONGS: frozenset[Role] = frozenset({"controlnet", "generator", "style-adapter", "previewer"})
 """The roles of models that work with one painter only."""
 _PACKAGE = Path(__file__).parent
 BUILT_IN = _PACKAGE / "catalogue.toml"

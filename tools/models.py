@@ -93,7 +93,8 @@ class Models:
             raise catalogue.missing(None, role, entry)
         twin = next((m for m in self._loaded.values() if m.entry == entry), None)
         if twin is None:  # the same model may play two roles
-            self._make_room(entry.memory_on(self.device))
+            if role != "previewer":  # which is small, and no painter is put aside for it
+                self._make_room(entry.memory_on(self.device))
             twin = load(entry, self.device)
         self._loaded[role] = twin
         return twin

@@ -35,7 +35,7 @@ LOADERS: Mapping[Role, str] = {
     "panoptic": "image-segmentation", "controlnet": "controlnet", "generator": "generator",
     "stylizer": "autoencoder", "style-features": "vgg", "detector": "controlnet-aux",
     "answerer": "image-text-to-text", "segmenter": "clipseg", "style-adapter": "ip-adapter",
-    "planner": "causal-lm",
+    "planner": "causal-lm", "previewer": "autoencoder",
 }  # fmt: skip
 """How the models of each role are loaded where an entry does not say."""
 _ROLES = typing.get_args(Role)

@@ -13,6 +13,7 @@ import contextlib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictur
 from .errors import ToolError
 from .models import Loaded
 from .pipelines import PIPELINES, Pipeline
+from .previews import Previews
 from .registry import IN_TILES, OFFLOADED, ONE_BY_ONE, SMALLER, Context
 
 MANNER = 0.7
@@ -120,11 +122,15 @@ def paint(
     if "timesteps" in more:
         guide = _Guide(painter, prompt, negative_prompt, len(seeds), guidance_scale)
 
+    previews = _previews(context, painter)
+
     def on_step_end(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        context.progress(step + 1, pipe.num_timesteps, "drawing")
-        context.check_cancelled()
         if blender is not None:
             tensors["latents"] = blender.put_back(pipe.scheduler, step, tensors["latents"])
+        done, total = step + 1, pipe.num_timesteps
+        seen = previews.after_step(pipe.scheduler, total - done, tensors["latents"])
+        context.progress(done, total, "drawing", *([] if seen is None else [seen]))
+        context.check_cancelled()
         if guide is not None:
             tensors["prompt_embeds"] = guide.before(pipe, step + 1)
         return tensors
@@ -162,6 +168,19 @@ def paint(
         )
     pixels = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(picture) for picture in pixels]
+
+
+def _previews(context: Context, painter: Loaded) -> Previews:
+    """Previews by a decoder that is small, the painter's own or one made for it; none where nobody
+    wants them, where there is no such decoder, and where memory is short."""
+    own = getattr(painter.model, "vae", None)
+    if not context.previews or context.thrift:
+        return Previews(None)
+    if type(own).__name__ == "AutoencoderTiny":
+        return Previews(lambda: partial(decoded, own))
+    if context.models.has("previewer"):
+        return Previews(lambda: partial(decoded, context.models.get("previewer").model))
+    return Previews(None)
 
 
 @contextlib.contextmanager
@@ -319,10 +338,14 @@ def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
     return ((z - shift) * scale).to(dtype)  # type: ignore[no-any-return]
 
 
-@torch.inference_mode()
 def picture_of(painter: Loaded, latents: torch.Tensor) -> Image.Image:
     """The RGB image of latents (1, channels, h, w) that are scaled as the denoiser gets them."""
-    vae = painter.model.vae
+    return decoded(painter.model.vae, latents)
+
+
+@torch.inference_mode()
+def decoded(vae: Any, latents: torch.Tensor) -> Image.Image:
+    """The same by the autoencoder ``vae``."""
     shift, scale = _moments(vae)
     with _wide(vae):
         x = vae.decode(latents.to(vae.device, vae.dtype) / scale + shift).sample

@@ -123,7 +123,7 @@ class Worker:
                 if reply.data["id"] != call.id:
                     continue
                 if reply.kind == "progress":
-                    call.progressed(reply.data)
+                    call.progressed(reply.data, reply.images.get("preview"))
                     continue
                 answered = True
                 return call.read_answer(reply)

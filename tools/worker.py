@@ -19,13 +19,16 @@ import threading
 import time
 import traceback
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .catalogue import Entry
 from .errors import Cancelled, Stopped, ToolError
 from .frames import Frame, FrameError, receive, send
 from .models import Models
 from .registry import ALONE, OFFLOADED, THRIFT, Context, Role, ToolSpec, spec
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class Worker:
@@ -89,15 +92,17 @@ class Worker:
         module, _, name = frame.data["function"].partition(":")
         tool = spec(getattr(importlib.import_module(module), name))
 
-        def progress(done: int, total: int, note: str = "") -> None:
+        def progress(
+            done: int, total: int, note: str = "", preview: Image.Image | None = None
+        ) -> None:
             data = {"id": id_, "done": done, "total": total, "note": note}
-            self._send(Frame("progress", data))
+            self._send(Frame("progress", data, {} if preview is None else {"preview": preview}))
 
         def check_cancelled() -> None:
             if id_ <= self._unwanted_up_to:
                 raise Cancelled(f"{tool.name} was cancelled.", kept="Everything before it is kept.")
 
-        context = Context(self._models, progress, check_cancelled)
+        context = Context(self._models, progress, check_cancelled, previews=frame.data["previews"])
         check_cancelled()
         device = self._models.device
         reset_peak(device)
