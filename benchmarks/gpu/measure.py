@@ -192,17 +192,28 @@ def _decode(vae: Any, latents: Any, device: str) -> None:
 def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> None:
     """The painter in the studio's worker, by the tools that the agent calls. With ``again``, also
     how long the first picture of a second worker takes, when all is compiled already."""
-    from danqing.tools.engine import Engine
+    from danqing.tools.engine import Engine, Progress
 
     a, path = job.architecture, OURS_COMPILED if compiled else OURS
     os.environ["DANQING_COMPILE"] = "1" if compiled else "0"  # as a user sets it
     usual: dict[str, Any] = {"prompt": PROMPT, "steps": a.steps, "guidance_scale": a.guidance}
 
-    def measured(row: Row, tool: str, images: dict[str, Image.Image] | None = None) -> Row:
+    def measured(
+        row: Row, tool: str, images: dict[str, Image.Image] | None = None, previews: bool = False
+    ) -> Row:
         asked = {**usual, "seeds": [*range(row.batch)]}
+        seen: list[Image.Image] = []
+
+        def look(now: Progress) -> None:
+            if now.preview is not None:
+                seen.append(now.preview)
 
         def call(steps: int) -> Any:
-            return engine.call(tool, {**asked, "steps": steps}, images, timeout=report.left)
+            seen.clear()
+            return engine.call(
+                tool, {**asked, "steps": steps}, images, timeout=report.left, previews=previews,
+                on_progress=look,
+            )  # fmt: skip
 
         first = _timed(lambda: call(WARM_STEPS))
         results = [call(a.steps) for _ in range(RUNS if row.batch == 1 else 1)]
@@ -211,7 +222,8 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
             row, seconds=seconds,
             share=job.share(row.batch, seconds) if tool == "text_to_image" else None,
             peak_mb=results[-1].peak_mb,
-            note=f"the first call of {WARM_STEPS} steps took {first:.1f} s",
+            note=f"the first call of {WARM_STEPS} steps took {first:.1f} s"
+            + (f"; {len(seen)} previews in the last" if previews else ""),
         )  # fmt: skip
 
     def first_picture(row: Row) -> Row:
@@ -226,6 +238,8 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
         for batch in a.batches:
             row = Row(a.name, "text to image", path, batch)
             report.attempt(row, lambda row: measured(row, "text_to_image"))
+        row = Row(a.name, "text to image, with previews", path)
+        report.attempt(row, lambda row: measured(row, "text_to_image", previews=True))
         if job.controlled:
             report.attempt(Row(a.name, "controlnet", path), lambda row: measured(
                 row, "edge_guided", {"image": picture(a.size)}
@@ -239,7 +253,7 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
 
 
 def profile_of(job: Job) -> Any:
-    """The painter, and its ControlNet, as a profile of the studio."""
+    """The painter, its ControlNet and its previewer, as a profile of the studio."""
     from danqing.tools.catalogue import Entry, Profile
     from danqing.tools.registry import Role
 
@@ -258,6 +272,9 @@ def profile_of(job: Job) -> Any:
         models["controlnet"] = Entry(
             source=str(job.folder / "controlnet"), loader="controlnet", **common
         )
+    models["previewer"] = Entry(
+        source=str(job.folder / "previewer"), loader="autoencoder", **common
+    )
     return Profile(name=job.architecture.name, summary="random weights", models=models)
 
 

@@ -143,12 +143,14 @@ def test_our_path_is_the_worker_with_the_setting_that_users_have(
     assert os.environ["DANQING_COMPILE"] == "1"
     rows = report.rows()
     assert [row.task for row in rows] == [
-        "first picture, with loading", "text to image", "text to image", "controlnet", "inpaint",
+        "first picture, with loading", "text to image", "text to image",
+        "text to image, with previews", "controlnet", "inpaint",
         "first picture of the next session",
     ]  # fmt: skip
     assert all(row.seconds and row.path == measure.OURS_COMPILED for row in rows), rows
     assert rows[0].seconds > rows[1].seconds  # type: ignore[operator]
     assert rows[2].share is not None
+    assert rows[3].note.endswith(" previews in the last")
 
 
 def test_a_turn_of_the_agent_is_what_tools_take_and_its_own(
