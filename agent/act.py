@@ -39,10 +39,10 @@ class Hands:
 
     def __init__(
         self, ledger: Ledger, engine: Engine, turn: Turn, spent: Spent,
-        *, on_progress: Callable[[Progress], None], cancel: threading.Event,
+        *, on_progress: Callable[[Progress], None], cancel: threading.Event, previews: bool = False,
     ) -> None:  # fmt: skip
         self._ledger, self._engine, self._turn, self.spent = ledger, engine, turn, spent
-        self._on_progress, self._cancel = on_progress, cancel
+        self._on_progress, self._cancel, self._previews = on_progress, cancel, previews
         self.offered = frozenset(engine.available())
         self._asked: Counter[str] = Counter()
         self._slowest = 0.0
@@ -117,7 +117,7 @@ class Hands:
             images = {n: self._ledger.store.get(p.digest) for n, p in pictures.items()}
             result = self._engine.call(
                 call.tool, arguments, images, on_progress=self._on_progress, cancel=self._cancel,
-                timeout=max(least, self.spent.seconds_left),
+                timeout=max(least, self.spent.seconds_left), previews=self._previews,
             )  # fmt: skip
         except DanqingError as error:
             outcome: Failure = (

@@ -188,6 +188,7 @@ class _Run:
         self.hands = Hands(
             self.studio.ledger, self.studio.engine, self.turn, self.spent,
             on_progress=lambda p: self.listener(events.Working(p)), cancel=self.studio.cancel,
+            previews=self.studio.previews,
         )  # fmt: skip
 
     def run(self) -> None:

@@ -203,6 +203,8 @@ class Studio:
         """Set it to stop the work at its next safe point; clear it before more is asked for."""
         self.accept = threading.Event()
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
+        self.previews = False
+        """Set it to have listeners told what is being painted, in `events.Working`."""
         self._cut_short: dict[int, Turn] = {}
         self._reaches: dict[str, Reach] = {}
         self._witnessing: Witness | None = None
@@ -308,6 +310,7 @@ class Studio:
             hands = Hands(
                 self.ledger, self.engine, turn, Spent(options.budget),
                 on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
+                previews=self.previews,
             )  # fmt: skip
             if spec is None or tool not in hands.offered:
                 raise ToolError(
@@ -373,6 +376,7 @@ class Studio:
         hands = Hands(
             self.ledger, self.engine, turn, spent,
             on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
+            previews=self.previews,
         )  # fmt: skip
         loop = Loop(
             turn, self.ledger, planner, hands, options.seed, options.size, base=options.base,
@@ -544,7 +548,7 @@ class Studio:
                 raise Stopped(f"{handle} was made by {step.tool!r}, which is not here any more.")
             images = {name: made[source] for name, source in step.inputs.items()}
             result = self.engine.call(
-                step.tool, step.args, images, cancel=self.cancel,
+                step.tool, step.args, images, cancel=self.cancel, previews=self.previews,
                 on_progress=lambda p: listener(events.Working(p)),
             )  # fmt: skip
             for picture, image in zip(step.pictures, result.images, strict=True):

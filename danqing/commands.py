@@ -22,6 +22,7 @@ from .door import (
     llm_option,
     llm_options,
     place,
+    preview_option,
     print_json,
     turn_document,
     user_named,
@@ -90,11 +91,12 @@ def _json(command: Command) -> Command:
 )
 @llm_options
 @click.option("--no-metadata", is_flag=True, help="Keep request, seeds and models out of the file.")
+@preview_option
 @click.option("--quiet", "-q", is_flag=True, help="Print only the picture's path, or the answer.")
 @click.pass_context
 def draw(
-    ctx: click.Context, /, request: str | None, as_json: bool, lines: str | None, quiet: bool,
-    **choices: Any,
+    ctx: click.Context, /, request: str | None, as_json: bool, lines: str | None, preview: bool,
+    quiet: bool, **choices: Any,
 ) -> None:  # fmt: skip
     """Draw what REQUEST says, check the picture claim by claim, and repair it.
 
@@ -108,12 +110,20 @@ def draw(
         options = read_options(**choices)
         with door.studio(options.models, options.llm) as studio:
             studio.warm_up()
+            watched = not (quiet or as_json or lines)
+            studio.previews = preview and watched and _can_preview()
             if lines is None:
                 assert request is not None
                 code = _draw_one(door, studio, request, options, as_json, quiet)
             else:
                 code = _draw_lines(door, studio, lines, choices)
     ctx.exit(code)
+
+
+def _can_preview() -> bool:
+    from .display import can_preview, messages
+
+    return can_preview(messages())
 
 
 def _draw_one(

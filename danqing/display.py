@@ -18,6 +18,7 @@ from .tools.errors import Cancelled
 from .words import MARKS, STYLES, rows, say
 
 if TYPE_CHECKING:
+    from PIL import Image
     from rich.console import Console, RenderableType
     from rich.text import Text
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 HIDDEN_PHASES = {"planning", "repairing"}
 """They take no time; a repair shows in the name of the drawing that follows."""
 SHOW_CURSOR = b"\x1b[?25h\r\n"
+PREVIEW_COLUMNS, PREVIEW_ROWS = 24, 12
+"""The most that a preview takes of the live area."""
+LEAST_ROWS = 4
+"""With less room than that, there is no preview."""
 
 
 def output() -> Console:
@@ -36,6 +41,23 @@ def output() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
+
+
+def messages() -> Console:
+    """The console of standard error, as it is now."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def can_preview(console: Console) -> bool:
+    """Whether a live area can show pictures there: in half blocks, and so in color.
+
+    Raises `BadInput` as `terminal.protocol` does.
+    """
+    live = console.is_terminal and not console.is_dumb_terminal
+    colors = console.color_system in ("256", "truecolor") and not console.no_color
+    return colors and terminal.protocol(os.environ, is_terminal=live) != "none"
 
 
 @contextmanager
@@ -46,9 +68,7 @@ def watching(
 
     A live area on a terminal; else a plain line for each phase; nothing when ``quiet``.
     """
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console = messages()
     if quiet:
         yield attentive(events.nobody, interruption.asked)
     elif not console.is_terminal or console.is_dumb_terminal:
@@ -65,11 +85,10 @@ def watching(
 @contextmanager
 def working(interruption: Interruption, title: str) -> Iterator[Callable[[Progress], None]]:
     """A listener that shows one tool's progress on standard error, where that is a terminal."""
-    from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console = messages()
     if not console.is_terminal or console.is_dumb_terminal:
         yield lambda _: None
         return
@@ -138,8 +157,8 @@ class Line:
 
 
 class LiveArea:
-    """The phases of a turn, one a line, the last one moving, and the claims with their marks so
-    far; a listener that rich can render.
+    """The phases of a turn, one a line, the last one moving, the claims with their marks so far,
+    and what is being painted; a listener that rich can render.
 
     ``accepted`` is for where a key takes the best so far: see `accept`.
     """
@@ -159,6 +178,7 @@ class LiveArea:
         self._best: str = ""
         self._words = ""
         self._first_progress = 0.0
+        self._preview: Image.Image | None = None
         self._spinner = Spinner("dots", style="cyan")
 
     def __call__(self, event: events.Event) -> None:
@@ -182,6 +202,7 @@ class LiveArea:
                 each = (progress.seconds - self._first_progress) / max(1, progress.done)
                 left = each * (progress.total - progress.done)
                 line.progress = (progress.done, progress.total, left)
+                self._preview = progress.preview or self._preview
             case events.Judged(handle, verdict, best):
                 if best:
                     self._verdict = verdict
@@ -206,6 +227,7 @@ class LiveArea:
             return  # another step of it
         if self._lines:
             self._lines[-1].end()
+        self._preview = None
         if name == "drawing" and not self._first_progress:
             line.note = say("loading", self._language)
         self._lines.append(line)
@@ -228,10 +250,25 @@ class LiveArea:
             else:
                 table.add_row(self._spinner, Text(line.title, "bold"), self._activity(line))
         # Room at the right for the ^C that a terminal writes there: a line must not wrap.
-        return Constrain(
-            Group(table, *self._claims_so_far(), *self._answer(), self._said()),
-            max(20, self._console.width - 4),
+        width = max(20, self._console.width - 4)
+        told = Constrain(Group(table, *self._claims_so_far(), *self._answer(), self._said()), width)
+        return Group(told, *self._seen(told, width))
+
+    def _seen(self, told: RenderableType, width: int) -> list[RenderableType]:
+        """The preview, as large as there is room for below what is told."""
+        from rich.constrain import Constrain
+        from rich.padding import Padding
+
+        if self._preview is None:
+            return []
+        room = self._console.height - len(self._console.render_lines(told)) - 1
+        if room < LEAST_ROWS:
+            return []
+        columns, rows = terminal.cells(
+            self._preview.size, min(PREVIEW_COLUMNS, width - 2), min(PREVIEW_ROWS, room)
         )
+        blocks = terminal.HalfBlocks(self._preview, columns, rows)
+        return [Constrain(Padding(blocks, (0, 0, 0, 2)), width)]
 
     def _claims_so_far(self) -> list[RenderableType]:
         """The claims with the marks of the best picture so far, once there is one."""

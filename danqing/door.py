@@ -103,6 +103,14 @@ def llm_options(command: Command) -> Command:
     return llm_option(sees(command))
 
 
+def preview_option(command: Command) -> Command:
+    """Whether a picture is shown while it is drawn."""
+    return click.option(
+        "--preview/--no-preview", default=True, envvar="DANQING_PREVIEW", show_envvar=True,
+        help="Show the picture while it is drawn, where the terminal can.",
+    )(command)  # fmt: skip
+
+
 def exit_code(error: DanqingError) -> int:
     """The process's exit code for an error."""
     return int(getattr(error, "exit_code", 1))

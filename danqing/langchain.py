@@ -59,7 +59,7 @@ class Draw(Runnable[str, Said]):
                     EVENT, {"phase": event.name, "note": event.note}, config=config
                 )
             elif isinstance(event, events.Working):
-                dispatch_custom_event(EVENT, vars(event.progress), config=config)
+                dispatch_custom_event(EVENT, event.progress.as_json(), config=config)
 
         with self._turn:
             return self.session.say(request, listener=tell)

@@ -31,13 +31,22 @@ class WorkerFailed(ToolError):
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` parts of a call are finished, after ``seconds``."""
+    """``done`` of ``total`` parts of a call are finished, after ``seconds``.
+
+    ``preview`` is roughly what is being painted, the first of several pictures, RGB, of at most 256
+    pixels a side. There is one now and then where they were asked for, else None.
+    """
 
     tool: str
     done: int
     total: int
     note: str
     seconds: float
+    preview: Image.Image | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What can be said of it in words and numbers."""
+        return {name: value for name, value in vars(self).items() if name != "preview"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,7 @@ class Call:
     on_progress: Callable[[Progress], None] | None = None
     cancel: threading.Event | None = None
     timeout: float | None = None
+    previews: bool = False
     alone: bool = False
     """Whether nothing may run beside it, since it may stop the worker."""
     started: float = field(default_factory=time.monotonic)
@@ -118,6 +128,7 @@ class Call:
                 "function": f"{function.__module__}:{function.__qualname__}",
                 "arguments": dict(self.arguments),
                 "alone": self.alone,
+                "previews": self.previews,
             },
             self.images,
         )
@@ -125,11 +136,13 @@ class Call:
     def cancel_frame(self) -> Frame:
         return Frame("cancel", {"id": self.id})
 
-    def progressed(self, data: Mapping[str, Any]) -> None:
+    def progressed(self, data: Mapping[str, Any], preview: Image.Image | None = None) -> None:
         if self.on_progress is not None:
             seconds = time.monotonic() - self.started
             self.on_progress(
-                Progress(self.spec.name, data["done"], data["total"], data["note"], seconds)
+                Progress(
+                    self.spec.name, data["done"], data["total"], data["note"], seconds, preview
+                )
             )
 
     def read_answer(self, reply: Frame) -> Result:

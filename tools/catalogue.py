@@ -39,7 +39,7 @@ has, and their weights, as protobuf. It is data like those; no code is run from 
 LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"rembg": ("rembg", "onnxruntime")})
 """What some loaders need that is not installed with this package, but with its extra of the same
 name."""
-BELONGS: frozenset[Role] = frozenset({"controlnet", "generator", "style-adapter"})
+BELONGS: frozenset[Role] = frozenset({"controlnet", "generator", "style-adapter", "previewer"})
 """The roles of models that work with one painter only."""
 _PACKAGE = Path(__file__).parent
 BUILT_IN = _PACKAGE / "catalogue.toml"

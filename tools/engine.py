@@ -125,12 +125,14 @@ class Engine:
         on_progress: Callable[[Progress], None] | None = None,
         cancel: threading.Event | None = None,
         timeout: float | None = None,
+        previews: bool = False,
     ) -> Result:
         """Run one tool and wait for its result.
 
         ``on_progress`` is called in this thread. ``cancel`` ends the call between two steps, or
         after 2 s by force, and so does ``timeout``, in seconds from now, loading and waiting
-        included.
+        included. With ``previews`` progress shows, now and then, what is being painted; the
+        pictures are the same.
 
         Raises `ToolError` for refused arguments and what the tool itself refuses, and when the time
         is up; `WorkerCrashed` when the worker stopped, or when this very call stopped it twice
@@ -143,7 +145,7 @@ class Engine:
             return self._run_here(spec, full, checked)
         for role in spec.roles:
             catalogue.entry(self.profile, role)
-        call = Call(next(self._ids), spec, full, checked, on_progress, cancel, timeout)
+        call = Call(next(self._ids), spec, full, checked, on_progress, cancel, timeout, previews)
         crashes = self._crashes[call.key] if self._crashes else 0
         if crashes >= CRASHES_ALLOWED:
             raise WorkerCrashed(

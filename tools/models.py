@@ -106,7 +106,8 @@ class Models:
             twin = next((m for m in self._loaded.values() if m.entry == entry), None)
             if twin is None:  # the same model may play two roles
                 needed, away = entry.memory_on(self.device), offloaded or self._too_large(entry)
-                self._make_room(min(needed, self._budget) if away else needed)
+                if role != "previewer":  # which is small, and no painter is put aside for it
+                    self._make_room(min(needed, self._budget) if away else needed)
                 twin = load(entry, self.device, offloaded=away)
             self._loaded[role] = twin
             return twin

@@ -36,6 +36,7 @@ LOADERS: Mapping[Role, str] = {
     "stylizer": "autoencoder", "style-features": "vgg", "detector": "controlnet-aux",
     "answerer": "image-text-to-text", "segmenter": "clipseg", "style-adapter": "ip-adapter",
     "embedder": "causal-lm", "planner": "causal-lm", "editor": "diffusers", "matting": "rembg",
+    "previewer": "autoencoder",
 }  # fmt: skip
 """How the models of each role are loaded where an entry does not say."""
 PAINTERS: frozenset[Role] = frozenset({"text-to-image", "editor"})

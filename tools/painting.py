@@ -13,6 +13,7 @@ import contextlib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictur
 from .errors import ToolError
 from .models import Loaded
 from .pipelines import PIPELINES, Pipeline
+from .previews import Previews
 from .registry import (
     IN_TILES,
     OFFLOADED,
@@ -141,11 +143,15 @@ def paint(
     if "timesteps" in more:
         guide = _Guide(painter, said["prompt"], said["negative_prompt"], scales)
 
+    previews = _previews(context, painter)
+
     def on_step_end(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        context.progress(step + 1, pipe.num_timesteps, "drawing")
-        context.check_cancelled()
         if blender is not None:
             tensors["latents"] = blender.put_back(pipe.scheduler, step, tensors["latents"])
+        done, total = step + 1, pipe.num_timesteps
+        seen = previews.after_step(pipe.scheduler, total - done, tensors["latents"])
+        context.progress(done, total, "drawing", *([seen] if seen else []))
+        context.check_cancelled()
         if guide is not None:
             tensors["prompt_embeds"] = guide.before(pipe, step + 1)
         return tensors
@@ -183,6 +189,21 @@ def paint(
         )
     pixels = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(picture) for picture in pixels]
+
+
+def _previews(context: Context, painter: Loaded) -> Previews:
+    """Previews by a decoder that is small, the painter's own or one made for it; none where nobody
+    wants them, where there is no such decoder, and where memory is short."""
+    own = getattr(painter.model, "vae", None)
+    if not context.previews or context.thrift:
+        return Previews(None)
+    if type(own).__name__ == "AutoencoderTiny":
+        return Previews(lambda: partial(decoded, own), context.previews)
+    if context.models.has("previewer"):
+        return Previews(
+            lambda: partial(decoded, context.models.get("previewer").model), context.previews
+        )
+    return Previews(None)
 
 
 @contextlib.contextmanager
@@ -353,13 +374,17 @@ def latents_of(painter: Loaded, image: Image.Image) -> torch.Tensor:
     return ((z - shift) * scale).to(dtype)  # type: ignore[no-any-return]
 
 
-@torch.inference_mode()
 def picture_of(painter: Loaded, latents: torch.Tensor) -> Image.Image:
     """The RGB image of latents (1, channels, h, w) that are scaled as the denoiser gets them."""
-    vae = painter.model.vae
+    return decoded(painter.model.vae, latents.to(painter.device))
+
+
+@torch.inference_mode()
+def decoded(vae: Any, latents: torch.Tensor) -> Image.Image:
+    """The same by the autoencoder ``vae``, which is where the latents are."""
     shift, scale = _moments(vae)
     with _wide(vae):
-        x = vae.decode(latents.to(painter.device, vae.dtype) / scale + shift).sample
+        x = vae.decode(latents.to(vae.dtype) / scale + shift).sample
     pixels = ((x[0].float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 

@@ -139,7 +139,7 @@ class Worker:
                 if reply.kind == "started":
                     begun = True
                 elif reply.kind == "progress":
-                    call.progressed(reply.data)
+                    call.progressed(reply.data, reply.images.get("preview"))
                 else:
                     answered = True
                     if reply.kind == "error":

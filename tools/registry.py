@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Role = Literal[
     "text-to-image", "captioner", "upscaler", "panoptic", "controlnet", "generator", "stylizer",
     "style-features", "detector", "answerer", "segmenter", "style-adapter", "embedder", "planner",
-    "editor", "matting",
+    "editor", "matting", "previewer",
 ]  # fmt: skip
 """What a model does for a tool; the catalogue maps each role to a model."""
 
@@ -39,7 +39,7 @@ SMALLEST, LARGEST = 16, 8192
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _no_progress(done: int, total: int, note: str = "") -> None:
+def _no_progress(done: int, total: int, note: str = "", preview: Image.Image | None = None) -> None:
     """Progress that nobody listens to."""
 
 
@@ -61,9 +61,10 @@ class Context:
     """What a tool may use beside its arguments.
 
     ``models.get(role)`` loads a model, and ``models.has(role)`` says whether an optional one is
-    there; ``progress(done, total, note)`` reports; and
+    there; ``progress(done, total, note, previews)`` reports; and
     ``check_cancelled()`` raises `Cancelled` once the caller no longer wants the result. ``thrift``
     counts the rungs of `THRIFT` that may be used, and ``saved`` names those that were.
+    ``previews`` are the numbers of the pictures that somebody wants to see while they are painted.
     """
 
     models: Models
@@ -71,6 +72,7 @@ class Context:
     check_cancelled: Callable[[], None] = _never_cancelled
     thrift: int = 0
     saved: list[str] = field(default_factory=list)
+    previews: Sequence[int] = ()
 
     def saves(self, rung: int) -> bool:
         """Whether memory is to be saved by ``rung``, which then counts as used and is told; so ask

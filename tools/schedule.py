@@ -26,6 +26,11 @@ class Asked:
     models: frozenset[str]
     alone: bool = False
 
+    @property
+    def watched(self) -> bool:
+        """Whether the caller wants to see what is being painted."""
+        return bool(self.frame.data["previews"])
+
 
 @dataclass(eq=False)
 class Run:

@@ -17,8 +17,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from PIL import Image
@@ -168,10 +169,16 @@ class Worker:
         calls = [*run.calls]
         tool = calls[0].tool
         assert tool.together is not None
+        given = [call.frame.data["arguments"] for call in calls]
+        firsts = accumulate((len(arguments["seeds"]) for arguments in given), initial=0)
+        watched = {n: call for n, call in zip(firsts, calls, strict=False) if call.watched}
 
-        def progress(done: int, total: int, note: str = "") -> None:
+        def progress(
+            done: int, total: int, note: str = "", previews: Sequence[Image.Image] = ()
+        ) -> None:
+            seen = dict(zip(watched.values(), previews, strict=False))
             for call in run.calls:
-                self._tell(call, done, total, note)
+                self._tell(call, done, total, note, seen.get(call))
 
         def check_cancelled() -> None:
             for call in [*run.calls]:
@@ -181,10 +188,9 @@ class Worker:
             if not run.calls:
                 raise Cancelled(f"{tool.name} was cancelled.")
 
-        context = Context(self._models, progress, check_cancelled)
-        arguments = [call.frame.data["arguments"] for call in calls]
+        context = Context(self._models, progress, check_cancelled, previews=(*watched,))
         with self._measured(run) as cost:
-            made = tool.together.run(context, arguments)
+            made = tool.together.run(context, given)
         check_cancelled()
         for call, images in zip(calls, made, strict=True):
             if call in run.calls:
@@ -192,15 +198,18 @@ class Worker:
                 self._schedule.answered(run, call)
 
     def _answer(self, run: Run, call: Asked) -> Frame:
-        def progress(done: int, total: int, note: str = "") -> None:
-            self._tell(call, done, total, note)
+        def progress(
+            done: int, total: int, note: str = "", previews: Sequence[Image.Image] = ()
+        ) -> None:
+            self._tell(call, done, total, note, *previews)
 
         def check_cancelled() -> None:
             if self._schedule.unwanted(call):
                 raise cancelled(call)
 
         check_cancelled()
-        context = Context(self._models, progress, check_cancelled)
+        previews = (0,) if call.watched else ()
+        context = Context(self._models, progress, check_cancelled, previews=previews)
         with self._measured(run) as cost:
             result, rungs = self._within_memory(run, call, context)
         images, value = call.tool.unpack(result)
@@ -241,9 +250,11 @@ class Worker:
             " ask for fewer or smaller pictures, or choose a smaller model."
         )
 
-    def _tell(self, call: Asked, done: int, total: int, note: str) -> None:
+    def _tell(
+        self, call: Asked, done: int, total: int, note: str, preview: Image.Image | None = None
+    ) -> None:
         data = {"id": call.id, "done": done, "total": total, "note": note}
-        self._send(Frame("progress", data))
+        self._send(Frame("progress", data, {} if preview is None else {"preview": preview}))
 
     def _refuse(self, call: Asked, error: Exception) -> None:
         self._send(Frame("error", {"id": call.id} | describe(error)))

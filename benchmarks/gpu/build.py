@@ -23,8 +23,9 @@ CHAT = (
 
 
 def write(architecture: Architecture, folder: Path, device: str) -> None:
-    """Write the pipeline to ``folder / "painter"`` and its ControlNet, where it has one, to
-    ``folder / "controlnet"``; the weights are made on ``device``, in halves but on a CPU."""
+    """Write the pipeline to ``folder / "painter"``, its ControlNet, where it has one, to
+    ``folder / "controlnet"``, and a tiny decoder for its previews to ``folder / "previewer"``; the
+    weights are made on ``device``, in halves but on a CPU."""
     torch.manual_seed(0)
     with weights_on(device):
         parts: dict[str, Any] = {name: made(n) for name, n in architecture.networks.items()}
@@ -34,6 +35,8 @@ def write(architecture: Architecture, folder: Path, device: str) -> None:
                 if not weight.any():  # what begins at zero
                     torch.nn.init.normal_(weight, std=0.02)
             network.save_pretrained(folder / "controlnet")
+        channels = parts["vae"].config.latent_channels
+        diffusers.AutoencoderTiny(latent_channels=channels).save_pretrained(folder / "previewer")
     for name, encoder in architecture.tokenizers.items():
         kind, config = architecture.networks[encoder]
         parts[name] = (chat_tokenizer if kind.startswith("Qwen") else clip_tokenizer)(

@@ -195,17 +195,28 @@ def _decode(vae: Any, latents: Any, device: str) -> None:
 def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> None:
     """The painter in the studio's worker, by the tools that the agent calls. With ``again``, also
     how long the first picture of a second worker takes, when all is compiled already."""
-    from danqing.tools.engine import Engine
+    from danqing.tools.engine import Engine, Progress
 
     a, path = job.architecture, OURS_COMPILED if compiled else OURS
     os.environ["DANQING_COMPILE"] = "1" if compiled else "0"  # as a user sets it
     usual: dict[str, Any] = {"prompt": PROMPT, "steps": a.steps, "guidance_scale": a.guidance}
 
-    def measured(row: Row, tool: str, images: dict[str, Image.Image] | None = None) -> Row:
+    def measured(
+        row: Row, tool: str, images: dict[str, Image.Image] | None = None, previews: bool = False
+    ) -> Row:
         asked = {**usual, "seeds": [*range(row.batch)]}
+        seen: list[Image.Image] = []
+
+        def look(now: Progress) -> None:
+            if now.preview is not None:
+                seen.append(now.preview)
 
         def call(steps: int) -> Any:
-            return engine.call(tool, {**asked, "steps": steps}, images, timeout=report.left)
+            seen.clear()
+            return engine.call(
+                tool, {**asked, "steps": steps}, images, timeout=report.left, previews=previews,
+                on_progress=look,
+            )  # fmt: skip
 
         first = _timed(lambda: call(WARM_STEPS))
         results = [call(a.steps) for _ in range(RUNS if row.batch == 1 else 1)]
@@ -214,7 +225,8 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
             row, seconds=seconds,
             share=job.share(row.batch, seconds) if tool == "text_to_image" else None,
             peak_mb=results[-1].peak_mb,
-            note=f"the first call of {WARM_STEPS} steps took {first:.1f} s",
+            note=f"the first call of {WARM_STEPS} steps took {first:.1f} s"
+            + (f"; {len(seen)} previews in the last" if previews else ""),
         )  # fmt: skip
 
     def first_picture(row: Row) -> Row:
@@ -263,6 +275,8 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
         for batch in a.batches:
             row = Row(a.name, "text to image", path, batch)
             report.attempt(row, lambda row: measured(row, "text_to_image"))
+        row = Row(a.name, "text to image, with previews", path)
+        report.attempt(row, lambda row: measured(row, "text_to_image", previews=True))
         report.attempt(Row(a.name, "calls at once", path, 1 + max(a.batches)), each)
         for task, beside in (("drawn, then seen", False), ("drawn and seen at once", True)):
             report.attempt(Row(a.name, task, path, WATCHED), partial(watched, beside=beside))
@@ -279,7 +293,7 @@ def ours(report: Report, job: Job, *, compiled: bool, again: bool = False) -> No
 
 
 def profile_of(job: Job) -> Any:
-    """The painter, its ControlNet, and the studio's own eyes, as a profile."""
+    """The painter, its ControlNet, its previewer, and the studio's own eyes, as a profile."""
     from danqing.tools import catalogue
     from danqing.tools.catalogue import Entry, Profile
     from danqing.tools.registry import Role
@@ -302,6 +316,9 @@ def profile_of(job: Job) -> Any:
         models["controlnet"] = Entry(
             source=str(job.folder / "controlnet"), loader="controlnet", **common
         )
+    models["previewer"] = Entry(
+        source=str(job.folder / "previewer"), loader="autoencoder", **common
+    )
     return Profile(name=job.architecture.name, summary="random weights", models=models)
 
 

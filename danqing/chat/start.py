@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..door import Door, llm_options
+from ..door import Door, llm_options, preview_option
 
 if TYPE_CHECKING:
     from ..agent.brief import Language
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 @click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
 @llm_options
 @click.option("--no-metadata", is_flag=True, help="Keep requests, seeds and models out of files.")
+@preview_option
 @click.pass_obj
-def chat(door: Door, /, session: str | None, asking: str, as_json: bool, **choices: Any) -> None:
+def chat(
+    door: Door, /, session: str | None, asking: str, as_json: bool, preview: bool, **choices: Any
+) -> None:
     """Talk about pictures: begin a conversation, or go on with a SESSION or the last one.
 
     Say what the picture shows, then what is to be different; /help lists the commands. Lines that
@@ -38,7 +41,11 @@ def chat(door: Door, /, session: str | None, asking: str, as_json: bool, **choic
     with ExitStack() as stack:
 
         def opening() -> Conversation:
-            return _conversation(door, stack, session, asking, as_json, interactive, choices)
+            from ..display import can_preview, output
+
+            opened = _conversation(door, stack, session, asking, as_json, interactive, choices)
+            opened.studio.previews = preview and interactive and can_preview(output())
+            return opened
 
         if interactive:
             from .repl import Repl

@@ -73,7 +73,7 @@ class Stream:
             case events.Understood(brief):
                 self.emit("understood", brief=brief_document(brief))
             case events.Working(now):
-                self.emit("working", **vars(now) | {"seconds": round(now.seconds, 3)})
+                self.emit("working", **now.as_json() | {"seconds": round(now.seconds, 3)})
             case events.Judged(handle, verdict, best):
                 findings = verdict.model_dump(mode="json")["findings"]
                 self.emit("judged", picture=handle, best=best, verdict=findings)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from danqing.agent.seen import read_caption
 from danqing.tools.catalogue import Entry, Profile
-from danqing.tools.engine import Engine, Result
+from danqing.tools.engine import Engine, Progress, Result
 from danqing.tools.errors import Stopped
 from danqing.tools.registry import Role
 
@@ -28,9 +28,10 @@ class Killed(BaseException):
 class ScriptedEngine(Engine):
     """Draws one plain color a seed; ``caption_of`` says what a picture of that seed shows.
 
-    Pictures are ``side`` pixels wide and high. With the roles for it, what is segmented is the
-    middle of the picture, and inpainting gives the mask the color of the seed; ``careless``
-    inpainting spoils everything else. Details change nothing.
+    Pictures are ``side`` pixels wide and high, and whoever asks for previews sees one of each call.
+    With the roles for it, what is segmented is the middle of the picture, and inpainting gives the
+    mask the color of the seed; ``careless`` inpainting spoils everything else. Details change
+    nothing.
 
     ``calls`` are those that ran. ``before`` is called with the tool's name before each of them and
     may raise. Without ``roles``, no model is there.
@@ -61,6 +62,9 @@ class ScriptedEngine(Engine):
         self.calls.append((tool, dict(arguments)))
         self.timeouts.append(how.get("timeout"))
         if tool in ("text_to_image", "edge_guided"):
+            seen = picture_of(arguments["seeds"][0]) if how.get("previews") else None
+            if tell := how.get("on_progress"):
+                tell(Progress(tool, 1, 1, "drawing", 0.0, seen))
             return _result([picture_of(seed, self.side) for seed in arguments["seeds"]])
         if tool == "caption":
             text = self.caption_of(seed_in((images or {})["image"]))

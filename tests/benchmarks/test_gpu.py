@@ -143,14 +143,16 @@ def test_our_path_is_the_worker_with_the_setting_that_users_have(
     assert os.environ["DANQING_COMPILE"] == "1"
     rows = report.rows()
     assert [row.task for row in rows] == [
-        "first picture, with loading", "text to image", "text to image", "calls at once",
-        "drawn, then seen", "drawn and seen at once", "controlnet", "inpaint",
+        "first picture, with loading", "text to image", "text to image",
+        "text to image, with previews", "calls at once", "drawn, then seen",
+        "drawn and seen at once", "controlnet", "inpaint",
         "first picture of the next session",
     ]  # fmt: skip
     assert all(row.seconds and row.path == measure.OURS_COMPILED for row in rows), rows
-    assert rows[3].note.startswith("in batches of [1")
+    assert rows[4].note.startswith("in batches of [1")
     assert rows[0].seconds > rows[1].seconds  # type: ignore[operator]
     assert rows[2].share is not None
+    assert rows[3].note.endswith(" previews in the last")
 
 
 def test_a_turn_of_the_agent_is_what_tools_take_and_its_own(

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
+from commandline import call as commandline
 from commandline import process
 from PIL import Image, ImageGrab
 
@@ -26,6 +28,7 @@ from danqing.chat.conversation import Conversation
 from danqing.chat.screen import Screen, contact_strip
 from danqing.chat.stream import Stream
 from danqing.door import Door
+from danqing.tools.engine import Result
 from danqing.tools.errors import BadInput
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "agent"))
@@ -346,6 +349,55 @@ def test_events_are_json_lines_and_nothing_else(
     error = next(e for e in told if e["event"] == "error")
     assert "/nothing" in error["error"]
     assert error["exit_code"] == 2
+
+
+def test_progress_is_told_to_programs_without_what_is_seen(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    chat = Conversation(Door(), studio, OPTIONS, Screen(Door(), interactive=False))
+    chat.showing = Stream(Door(), chat.session.id)
+    studio.previews = True
+    assert piped(chat, "a red house", monkeypatch=monkeypatch) == 0
+    told = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    working = next(event for event in told if event["event"] == "working")
+    assert set(working) == {
+        "version", "session", "event", "tool", "done", "total", "note", "seconds",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "seen"),
+    [
+        ([], {}, True),
+        (["--no-preview"], {}, False),
+        ([], {"DANQING_PREVIEW": "0"}, False),
+        ([], {"DANQING_IMAGES": "none"}, False),
+        (["--quiet"], {}, False),
+        (["--json"], {}, False),
+    ],
+)
+def test_a_picture_is_seen_while_it_is_drawn_unless_it_is_not_to_be(
+    arguments: list[str], environment: dict[str, str], seen: bool, engine: ScriptedEngine,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name in ("NO_COLOR", "TMUX", "DANQING_IMAGES", "DANQING_PREVIEW"):
+        monkeypatch.delenv(name, raising=False)
+    terminal = {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    for name, value in (terminal | environment).items():
+        monkeypatch.setenv(name, value)
+    asked: list[bool] = []
+    drawn = engine.call
+
+    def call(*given: object, **how: Any) -> Result:
+        asked.append(how["previews"])
+        return drawn(*given, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "call", call)
+    monkeypatch.setattr(engine, "start", lambda roles: None)
+    monkeypatch.setattr(Studio, "_engine", lambda self, models: engine)
+    home = str(tmp_path / "home")
+    assert commandline("--home", home, "draw", "a red house", *arguments).exit_code == 0
+    assert set(asked) == {seen}
 
 
 def test_danqing_alone_reads_lines_where_there_is_no_terminal(

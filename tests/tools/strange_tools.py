@@ -185,8 +185,10 @@ def linger(context: Context, *, seconds: float) -> Number:
 def _batched(context: Context, calls: Sequence[Mapping[str, Any]]) -> list[list[Image.Image]]:
     if any(call["color"] == "bad" for call in calls):
         raise ToolError("strange_tools: color = 'bad' is refused.")
+    colors = [call["color"] for call in calls for _ in call["seeds"]]
+    seen = [Image.new("RGB", (16, 16), colors[number]) for number in context.previews]
     for step in range(50):
-        context.progress(step, 50, f"{len(calls)} calls")
+        context.progress(step, 50, f"{len(calls)} calls", seen)
         context.check_cancelled()
         time.sleep(0.01)
     return [[Image.new("RGB", (16, 16), call["color"]) for _ in call["seeds"]] for call in calls]

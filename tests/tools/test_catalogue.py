@@ -137,6 +137,13 @@ def test_what_works_with_one_painter_only_is_not_that_of_another(name: str) -> N
     assert profile.models["panoptic"] == catalogue.profile().models["panoptic"]
 
 
+def test_a_painter_that_has_a_tiny_decoder_of_its_own_is_previewed_with_that() -> None:
+    names = {name: p.models["previewer"].repository for name, p in HUB.items()
+             if "previewer" in p.models}  # fmt: skip
+    tiny = {"sd15": "taesd", "sdxl": "taesdxl", "z-image": "taef1"}
+    assert names == {name: f"madebyollin/{decoder}" for name, decoder in tiny.items()}
+
+
 @pytest.mark.parametrize("name", [name for name in HUB if name != "photos"])
 def test_a_painter_of_a_hub_has_the_usual_values_of_its_kind(name: str) -> None:
     kind = {
@@ -171,6 +178,11 @@ def test_a_painter_of_a_hub_has_the_usual_values_of_its_kind(name: str) -> None:
             HUB["z-image"].models["controlnet"],
             ["Z-Image-Turbo-Fun-Controlnet-Union-2.1-lite-2602-8steps.safetensors"],
             ["Z-Image-Turbo-Fun-Controlnet-Union-2.1.safetensors", "config.json"],
+        ),
+        (
+            HUB["sdxl"].models["previewer"],
+            ["config.json", "diffusion_pytorch_model.safetensors"],
+            ["taesdxl_decoder.safetensors", "diffusion_pytorch_model.bin"],
         ),
         (
             HUB["sdxl"].models["captioner"],

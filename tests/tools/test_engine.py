@@ -473,6 +473,24 @@ def test_in_a_batch_each_call_has_its_own_progress_and_its_own_end(two_at_once: 
     assert heard == ["2 calls"] * 50
 
 
+def test_in_a_batch_whoever_watches_sees_their_own_picture(two_at_once: Engine) -> None:
+    seen: dict[str, list[Any]] = {"red": [], "green": [], "blue": []}
+
+    def watching(color: str, seeds: list[int], *, previews: bool = True) -> Callable[[], Result]:
+        def listen(progress: Progress) -> None:
+            picture = progress.preview
+            seen[color].append(None if picture is None else picture.getpixel((0, 0)))
+
+        return dyed(two_at_once, color, seeds, on_progress=listen, previews=previews)
+
+    ends = at_once(
+        dyed(two_at_once, "black", [0]), watching("red", [1, 2]),
+        watching("green", [3], previews=False), watching("blue", [4]),
+    )  # fmt: skip
+    assert [end.together for end in ends if isinstance(end, Result)] == [1, 3, 3, 3]
+    assert seen == {"red": [(255, 0, 0)] * 50, "green": [None] * 50, "blue": [(0, 0, 255)] * 50}
+
+
 def test_what_is_wrong_with_a_call_is_told_to_that_call_alone(two_at_once: Engine) -> None:
     _, red, bad = at_once(
         dyed(two_at_once, "black", [0]), dyed(two_at_once, "red", [1]),

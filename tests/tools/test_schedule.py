@@ -21,7 +21,7 @@ def drawn(context: Context, *, seeds: list[int]) -> list[Image.Image]:
 
 def call(id_: int, models: str, *, pictures: int = 1, alone: bool = False) -> Asked:
     """A call that uses a model for each letter."""
-    frame = Frame("call", {"arguments": {"seeds": [*range(pictures)]}})
+    frame = Frame("call", {"arguments": {"seeds": [*range(pictures)]}, "previews": False})
     return Asked(id_, spec(drawn), frame, frozenset(models), alone)
 
 

@@ -64,6 +64,23 @@ def write_controlnet(kind: str, painter: Path, folder: Path) -> Entry:
     )  # fmt: skip
 
 
+def write_previewer(kind: str, folder: Path) -> Entry:
+    """A tiny autoencoder for the latents of a kind of painter, written to ``folder``, and its
+    entry."""
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(3)
+    network = AutoencoderTiny(
+        encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4,
+        latent_channels=16 if kind == "ZImagePipeline" else 4,
+    )  # fmt: skip
+    network.save_pretrained(folder)
+    return Entry(
+        source=str(folder), loader="autoencoder", license="CC0-1.0", commercial=True, size_mb=1,
+        memory_mb=1,
+    )  # fmt: skip
+
+
 def write_ip_adapter(painter: Path, folder: Path) -> Entry:
     """An IP-Adapter for the UNet of a painter, and its image encoder, written to ``folder``."""
     from diffusers import UNet2DConditionModel
