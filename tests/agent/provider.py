@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
+from langchain_core.messages import HumanMessage, SystemMessage
+
+from danqing.agent.llm.reach import Reach, Reply
+
 
 @dataclass(frozen=True)
 class Say:
@@ -171,3 +175,14 @@ def provider(*said: Say | Answer, dialect: Dialect | None = None) -> Iterator[Pr
         yield server
     finally:
         server.close()
+
+
+def request(
+    reach: Reach, seconds: float = 20.0, cancel: threading.Event | None = None,
+    heard: list[str] | None = None, tools: Sequence[Mapping[str, Any]] = (),
+) -> Reply:  # fmt: skip
+    """What a reach hears of a server when it is asked to plan a house."""
+    return reach.ask(
+        [SystemMessage("You plan."), HumanMessage("a house")], tools, seconds,
+        cancel or threading.Event(), (heard if heard is not None else []).append,
+    )  # fmt: skip

@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 from dialects import Anthropic, Gemini, Ollama, Responses
-from langchain_core.messages import HumanMessage, SystemMessage
-from provider import Dialect, Provider, Say, provider
+from provider import Dialect, Provider, Say, provider, request
 
 from danqing.agent.llm import reach as module
 from danqing.agent.llm.address import PROVIDERS, Address, connect
@@ -80,14 +80,7 @@ def reach_of(kind: Kind, server: Provider) -> Reach:
         return Reach(address, connect(address))
 
 
-def ask(
-    reach: Reach, seconds: float = 20.0, cancel: threading.Event | None = None,
-    heard: list[str] | None = None, tools: Any = (TOOL,),
-) -> Reply:  # fmt: skip
-    return reach.ask(
-        [SystemMessage("You plan."), HumanMessage("a house")], tools, seconds,
-        cancel or threading.Event(), (heard if heard is not None else []).append,
-    )  # fmt: skip
+ask = partial(request, tools=(TOOL,))
 
 
 def asked(kind: Kind, *said: Say, **how: Any) -> tuple[Reply, Provider]:

@@ -8,11 +8,11 @@ import time
 import traceback
 from collections.abc import Iterator
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
-from provider import OpenAI, Provider, Say, provider
+from provider import OpenAI, Provider, Say, provider, request
 
 from danqing.agent.llm import reach as module
 from danqing.agent.llm.address import Address, connect
@@ -38,14 +38,7 @@ def reach_of(server: Provider) -> Reach:
     return Reach(address, connect(address))
 
 
-def ask(
-    reach: Reach, seconds: float = 20.0, cancel: threading.Event | None = None,
-    heard: list[str] | None = None, tools: Any = (TOOL,),
-) -> Reply:  # fmt: skip
-    return reach.ask(
-        [HumanMessage("paint")], tools, seconds, cancel or threading.Event(),
-        (heard if heard is not None else []).append,
-    )  # fmt: skip
+ask = partial(request, tools=(TOOL,))
 
 
 def test_a_reply_comes_whole_and_its_words_as_they_are_said() -> None:
