@@ -63,6 +63,18 @@ class Anthropic:
         return {"type": "error", "error": {"type": kind, "message": say.message}}
 
 
+class Broken(OpenAI):
+    """Where it is told to say that it is broken, it tells what it took, and breaks off."""
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        if say.text != "broken":
+            yield from say.events()
+            return
+        *_, last = say.events()
+        yield last.replace(b"data: [DONE]\n\n", b"")
+        yield b'data: {"error": {"message": "upstream is gone"}}\n\n'
+
+
 class Responses(OpenAI):
     """OpenAI's newer way, which its client takes for newer models: named events, each with its
     place in the reply."""

@@ -27,10 +27,13 @@ from langchain_core.messages import (
 )
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
+from provider import request
 from pydantic import BaseModel, Field
 
 import danqing
+from danqing.agent.llm.address import Address
 from danqing.agent.llm.local import ChatTransformers, semantic_vector
+from danqing.agent.llm.reach import Reach
 from danqing.tools.catalogue import Profile
 from danqing.tools.engine import Engine
 from danqing.tools.errors import BadInput, Cancelled, ToolError
@@ -273,3 +276,10 @@ def test_a_text_is_a_vector(llm: ChatTransformers) -> None:
     assert not np.allclose(vector, semantic_vector("一只猫", llm))
     with pytest.raises(ToolError, match="text = '' is refused"):
         semantic_vector("", llm)
+
+
+def test_a_reply_is_no_longer_than_its_asker_has_room_for(llm: ChatTransformers) -> None:
+    reach = Reach(Address("hf", "toy-qwen"), llm)
+    for room, most in ((12, 12), (5000, 30)):  # nor than the model's own most
+        reply = request(reach, room=lambda room=room: room)
+        assert reply.cut and (reply.said, reply.most) == (most, most)

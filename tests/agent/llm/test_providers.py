@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from dialects import Anthropic, Gemini, Ollama, Responses
 from provider import Dialect, Provider, Say, provider, request
 
+from danqing.agent.llm import faults
 from danqing.agent.llm import reach as module
 from danqing.agent.llm.address import PROVIDERS, Address, connect
 from danqing.agent.llm.forms import Understanding
@@ -66,7 +67,7 @@ def _ready(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Kind:
         n for n in os.environ if n.startswith(("ANTHROPIC_", "GOOGLE_", "GEMINI_", "OPENAI_"))
     ]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.02)
     if kind.key is not None:
         monkeypatch.setenv(kind.key, KEY)
     return kind
@@ -129,8 +130,74 @@ def test_calls_are_forced_where_they_can_be(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("finish", "cut"), [("stop", False), ("length", True), (None, True)])
 def test_a_reply_that_is_not_finished_is_cut(kind: Kind, finish: str | None, cut: bool) -> None:
-    reply, _ = asked(kind, Say(calls=GOOD.calls, finish=finish))
-    assert reply.cut == cut
+    reply, _ = asked(kind, Say(calls=GOOD.calls, finish=finish), room=lambda: 900)
+    assert reply.cut == cut and reply.most == (900 if finish == "length" else None)
+
+
+def test_they_are_told_how_much_may_be_said(kind: Kind) -> None:
+    _, server = asked(kind, GOOD, room=lambda: 900)
+    request = server.requests[0]
+    most = {
+        "anthropic": lambda: request["max_tokens"],
+        "google_genai": lambda: request["generationConfig"]["maxOutputTokens"],
+        "ollama": lambda: request["options"]["num_predict"],
+        "openai": lambda: request["max_output_tokens"],
+    }[kind.name]
+    assert most() == 900
+
+
+def test_ollama_does_not_go_on_past_what_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = [form("x" * 30_000, "Say.", Understanding)]
+    _, server = asked(_ready(KINDS[2], monkeypatch), GOOD, tools=tools, room=lambda: 10_000)
+    options = server.requests[0]["options"]
+    assert 1000 < options["num_predict"] < options["num_ctx"] - 10_000
+
+
+class FailsAtLast(Anthropic):
+    """Fails once it has told what it took."""
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        yield from list(super().stream(say))[:-1]
+        error = {"type": "error", "error": {"type": "api_error", "message": "gone"}}
+        yield f"event: error\ndata: {json.dumps(error)}\n\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("number", "dialect", "known"),
+    [
+        (0, FailsAtLast(), (100, 20)),
+        (0, Anthropic("overloaded_error"), (0, 0)),  # its client keeps what the beginning tells
+        (2, Ollama("gone"), (0, 0)),
+    ],
+)
+def test_what_they_took_before_they_failed_is_known_by_what_they_told(
+    number: int, dialect: Dialect, known: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = _ready(KINDS[number], monkeypatch)
+    lost: list[tuple[int, int]] = []
+    with provider(Say(text="We"), dialect=dialect) as server, pytest.raises(Unreachable):
+        ask(reach_of(kind, server), lost=lambda asked, said: lost.append((asked, said)))
+    assert lost == [known] * module.TRIES
+
+
+def test_what_gemini_took_before_it_was_stopped_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = _ready(KINDS[1], monkeypatch)
+    lost: list[tuple[int, int]] = []
+    cancel = threading.Event()
+
+    class Stops(list[str]):
+        def append(self, text: str) -> None:
+            super().append(text)
+            if len(self) == 3:
+                cancel.set()
+
+    slow = Say(text="x" * 70, pauses=(0.0, 0.1))
+    with provider(slow, dialect=kind.dialect()) as server, pytest.raises(Cancelled):
+        ask(
+            reach_of(kind, server), cancel=cancel, heard=Stops(),
+            lost=lambda asked, said: lost.append((asked, said)),
+        )  # fmt: skip
+    assert lost == [(100, 3)]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 529])

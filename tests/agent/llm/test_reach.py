@@ -12,11 +12,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from dialects import Broken
 from provider import OpenAI, Provider, Say, provider, request
 
+from danqing.agent.llm import breaker, faults
 from danqing.agent.llm import reach as module
 from danqing.agent.llm.address import Address, connect
-from danqing.agent.llm.reach import FAILURES, RawCall, Reach, Reply, Unreachable
+from danqing.agent.llm.breaker import FAILURES, REST
+from danqing.agent.llm.reach import RawCall, Reach, Reply, Unreachable
 from danqing.tools.errors import Cancelled
 
 TOOL = {
@@ -30,7 +33,7 @@ GOOD = Say(text="Well.", calls=[("paint", ARGUMENTS)])
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.02)
 
 
 def reach_of(server: Provider) -> Reach:
@@ -165,7 +168,7 @@ def test_one_that_fails_on_and_on_is_left_alone_for_a_while(
         with pytest.raises(Unreachable, match="left alone"):
             ask(reach)
         assert len(server.requests) == FAILURES
-        monkeypatch.setattr(module.time, "monotonic", _later(module.REST + 1))
+        monkeypatch.setattr(module.time, "monotonic", _later(REST + 1))
         assert ask(reach, seconds=20).text == "Well."
 
 
@@ -205,6 +208,143 @@ def test_a_server_that_takes_nothing_is_not_asked_for_ever() -> None:
     with provider(no) as server, pytest.raises(Unreachable, match="no tools"):
         ask(reach_of(server))
     assert len(server.requests) == 3
+
+
+def test_a_server_is_told_how_much_may_be_said() -> None:
+    with provider(GOOD) as server:
+        assert ask(reach_of(server), room=lambda: 700).calls
+    assert server.requests[0]["max_completion_tokens"] == 700
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_knows_no_most_is_asked_without_from_then_on(status: int) -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if "max_completion_tokens" in request:
+            return Say(status=status, message="max_completion_tokens: extra inputs not permitted")
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls and ask(reach).calls
+    assert [r.get("max_completion_tokens") for r in server.requests] == [5000, None, None]
+
+
+def test_a_server_that_has_less_is_asked_for_less_from_then_on() -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if request["max_completion_tokens"] > 1500:
+            return Say(status=400, message="max_tokens is too large: at most 1500 are supported")
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls and ask(reach, room=lambda: 900).calls
+    assert [r["max_completion_tokens"] for r in server.requests] == [5000, 2500, 1250, 900]
+
+
+def test_what_servers_do_not_take_is_learned_by_many_at_once() -> None:
+    """Each of them may be refused the same at the same time; none gives up for it."""
+    meet = threading.Barrier(8)
+
+    def answer(request: dict[str, Any]) -> Say:
+        if request.get("tool_choice") == "required":
+            meet.wait(10)
+            return Say(status=400, message="tool_choice 'required' is not supported")
+        if "temperature" in request:
+            return Say(status=400, message="temperature is not supported")
+        return GOOD
+
+    found: list[Reply] = []
+    with provider(answer) as server:
+        reach = reach_of(server)
+        threads = [threading.Thread(target=lambda: found.append(ask(reach))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert len(found) == 8 and all(reply.calls for reply in found)
+
+
+def test_many_at_once_are_told_when_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down, it is asked no more than by those on their way; up again, first by one."""
+    down, meet = True, threading.Barrier(8)
+
+    def answer(_: dict[str, Any]) -> Say:
+        if down:
+            meet.wait(10)
+            return Say(status=401, message="down")
+        time.sleep(0.3)
+        return GOOD
+
+    said: list[str] = []
+
+    def one() -> None:
+        try:
+            said.append(ask(reach).text)
+        except Unreachable as error:
+            said.append(str(error))
+
+    def crowd() -> None:
+        threads = [threading.Thread(target=one) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        crowd()
+        assert len(server.requests) == 8 and {text[:15] for text in said} == {"it answered 401"}
+        down = False
+        said.clear()
+        crowd()
+        assert len(server.requests) == 8 and all("left alone" in text for text in said)
+        monkeypatch.setattr(breaker.time, "monotonic", _later(REST + 1))
+        said.clear()
+        crowd()
+        assert len(server.requests) == 9 and said.count("Well.") == 1
+        said.clear()
+        crowd()
+        assert said == ["Well."] * 8
+
+
+def test_what_a_try_took_that_failed_is_told_where_it_is_known() -> None:
+    lost: list[tuple[int, int]] = []
+
+    def lose(asked: int, said: int) -> None:
+        lost.append((asked, said))
+
+    say = [Say(text="broken"), Say(status=500), GOOD]
+    with provider(*say, dialect=Broken()) as server:
+        reply = ask(reach_of(server), lost=lose)
+    assert lost == [(100, 20), (0, 0)] and (reply.asked, reply.said) == (100, 20)
+
+
+def test_what_was_lost_leaves_less_room_for_the_next_try() -> None:
+    left = [1000]
+
+    def lose(asked: int, said: int) -> None:
+        left[0] -= asked + said
+
+    with provider(Say(text="broken"), GOOD, dialect=Broken()) as server:
+        ask(reach_of(server), lost=lose, room=lambda: left[0])
+    assert [r["max_completion_tokens"] for r in server.requests] == [1000, 880]
+
+
+def test_who_has_no_room_left_does_not_ask_again() -> None:
+    class Enough(Exception):
+        pass
+
+    rooms = iter([1000])
+
+    def room() -> int:
+        try:
+            return next(rooms)
+        except StopIteration:
+            raise Enough from None
+
+    with provider(Say(status=500)) as server, pytest.raises(Enough):
+        ask(reach_of(server), room=room)
+    assert len(server.requests) == 1
 
 
 def test_an_error_in_the_middle_is_tried_again() -> None:
@@ -284,7 +424,8 @@ def test_a_stream_that_is_cut_at_any_byte_is_no_whole_reply() -> None:
 @pytest.mark.parametrize("finish", [None, "length"])
 def test_a_reply_that_is_not_finished_is_cut(finish: str | None) -> None:
     with provider(Say(calls=GOOD.calls, finish=finish)) as server:
-        assert ask(reach_of(server)).cut
+        reply = ask(reach_of(server), room=lambda: 900)
+    assert reply.cut and reply.most == (900 if finish == "length" else None)
 
 
 def test_tracing_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
