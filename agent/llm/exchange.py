@@ -23,7 +23,7 @@ from ..records import Json, Turn
 from ..reply import plain
 from .address import OWN, price
 from .door import Refused, tame
-from .reach import LEAST, Hear, Reach, Reply, Terms, Unreachable, tokens_asked
+from .reach import LEAST, Gone, Hear, Reach, Reply, Terms, Unreachable, tokens_asked
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -74,7 +74,7 @@ class Exchange:
     """The asking of one turn; without a ``memory``, of something that is never gone on with."""
 
     def __init__(
-        self, reach: Reach, memory: Memory | None, spent: Spent, cancel: threading.Event
+        self, reach: Reach | Gone, memory: Memory | None, spent: Spent, cancel: threading.Event
     ) -> None:
         self.reach = reach
         self._memory, self._spent, self._cancel = memory, spent, cancel

@@ -103,6 +103,19 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """A language model that cannot be connected any more, and ``why``. What it said before may be
+    on record; nothing else is to be had of it."""
+
+    address: Address
+    why: str
+
+    def ask(self, *_: Any) -> Reply:
+        """Raises `Unreachable`."""
+        raise Unreachable(self.why)
+
+
+@dataclass(frozen=True)
 class _Manner:
     """How a server lets itself be asked: a call ``forced``, a temperature told, and how many tokens
     it allows for a reply; 0 is for one that is not to be told of any."""

@@ -18,10 +18,10 @@ from danqing.agent import events
 from danqing.agent.budget import Budget
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
-from danqing.agent.llm import exchange, faults, reach
+from danqing.agent.llm import address, exchange, faults, reach
 from danqing.agent.session import Session
 from danqing.agent.studio import Options, Studio, TurnDocument
-from danqing.tools.errors import BadInput
+from danqing.tools.errors import BadInput, Cancelled
 
 EVERYTHING = ("text-to-image", "captioner", "upscaler", "controlnet", "panoptic")
 RED_HOUSE: dict[str, Any] = {
@@ -658,6 +658,85 @@ def test_no_more_may_be_said_than_the_budget_has_left(
     monkeypatch.setenv("DANQING_LLM_PRICE", "0/1000")
     _, requests, _ = ask(studio, desk, seed=9, budget=Budget(money=1.0))
     assert [r["max_completion_tokens"] for r in requests] == [1000, 980]
+
+
+@pytest.mark.parametrize("asked_before", [0, 1, 2, 3])
+@pytest.mark.parametrize("gone", ["its key", "its package"])
+def test_a_turn_goes_on_without_a_model_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked_before: int, gone: str
+) -> None:
+    """By what it said already, and where that is not enough by the built-in planner."""
+    desk = Desk(
+        understand=[called("understand", **RED_HOUSE)], plan=[called("text_to_image", steps=3)],
+        mend=[called("stop")],
+    )  # fmt: skip
+
+    def engine() -> ScriptedEngine:
+        return ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a blue house.")
+
+    def at_last(tool: str) -> None:
+        if tool == "upscale":
+            raise Killed
+
+    def killed(request: dict[str, Any]) -> Say:
+        if len(desk.asked) == asked_before:
+            cancel.set()
+            return Say(text="late", pauses=(9.0, 0.0))
+        return desk(request)
+
+    heard: list[events.Event] = []
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with provider(killed) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        options = Options(seed=1, size=(64, 64), llm="openai:tiny")
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            cancel = studio.cancel
+            studio.engine.before = at_last
+            with pytest.raises((Cancelled, Killed)):
+                studio.ask("a red house", options)
+        if gone == "its key":
+            monkeypatch.delenv("OPENAI_API_KEY")
+        else:
+            monkeypatch.setattr(address, "find_spec", lambda name: None)
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            (turn,) = studio.resume(listener=heard.append)
+            assert studio.cut_short() == []
+    assert desk.asked == ["understand", "plan", "mend"][:asked_before]
+    assert turn.planner.name == "openai:tiny" and turn.picture is not None
+    assert turn.cost.tokens == 120 * asked_before
+    if asked_before > 1:  # its plan, and not another
+        assert turn.steps[0].tool == "text_to_image" and turn.steps[0].arguments["steps"] == 3
+    took = [event for event in heard if isinstance(event, events.TookOver)]
+    if asked_before == 3:
+        assert turn.planner.gave_up is None and not took
+    else:
+        lacks = "needs a key" if gone == "its key" else "needs the package langchain-openai"
+        assert turn.planner.gave_up is not None and lacks in turn.planner.gave_up
+        assert [event.planner for event in took] == ["openai:tiny"]
+        assert f"{turn.planner.gave_up}. The built-in planner took over." in turn.reply
+        assert ".." not in turn.reply
+
+
+def test_a_turn_goes_on_without_a_folder_that_is_gone(tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "glm"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "glm4"}')
+    options = Options(seed=1, size=(64, 64), llm=f"hf:{folder}")
+    with Studio(Home.open(tmp_path / "home"), llm=options.llm) as studio:
+        studio.ledger.begin_turn(studio.ledger.new_session(), "a red house", options.as_json())
+    shutil.rmtree(folder)
+    with Studio(Home.open(tmp_path / "home")) as studio:
+        studio.engine = ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a red house.")
+        (turn,) = studio.resume()
+        with pytest.raises(BadInput, match="no language model in"):
+            studio.ask("a red house", options)
+        assert len(studio.ledger.turns(9)) == 1
+    assert turn.satisfied and turn.planner.name == "hf:glm"
+    assert "no language model in" in str(turn.planner.gave_up)
 
 
 class Fickle:
