@@ -5,6 +5,7 @@ Nothing is imported and nobody is called before `connect`.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, replace
@@ -214,6 +215,8 @@ def price() -> tuple[float, float]:
     text = os.environ.get(PRICE, "0/0")
     try:
         asked, said = (float(part) / 1e6 for part in text.split("/"))
+        if not (0 <= asked < math.inf and 0 <= said < math.inf):
+            raise ValueError(text)
     except ValueError:
         raise BadInput(
             f"Cannot read {PRICE}={text!r}.",
@@ -274,7 +277,7 @@ def connect(address: Address, engine: Engine | None = None) -> BaseChatModel:
     kind = "openai" if address.kind == "url" else address.kind
     try:
         model: BaseChatModel = init_chat_model(address.model, model_provider=kind, **common)
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - each client refuses in a way of its own
         why = address.clean(str(error))
         raise BadInput(
             f"The planner {address.kind}:{address.model} cannot be used: {why}",

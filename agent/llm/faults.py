@@ -94,5 +94,5 @@ def _retry_after(chain: Sequence[BaseException], text: str) -> float | None:
         pass
     try:
         return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -35,6 +35,9 @@ LONGEST_REPLY, MOST_CALLS = 256 * 1024, 100
 """Characters of one reply, and calls in it."""
 LEAST = 256
 """Tokens of a reply below which nobody is asked: it would be cut, and paid for."""
+PICTURE = 1000
+"""About how many tokens a picture of 768 by 768 pixels is: 765 for OpenAI, 786 for Anthropic, 1032
+for Gemini, as their pages on images say."""
 _POLL = 0.05
 _TELL_FINISH = frozenset({"openai", "url", "anthropic", "google_genai", "ollama", "hf", OWN})
 _AT_ITS_MOST = frozenset({"length", "max_tokens", "max_output_tokens"})
@@ -115,13 +118,21 @@ class Gone:
         raise Unreachable(self.why)
 
 
+_LEFT_OUT: Mapping[str, tuple[str, Any, Any]] = {
+    "temperature": ("temperature", 0, None), "stream_options": ("stream_usage", True, False),
+    "store": ("store", False, None),
+}  # fmt: skip
+"""What not every server lets itself be told: what the client calls it, what it is told here, and
+what leaves it out."""
+
+
 @dataclass(frozen=True)
 class _Manner:
-    """How a server lets itself be asked: a call ``forced``, a temperature told, and how many tokens
-    it allows for a reply; 0 is for one that is not to be told of any."""
+    """How a server lets itself be asked: whether a call may be ``forced``, what is ``left_out``,
+    and how many tokens it allows for a reply; 0 is for one that is not to be told of any."""
 
     forced: bool = True
-    warm: bool = True
+    left_out: frozenset[str] = frozenset()
     most: int = 1 << 20
 
 
@@ -173,8 +184,8 @@ class Reach:
         raise AssertionError("the last try returns or raises")
 
     def _once(self, request: _Request) -> Reply:
-        """One request. Some servers do not let a model be forced to call, be told a temperature, or
-        be asked for as many tokens; those are asked more plainly from then on."""
+        """One request. Some servers do not let a model be forced to call, be told a temperature and
+        the like, or be asked for as many tokens; those are asked more plainly from then on."""
         while True:
             manner = self._manner
             room = request.terms.room()
@@ -182,25 +193,27 @@ class Reach:
             try:
                 return self._listened(now)
             except Fault as fault:
-                if not (plainer := self._plainer(now, fault)):
-                    raise
                 with self._lock:  # others may have learned something else meanwhile
-                    self._manner = replace(self._manner, **plainer)
+                    plainer = self._plainer(self._manner, now, fault)
+                    if plainer is None:
+                        raise
+                    self._manner = plainer
 
-    def _plainer(self, request: _Request, fault: Fault) -> Mapping[str, Any]:
-        """What of its manner a refused request owes its refusal to, as it is to be from then on."""
-        manner = request.manner
+    def _plainer(self, manner: _Manner, request: _Request, fault: Fault) -> _Manner | None:
+        """The ``manner`` without what a request owes its refusal to; None where that is not known,
+        or was not in it."""
         if fault.status not in (400, 422):
-            return {}
-        if request.tools and "tool_choice" in fault.why and manner.forced:
-            return {"forced": False}
-        told = getattr(self.model, "temperature", None) == 0
-        if "temperature" in fault.why and told and manner.warm:
-            return {"warm": False}
+            return None
+        if request.tools and "tool_choice" in fault.why and request.manner.forced:
+            return replace(manner, forced=False)
+        for name, (ours, told, _) in _LEFT_OUT.items():
+            tells = getattr(self.model, ours, None) == told and name not in request.manner.left_out
+            if tells and re.search(rf"\b{name}\b", fault.why):
+                return replace(manner, left_out=manner.left_out | {name})
         if request.most and _OF_A_CAP.search(fault.why):
             less = 0 if _UNKNOWN.search(fault.why) else request.most // 2
-            return {"most": less if less >= LEAST else 0}
-        return {}
+            return replace(manner, most=less if less >= LEAST else 0)
+        return None
 
     def _most(self, request: _Request, room: int) -> int:
         """The most tokens of a reply that the model is told of; 0 where it is told of none."""
@@ -217,7 +230,7 @@ class Reach:
         return next((name for name in _CAPS if name in type(self.model).model_fields), None)
 
     def _listened(self, request: _Request) -> Reply:
-        from langchain_core.messages import AIMessageChunk
+        from langchain_core.messages import AIMessage, AIMessageChunk
         from langchain_core.messages.ai import add_ai_message_chunks
 
         terms = request.terms
@@ -226,6 +239,8 @@ class Reach:
         try:
             with contextlib.closing(self._parts(request)) as parts:
                 for part in parts:
+                    if not isinstance(part, AIMessage):
+                        raise Fault(f"it answered as {part.type!r}", again=False)
                     found.append(part)
                     heard += len(part.text)
                     for c in getattr(part, "tool_call_chunks", ()):
@@ -310,8 +325,8 @@ class Reach:
         how: dict[str, Any] = {}
         if request.most and self._cap is not None:
             how[self._cap] = request.most
-        if not request.manner.warm:
-            how["temperature"] = None
+        for ours, _, without in map(_LEFT_OUT.__getitem__, request.manner.left_out):
+            how[ours] = without
         return self.model.model_copy(update=how)
 
     def _cut_for(self, message: AIMessage) -> str | None:
@@ -346,16 +361,19 @@ def _written(message: AIMessage) -> tuple[RawCall, ...]:
 def _used(parts: Sequence[AIMessage]) -> tuple[int, int]:
     """The tokens asked and said of a reply that did not end, as far as its server told of them."""
     told = [part.usage_metadata for part in parts if part.usage_metadata is not None]
-    return sum(t["input_tokens"] for t in told), sum(t["output_tokens"] for t in told)
+    asked, said = (sum(t[name] for t in told) for name in ("input_tokens", "output_tokens"))
+    return max(0, asked), max(0, said)
 
 
 def _tokens(
     messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], reply: AIMessage,
     calls: Sequence[RawCall],
 ) -> tuple[int, int]:  # fmt: skip
-    """The tokens of a request and of its reply: as the server counts, else as `tokens_in`."""
-    if (used := reply.usage_metadata) is not None:
-        return int(used["input_tokens"]), int(used["output_tokens"])
+    """The tokens of a request and of its reply: as the server counts, else as `tokens_in`. Nobody
+    is asked for nothing: a server that says so does not count."""
+    used = reply.usage_metadata
+    if used is not None and used["input_tokens"] > 0 and used["output_tokens"] >= 0:
+        return used["input_tokens"], used["output_tokens"]
     said = reply.text + "".join(call.name + call.arguments for call in calls)
     return tokens_asked(messages, tools), tokens_in(said)
 
@@ -363,7 +381,9 @@ def _tokens(
 def tokens_asked(messages: Sequence[BaseMessage], tools: Sequence[Any]) -> int:
     """About how many tokens a request has."""
     told = json.dumps(list(tools)) if tools else ""
-    return sum(tokens_in(m.text) for m in messages) + tokens_in(told)
+    parts = [part for m in messages if isinstance(m.content, list) for part in m.content]
+    pictures = len([p for p in parts if isinstance(p, dict) and p.get("type") == "image"])
+    return sum(tokens_in(m.text) for m in messages) + tokens_in(told) + PICTURE * pictures
 
 
 def tokens_in(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,15 @@ def test_a_provider_that_nobody_knows_is_refused_when_it_is_connected() -> None:
         connect(Address.parse("nosuch:model"))
 
 
+def test_a_provider_that_refuses_in_its_own_way_is_refused_in_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [n for n in os.environ if n.startswith(("AZURE_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    with pytest.raises(BadInput, match="azure_openai:gpt cannot be used: Missing credentials"):
+        connect(Address.parse("azure_openai:gpt"))
+
+
 @pytest.mark.parametrize(("told", "found"), [("0.25/2", (0.25e-6, 2e-6)), (None, (0.0, 0.0))])
 def test_the_price_of_a_token(
     told: str | None, found: Any, monkeypatch: pytest.MonkeyPatch
@@ -153,7 +163,7 @@ def test_the_price_of_a_token(
     assert price() == found
 
 
-@pytest.mark.parametrize("told", ["2", "a/b", "1/2/3"])
+@pytest.mark.parametrize("told", ["2", "a/b", "1/2/3", "nan/1", "1/-2", "1/inf", "1e999/1"])
 def test_a_price_that_cannot_be_read(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(module.PRICE, told)
     with pytest.raises(BadInput, match=told):

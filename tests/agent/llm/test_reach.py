@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from dialects import Broken
+from langchain_core.messages import HumanMessage
 from provider import OpenAI, Provider, Say, provider, request
 
 from danqing.agent.llm import breaker, faults
@@ -90,9 +91,19 @@ def test_an_account_without_money_is_not_asked_again() -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("after", ["Fri, 31 Dec 9999 23:59:59 -2359", "inf", "nan", "soon", "-5"])
+def test_a_server_may_say_what_it_likes_of_when_to_ask_again(after: str) -> None:
+    with provider(Say(status=429, headers={"Retry-After": after}), GOOD) as server:
+        reach = reach_of(server)
+        try:
+            assert ask(reach, seconds=5).text == "Well."
+        except Unreachable as error:
+            assert "429" in str(error)
+
+
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_a_server_is_asked_again_when_it_says(form: str) -> None:
-    after = "1" if form == "seconds" else formatdate(time.time() + 2, usegmt=True)
+    after = "1" if form == "seconds" else formatdate(time.time() + 3, usegmt=True)
     with provider(Say(status=429, headers={"Retry-After": after}), GOOD) as server:
         ask(reach_of(server))
     first, second = server.times
@@ -201,6 +212,80 @@ def test_a_server_that_takes_no_temperature_is_not_told_one_from_then_on() -> No
         assert ask(reach).calls
         assert ask(reach).calls
     assert [r.get("temperature") for r in server.requests] == [0.0, None, None]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_does_not_count_for_us_is_not_told_to_from_then_on(status: int) -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if "stream_options" in request:
+            return Say(status=status, message="stream_options: Extra inputs are not permitted")
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls
+        assert ask(reach).calls
+    assert ["stream_options" in r for r in server.requests] == [True, False, False]
+
+
+def test_a_server_that_stores_nothing_is_not_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if "store" in request:
+            return Say(status=400, message="Unrecognized request argument supplied: store")
+        return GOOD
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with provider(answer) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        address = Address.parse("openai:tiny")
+        assert ask(Reach(address, connect(address))).calls
+    assert [r.get("store") for r in server.requests] == [False, None]
+
+
+class Odd(OpenAI):
+    """Says the events that it is given."""
+
+    def __init__(self, *chunks: dict[str, Any]) -> None:
+        self.chunks = chunks
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        for chunk in self.chunks:
+            whole = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "tiny"}
+            yield f"data: {json.dumps({**whole, **chunk})}\n\n".encode()
+        yield b"data: [DONE]\n\n"
+
+
+def delta(finish: object = None, **said: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": said, "finish_reason": finish}]}
+
+
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [
+        ([delta(role="user", content="hi"), delta("stop")], "it answered as 'Human"),
+        ([delta(1.5, content="hi"), delta("stop")], "already exists in this message"),
+        ([delta(tool_calls=[{"index": 0, "id": "a", "function": None}])], "NoneType"),
+    ],
+)
+def test_what_is_no_reply_is_told(chunks: list[dict[str, Any]], why: str) -> None:
+    with provider(Say(), dialect=Odd(*chunks)) as server, pytest.raises(Unreachable, match=why):
+        ask(reach_of(server))
+
+
+@pytest.mark.parametrize("count", [None, -500, 0])
+def test_nobody_is_asked_for_less_than_nothing(count: int | None) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": count, "total_tokens": count}
+    chunks = delta(content="hello " * 30), delta("stop"), {"choices": [], "usage": usage}
+    with provider(Say(), dialect=Odd(*chunks)) as server:
+        reply = ask(reach_of(server))
+    assert reply.asked > 50 and 40 < reply.said < 100
+
+
+def test_a_picture_counts_before_it_is_sent() -> None:
+    picture = {"type": "image", "base64": "x" * 90_000, "mime_type": "image/png"}
+    told = [{"type": "text", "text": "look"}, picture, picture]
+    words = module.tokens_asked([HumanMessage("look")], ())
+    assert module.tokens_asked([HumanMessage(told)], ()) == words + 2 * module.PICTURE
 
 
 def test_a_server_that_takes_nothing_is_not_asked_for_ever() -> None:
