@@ -99,6 +99,8 @@ class Exchange:
         most = 0 if self.reach.address.kind == OWN else CORRECTIONS_A_CALL
         for correction in range(most + 1):
             reply = self._reply(what, messages, tools, hear)
+            if reply.declined is not None:  # nothing that it can mend
+                raise GaveUp(f"it declined to answer: {reply.declined}")
             try:
                 if reply.most is not None:
                     raise Refused(

@@ -41,7 +41,12 @@ for Gemini, as their pages on images say."""
 _POLL = 0.05
 _TELL_FINISH = frozenset({"openai", "url", "anthropic", "google_genai", "ollama", "hf", OWN})
 _AT_ITS_MOST = frozenset({"length", "max_tokens", "max_output_tokens"})
-_CUT_SHORT = _AT_ITS_MOST | {"model_context_window_exceeded", "incomplete", "in_progress"}
+_CUT_SHORT = _AT_ITS_MOST | {
+    "model_context_window_exceeded", "incomplete", "in_progress", "unknown",
+}  # fmt: skip
+_DECLINED = frozenset(
+    {"refusal", "content_filter", "safety", "prohibited_content", "blocklist", "spii"}
+)
 _NAMES_OF_FINISH = ("finish_reason", "stop_reason", "done_reason", "stopReason", "status")
 _CAPS = ("max_tokens", "max_output_tokens", "num_predict")
 """What the clients call the most tokens of a reply."""
@@ -85,7 +90,8 @@ class RawCall:
 @dataclass(frozen=True)
 class Reply:
     """One whole reply. ``cut`` tells that it ended before its end, and ``most`` at how many tokens
-    it had to. ``asked`` and ``said`` are the tokens of the request and of the reply."""
+    it had to; ``declined`` why there is none, where it was withheld. ``asked`` and ``said`` are the
+    tokens of the request and of the reply."""
 
     text: str = ""
     calls: tuple[RawCall, ...] = ()
@@ -93,6 +99,7 @@ class Reply:
     asked: int = 0
     said: int = 0
     most: int | None = None
+    declined: str | None = None
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Reply:
@@ -219,7 +226,9 @@ class Reach:
         """The most tokens of a reply that the model is told of; 0 where it is told of none."""
         if not room or (name := self._cap) is None:
             return 0
-        told: list[int] = [room, getattr(self.model, name) or room]
+        told: list[int] = [room]
+        if self.address.local:  # what other clients say is their guess of a model's own most
+            told.append(getattr(self.model, name))
         if context := getattr(self.model, "num_ctx", None):  # Ollama would go on past it
             told.append(max(LEAST, context - tokens_asked(request.messages, request.tools)))
         return min(told)
@@ -262,9 +271,11 @@ class Reach:
         raw = whole.tool_call_chunks if isinstance(whole, AIMessageChunk) else ()
         written = _raw(raw) if raw else _written(whole)
         asked, said = _tokens(request.messages, request.tools, whole, written)
-        reason = self._cut_for(whole)
+        reason = self._ended_for(whole)
         most = (request.most or said) if reason in _AT_ITS_MOST else None
-        return Reply(tame(whole.text), written, reason is not None, asked, said, most)
+        declined = reason if reason in _DECLINED and not written else None
+        cut = reason in _CUT_SHORT
+        return Reply(tame(whole.text), written, cut, asked, said, most, declined)
 
     def _parts(self, request: _Request) -> Generator[AIMessage, None, None]:
         """The parts of a reply as they come. They are read in a thread of their own, since nothing
@@ -329,16 +340,15 @@ class Reach:
             how[ours] = without
         return self.model.model_copy(update=how)
 
-    def _cut_for(self, message: AIMessage) -> str | None:
-        """Why a reply was cut; None where it was not."""
+    def _ended_for(self, message: AIMessage) -> str:
+        """Why a reply ended, in lower case; "unknown" where it was to be told and was not."""
         told = message.response_metadata
         reason = next((told[name] for name in _NAMES_OF_FINISH if told.get(name)), None)
         if reason is None:
-            return "unknown" if self.address.kind in _TELL_FINISH else None
-        name = str(reason).lower()
-        if name == "incomplete" and (details := told.get("incomplete_details")):
-            return str(details.get("reason"))
-        return name if name in _CUT_SHORT else None
+            return "unknown" if self.address.kind in _TELL_FINISH else "stop"
+        if reason == "incomplete" and (details := told.get("incomplete_details")):
+            reason = details.get("reason") or reason
+        return str(reason).lower()
 
 
 def _raw(chunks: Sequence[Any]) -> tuple[RawCall, ...]:

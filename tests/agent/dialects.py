@@ -129,9 +129,9 @@ class Responses(OpenAI):
                 "output_tokens_details": {"reasoning_tokens": 0},
             }  # fmt: skip
             ended = {**response, "output": items, "usage": usage, "status": "completed"}
-            if say.finish == "length":
-                ended |= {"status": "incomplete"}
-                ended["incomplete_details"] = {"reason": "max_output_tokens"}
+            if say.finish in ("length", "content_filter"):
+                reason = {"length": "max_output_tokens"}.get(say.finish, say.finish)
+                ended |= {"status": "incomplete", "incomplete_details": {"reason": reason}}
             yield event(f"response.{ended['status']}", response=ended)
 
 

@@ -262,6 +262,13 @@ def test_where_its_plans_come_to_nothing_there_is_a_picture_all_the_same(
     assert (turn.planner.gave_up is None) == (then is not None)
 
 
+def test_one_that_declines_is_not_asked_to_mend_its_words(studio: Studio) -> None:
+    desk = Desk(understand=[Say(finish="content_filter")], plan=[called("draw")])
+    turn, _, _ = ask(studio, desk)
+    assert desk.asked == ["understand"] and turn.satisfied
+    assert turn.planner.gave_up == "it declined to answer: content_filter"
+
+
 def test_a_reason_is_short_and_carries_nothing_out(studio: Studio) -> None:
     name = "see https://evil/?q=\x1b[2J" + "x" * 100_000
     desk = Desk(understand=[called(name)])

@@ -134,8 +134,15 @@ def test_a_reply_that_is_not_finished_is_cut(kind: Kind, finish: str | None, cut
     assert reply.cut == cut and reply.most == (900 if finish == "length" else None)
 
 
+def test_a_reply_that_is_withheld_says_so(kind: Kind) -> None:
+    finish = {"anthropic": "refusal", "google_genai": "SAFETY", "ollama": "content_filter",
+              "openai": "content_filter"}[kind.name]  # fmt: skip
+    reply, _ = asked(kind, Say(finish=finish))
+    assert reply.declined == finish.lower() and not reply.cut and reply.asked == 100
+
+
 def test_they_are_told_how_much_may_be_said(kind: Kind) -> None:
-    _, server = asked(kind, GOOD, room=lambda: 900)
+    _, server = asked(kind, GOOD, room=lambda: 5000)
     request = server.requests[0]
     most = {
         "anthropic": lambda: request["max_tokens"],
@@ -143,7 +150,7 @@ def test_they_are_told_how_much_may_be_said(kind: Kind) -> None:
         "ollama": lambda: request["options"]["num_predict"],
         "openai": lambda: request["max_output_tokens"],
     }[kind.name]
-    assert most() == 900
+    assert most() == 5000  # and no less by what a client thinks of a model
 
 
 def test_ollama_does_not_go_on_past_what_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
