@@ -289,7 +289,7 @@ class Reach:
 
             try:
                 with tracing_context(enabled=False):
-                    model: Any = self._set_up(request)
+                    model: Any = self._set_up(request, left)
                     if request.tools:
                         forced = {"tool_choice": "any"} if request.manner.forced else {}
                         model = model.bind_tools(copy.deepcopy(list(request.tools)), **forced)
@@ -331,9 +331,9 @@ class Reach:
         finally:
             left.set()
 
-    def _set_up(self, request: _Request) -> BaseChatModel:
-        """The model as it is asked this time."""
-        how: dict[str, Any] = {}
+    def _set_up(self, request: _Request, left: threading.Event) -> BaseChatModel:
+        """The model as it is asked this time; one on this machine ends once nobody listens."""
+        how: dict[str, Any] = {"cancel": left} if self.address.local else {}
         if request.most and self._cap is not None:
             how[self._cap] = request.most
         for ours, _, without in map(_LEFT_OUT.__getitem__, request.manner.left_out):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -33,7 +34,7 @@ from pydantic import BaseModel, Field
 import danqing
 from danqing.agent.llm.address import Address
 from danqing.agent.llm.local import ChatTransformers, semantic_vector
-from danqing.agent.llm.reach import Reach
+from danqing.agent.llm.reach import Reach, Unreachable
 from danqing.tools.catalogue import Profile
 from danqing.tools.engine import Engine
 from danqing.tools.errors import BadInput, Cancelled, ToolError
@@ -276,6 +277,20 @@ def test_a_text_is_a_vector(llm: ChatTransformers) -> None:
     assert not np.allclose(vector, semantic_vector("一只猫", llm))
     with pytest.raises(ToolError, match="text = '' is refused"):
         semantic_vector("", llm)
+
+
+def test_a_reply_that_nobody_waits_for_is_not_written_to_its_end(llm: ChatTransformers) -> None:
+    """The worker is free again for whoever paints."""
+    many = {"type": "array", "items": {"type": "integer"}, "minItems": 3000}
+    count = {"type": "object", "properties": {"to": many}, "required": ["to"]}
+    tool = {"type": "function", "function": {"name": "count", "parameters": count}}
+    reach = Reach(Address("hf", "toy-qwen"), llm.model_copy(update={"max_tokens": 3000}))
+    request(reach, room=lambda: 1)  # it is loaded
+    with pytest.raises(Unreachable, match="no time left"):  # nothing is heard of a call before
+        request(reach, seconds=0.5, tools=(tool,))
+    began = time.monotonic()
+    request(reach, room=lambda: 1)
+    assert time.monotonic() - began < 2
 
 
 def test_a_reply_is_no_longer_than_its_asker_has_room_for(llm: ChatTransformers) -> None:
