@@ -51,7 +51,7 @@ _NAMES_OF_FINISH = ("finish_reason", "stop_reason", "done_reason", "stopReason",
 _CAPS = ("max_tokens", "max_output_tokens", "num_predict")
 """What the clients call the most tokens of a reply."""
 _OF_A_CAP = re.compile(
-    r"max_(completion_|output_|new_)?tokens|maxOutputTokens|num_predict|in the completion"
+    r"max_(completion_|output_|new_)?tokens|maxOutputTokens|num_predict|output tokens|completion"
 )
 _UNKNOWN = re.compile(r"not supported|not permitted|un(supported|known|recognized|expected)", re.I)
 
@@ -219,7 +219,7 @@ class Reach:
                 return replace(manner, left_out=manner.left_out | {name})
         if request.most and _OF_A_CAP.search(fault.why):
             less = 0 if _UNKNOWN.search(fault.why) else request.most // 2
-            return replace(manner, most=less if less >= LEAST else 0)
+            return replace(manner, most=min(manner.most, less if less >= LEAST else 0))
         return None
 
     def _most(self, request: _Request, room: int) -> int:

@@ -316,10 +316,19 @@ def test_a_server_that_knows_no_most_is_asked_without_from_then_on(status: int) 
     assert [r.get("max_completion_tokens") for r in server.requests] == [5000, None, None]
 
 
-def test_a_server_that_has_less_is_asked_for_less_from_then_on() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "max_tokens is too large: 5000. This model supports at most 1500 completion tokens",
+        "maximum context length is 4096 tokens. However, you requested 5000 output tokens",
+        "you requested 6000 tokens (1000 in the messages, 5000 in the completion)",
+        "max_tokens: 5000 > 1500, which is the maximum allowed number of output tokens",
+    ],
+)
+def test_a_server_that_has_less_is_asked_for_less_from_then_on(said: str) -> None:
     def answer(request: dict[str, Any]) -> Say:
         if request["max_completion_tokens"] > 1500:
-            return Say(status=400, message="max_tokens is too large: at most 1500 are supported")
+            return Say(status=400, message=said)
         return GOOD
 
     with provider(answer) as server:
