@@ -33,9 +33,7 @@ class Home:
         root = home.root
         with durable.clear_errors(root):
             if root.is_dir() and not home.blobs.is_dir():
-                strangers = sorted(
-                    entry.name for entry in root.iterdir() if entry.name not in _FURNITURE
-                )
+                strangers = sorted(e.name for e in root.iterdir() if not _belongs(e))
                 if strangers:
                     raise BadInput(
                         f"{root} is no home of Danqing: it already holds {strangers[0]!r}.",
@@ -73,6 +71,15 @@ class Home:
     def locks(self) -> Path:
         """Lock files; they are empty and carry nothing over from one run to the next."""
         return self.root / "locks"
+
+
+def _belongs(entry: Path) -> bool:
+    """Whether something may be in a home before it is one: furniture, and beside a catalogue of the
+    user's own what that names, and weights."""
+    own = entry.parent / catalogue.OWN
+    if entry.name in _FURNITURE or not own.is_file():
+        return entry.name in _FURNITURE
+    return entry.suffix == ".safetensors" or entry.name in own.read_text("utf-8", "replace")
 
 
 def _default() -> Path:

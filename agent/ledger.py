@@ -176,6 +176,13 @@ class Ledger:
             row = self._db.first("SELECT reply FROM replies WHERE turn = ? AND key = ?", id, key)
             return None if row is None else json.loads(row["reply"])
 
+    def replies(self, turn: Turn | int) -> list[Json]:
+        """All that `record_reply` kept of this turn."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.reading():
+            rows = self._db.all("SELECT reply FROM replies WHERE turn = ? ORDER BY created", id)
+            return [json.loads(row["reply"]) for row in rows]
+
     def end_turn(self, turn: Turn | int, outcome: Json) -> None:
         """Record how the turn ended, once, and give up its lock. The conversation then stands at
         the ``picture`` of the outcome, where there is one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -139,7 +139,7 @@ class Options:
             )
         if not 0 <= self.seed < 2**32:
             raise BadInput(f"A seed is a whole number from 0 to {2**32 - 1}, not {self.seed!r}.")
-        Address.parse(self.llm)
+        Address.read(self.llm)
         if self.out is not None and Path(self.out).suffix.lower() not in provenance.FORMATS:
             raise BadInput(
                 f"A picture cannot be written as {self.out!r}.",
@@ -368,7 +368,10 @@ class Studio:
     ) -> TurnDocument:
         self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
         options = Options.read(turn.options)
-        self._ready(options)
+        try:
+            self._ready(options)
+        except BadInput:  # its language model may be gone since, which is no reason to be stuck
+            self._ready(replace(options, llm=BUILTIN))
         record = self.ledger.turn(turn.id)
         worked = [s.cost.get("seconds", 0.0) for s in record.steps]
         spent = Spent(options.budget, carried=sum(worked))
@@ -406,8 +409,13 @@ class Studio:
             return rules
         from .llm.exchange import Exchange, Memory
         from .llm.planner import ChatPlanner
+        from .llm.reach import Gone
 
-        reach = self._reach(options.llm)
+        reach: Reach | Gone
+        try:
+            reach = self._reach(options.llm)
+        except BadInput as error:  # it was there when the turn began
+            reach = Gone(Address.read(options.llm), str(error.args[0]).rstrip("."))
         exchange = Exchange(reach, Memory(self.ledger, turn), spent, self.cancel)
         return ChatPlanner(
             exchange, rules, self.engine.tools,
@@ -432,8 +440,8 @@ class Studio:
         address = Address.parse(llm)
         if self._local is not None:  # the engine may be another one by now
             return Reach(address, connect(address, self.engine))
-        if llm not in self._reaches:
-            self._reaches[llm] = Reach(address, connect(address))
+        if llm not in self._reaches:  # of two at once, one is the one that counts
+            self._reaches.setdefault(llm, Reach(address, connect(address)))
         return self._reaches[llm]
 
     def _outcome(

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .tools.errors import DanqingError
     from .tools.registry import ToolSpec
 
-SEEDS = {"seed", "seeds"}
-"""Arguments that are random where a tool requires them and the command line leaves them out."""
 KINDS: dict[str, Callable[[str], Any]] = {
     "integer": int, "number": float, "string": str, "object": json.loads,
 }  # fmt: skip
@@ -214,6 +212,8 @@ def _limits(kind: Mapping[str, Any]) -> str:
 
 
 def _default(name: str, schema: Mapping[str, Any], required: bool) -> str:
+    from .tools.registry import SEEDS
+
     default = schema.get("default")
     if required:
         return "[default: random]" if name in SEEDS else "[required]"
@@ -330,6 +330,7 @@ def _value(given: Any, schema: Mapping[str, Any]) -> Any:
 def _seeded(spec: ToolSpec, values: dict[str, Any]) -> dict[str, str]:
     """Add the seeds that the tool requires and nobody gave; returns how to give them again."""
     from .agent.studio import new_seed
+    from .tools.registry import SEEDS
 
     schemas = _schemas(spec)
     drawn = {}

@@ -105,12 +105,20 @@ def _weights(home: Path) -> Iterator[Finding]:
         yield Finding(False, "models", str(stopped))
         return
     seen: list[Entry] = []
+    torn: list[Path] = []
     for name, profile in profiles.items():
         for role, entry in profile.models.items():
-            if entry in seen or (entry.repositories and not entry.ready):
-                continue  # not downloaded
+            if entry in seen:
+                continue
             seen.append(entry)
             what = f"{name}/{role}"
+            if entry.repositories and not entry.ready:  # not downloaded, or not any more
+                for file in _torn(entry):
+                    if file not in torn:  # profiles may share it
+                        torn.append(file)
+                        mend = f"`danqing models pull {name} {role}` mends it"
+                        yield Finding(False, what, f"{file} is not as it came: {mend}")
+                continue
             try:
                 for source in catalogue.entry(profile, role).sources:
                     catalogue.check_weights(source.folder, source.weights)
@@ -118,6 +126,15 @@ def _weights(home: Path) -> Iterator[Finding]:
                 yield Finding(False, what, str(stopped))
             else:
                 yield Finding(True, what, f"whole, {catalogue.models_fingerprint(profile, role)}")
+
+
+def _torn(entry: Entry) -> Iterator[Path]:
+    """The files that were whole when they were taken from a hub, and are not now."""
+    from .tools import manifest
+
+    for source in entry.sources:
+        if source.repository and (taken := manifest.read(source.folder)) is not None:
+            yield from (source.folder / path for path in taken.torn(source.folder))
 
 
 def _planner(llm: str | None, sees: bool) -> Finding:

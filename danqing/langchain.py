@@ -29,11 +29,10 @@ from .agent import events
 from .agent.records import Step
 from .agent.session import Said, Session
 from .tools.errors import Cancelled, Stopped, ToolError
-from .tools.registry import HANDLE, ToolSpec, refusals
+from .tools.registry import HANDLE, SEEDS, ToolSpec, refusals
 
 EVENT = "danqing"
 """The name of the custom events that tell of progress."""
-SEEDS = frozenset({"seed", "seeds"})
 
 
 class Draw(Runnable[str, Said]):

@@ -35,7 +35,11 @@ class Manifest(BaseModel):
 
     def whole(self, folder: Path) -> bool:
         """Whether every file is there with all its bytes."""
-        return all(size_of(folder / path) == file.size for path, file in self.files.items())
+        return not self.torn(folder)
+
+    def torn(self, folder: Path) -> tuple[str, ...]:
+        """The paths of the files that are not there any more as they came, with all their bytes."""
+        return tuple(p for p, file in self.files.items() if size_of(folder / p) != file.size)
 
     def digest(self, folder: Path, path: str) -> str | None:
         """The SHA-256 of a file below ``folder``; None for one that was touched since, or that is

@@ -9,7 +9,8 @@
     config = "sd15"                         # for a single file: whose configuration it has
     loras = [{ source = "ink.safetensors", weight = 0.8 }]
 
-Paths are relative to the file. What an entry does not say is read from its files.
+Paths are relative to the file. What an entry does not say is read from its files. A ``planner``
+reads meanings for the tools; who plans is another matter, and said with ``--llm``.
 """
 
 from __future__ import annotations
@@ -79,11 +80,8 @@ def connected(folder: Path, base: Profile) -> Profile:
         )
     source = str(folder.resolve())
     painter = completed(Entry(source=source, loader="diffusers", words="plain"), "text-to-image")
-    kind, _ = kind_and_size(folder)
-    return based(
-        base, source, f"{kind} in {folder}; the built-in models do the rest.",
-        {"text-to-image": painter},
-    )  # fmt: skip
+    summary = f"The pipeline in {folder}; the built-in models do the rest."
+    return based(base, source, summary, {"text-to-image": painter})
 
 
 def kind_and_size(folder: Path) -> tuple[str, int]:

@@ -33,6 +33,8 @@ Role = Literal[
 """What a model does for a tool; the catalogue maps each role to a model."""
 
 HANDLE = r"^img-[1-9][0-9]*$"
+SEEDS = frozenset({"seed", "seeds"})
+"""Arguments that may be left out by hand, even where a tool requires them: others are drawn."""
 SMALLEST, LARGEST = 16, 8192
 """The range of an image's side, in pixels."""
 

@@ -5,9 +5,10 @@ Nothing is imported and nobody is called before `connect`.
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,7 @@ and it cuts off the beginning and says nothing."""
 SHORTEST_SECRET = 6
 LONGEST_REASON = 300
 """Characters of what is told of an error."""
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
 
@@ -88,17 +90,15 @@ class Address:
     where: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def read(cls, text: str) -> Address:
         """Read ``builtin``, ``openai:gpt-5``, ``http://127.0.0.1:8000/v1#model`` or ``hf:FOLDER``.
 
-        Raises `BadInput` for anything else, a provider whose package is not installed, one whose
-        key is not in the environment, and a folder that holds no language model.
+        Nothing is looked for: whether there is such a model, `parse` finds out. Raises `BadInput`
+        for anything else.
         """
         text = text.strip()
-        if text == BUILTIN:
-            return cls(BUILTIN, BUILTIN)
-        if text == OWN:
-            return cls(OWN, OWN, str(_own()))
+        if text in (BUILTIN, OWN):
+            return cls(text, text)
         if re.match(r"https?://", text):
             return _url(text)
         kind, _, model = text.partition(":")
@@ -109,22 +109,39 @@ class Address:
                 f" ({', '.join(PROVIDERS)}: as in openai:gpt-5), a URL with a model"
                 " (http://127.0.0.1:8000/v1#NAME), and hf: with a folder or an id.",
             )
+        model = model.strip()
         if kind == "hf":
-            folder = _folder(model.strip())
-            return cls(kind, folder.name, str(folder))
-        if (provider := PROVIDERS.get(kind)) is None:
-            return cls(kind, model)
+            name = model if _HUB_ID.fullmatch(model) else Path(model).expanduser().absolute().name
+            return cls(kind, name, model)
+        return cls(kind, model)
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The model that `read` reads of, found.
+
+        Raises `BadInput` as `read` does, and for a provider whose package is not installed, one
+        whose key is not in the environment, and a folder that holds no language model.
+        """
+        address = cls.read(text)
+        if address.kind == OWN:
+            return replace(address, where=str(_own()))
+        if address.kind == "hf":
+            return replace(address, where=str(_folder(address.where)))
+        provider = PROVIDERS["openai"] if address.kind == "url" else PROVIDERS.get(address.kind)
+        if provider is None:
+            return address
         if find_spec(provider.package) is None:
             raise BadInput(
                 f"The planner {text!r} needs the package {provider.package.replace('_', '-')}.",
                 hint=f"Install it: pip install 'danqing[{provider.extra}]'",
             )
-        if provider.keys and not any(os.environ.get(key) for key in provider.keys):
+        keys = () if address.kind == "url" else provider.keys
+        if keys and not any(os.environ.get(key) for key in keys):
             raise BadInput(
                 f"The planner {text!r} needs a key, and there is none.",
-                hint=f"Set {' or '.join(provider.keys)} in the environment.",
+                hint=f"Set {' or '.join(keys)} in the environment.",
             )
-        return cls(kind, model)
+        return address
 
     @property
     def name(self) -> str:
@@ -178,7 +195,7 @@ def _folder(model: str) -> Path:
     from ...tools.catalogue import language_model
 
     folder = Path(model).expanduser()
-    if not folder.is_dir() and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model):
+    if not folder.is_dir() and _HUB_ID.fullmatch(model):
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -198,6 +215,8 @@ def price() -> tuple[float, float]:
     text = os.environ.get(PRICE, "0/0")
     try:
         asked, said = (float(part) / 1e6 for part in text.split("/"))
+        if not (0 <= asked < math.inf and 0 <= said < math.inf):
+            raise ValueError(text)
     except ValueError:
         raise BadInput(
             f"Cannot read {PRICE}={text!r}.",
@@ -222,11 +241,6 @@ def _url(text: str) -> Address:
         raise BadInput(
             f"The address {text!r} does not tell which model.",
             hint="Write it as http://127.0.0.1:8000/v1#NAME.",
-        )
-    if find_spec("langchain_openai") is None:
-        raise BadInput(
-            f"The planner {text!r} needs the package langchain-openai.",
-            hint="Install it: pip install 'danqing[openai]'",
         )
     return Address("url", model, where)
 
@@ -263,7 +277,7 @@ def connect(address: Address, engine: Engine | None = None) -> BaseChatModel:
     kind = "openai" if address.kind == "url" else address.kind
     try:
         model: BaseChatModel = init_chat_model(address.model, model_provider=kind, **common)
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - each client refuses in a way of its own
         why = address.clean(str(error))
         raise BadInput(
             f"The planner {address.kind}:{address.model} cannot be used: {why}",

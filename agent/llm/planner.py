@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -34,7 +34,7 @@ from ..verdict import pool
 from ..wording import Wording, negative
 from .address import BUILTIN, OWN, Address, connect
 from .door import Refused, read_object
-from .exchange import Exchange, GaveUp
+from .exchange import Exchange, GaveUp, What
 from .forms import Understanding
 from .offers import Offers, Wanted, calls_of, check_plan, form
 from .reach import Reach, Reply
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from PIL import Image
 
-UNDERSTAND = "understand"
+UNDERSTAND: Final = "understand"
 GLANCE = 768
 """The longer side of a picture that a model is shown, in pixels."""
 PLANS = 2
@@ -137,7 +137,7 @@ class ChatPlanner:
                 told.append(self._shown(best, seen[best], brief.language))
             origins = [] if canvas is None else list(dict.fromkeys([canvas.handle, *handles]))
             take = self._plans(offers, skill, by_rule, origins)
-            what = "plan" if best is None else "repair"
+            what: What = "plan" if best is None else "repair"
             return self._asked(what, brief, told, [best] if best else [], offers, take)
 
         return self._or(asked, by_rule)
@@ -183,7 +183,7 @@ class ChatPlanner:
             return reply.plain(words)
 
         messages = _messages(told, [request], images)
-        return self._exchange.ask(messages, (), take, language, self._hear)
+        return self._exchange.ask("talk", messages, (), take, language, self._hear)
 
     def _or(
         self, asked: Callable[[], Made], by_rule: Callable[[], Made], *, reading: bool = False
@@ -219,15 +219,16 @@ class ChatPlanner:
         told = render(f"llm-understand.{language}", **_words())
         said = "\n".join(_situation(request, situation))
         tools = [form(UNDERSTAND, "Say what the request asks for.", Understanding)]
-        return self._exchange.ask(_messages(told, [said]), tools, take, language, _quiet)
+        messages = _messages(told, [said])
+        return self._exchange.ask(UNDERSTAND, messages, tools, take, language, _quiet)
 
     def _asked(
-        self, what: str, brief: Brief, told: Sequence[str], pictures: Sequence[str],
+        self, what: What, brief: Brief, told: Sequence[str], pictures: Sequence[str],
         offers: Offers, take: Callable[[Reply], list[Call]],
     ) -> list[Call]:  # fmt: skip
         system = render(f"llm-{what}.{brief.language}")
         messages = _messages(system, told, [self._see(h) for h in pictures] if self._see else ())
-        return self._exchange.ask(messages, offers.schemas(), take, brief.language, _quiet)
+        return self._exchange.ask(what, messages, offers.schemas(), take, brief.language, _quiet)
 
     def _plans(
         self, offers: Offers, skill: str, by_rule: Callable[[], list[Call]], origins: Sequence[str]

@@ -11,45 +11,68 @@ import contextlib
 import copy
 import json
 import queue
-import random
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ...tools.errors import Cancelled
 from .address import OWN, Address
+from .breaker import Breaker, Resting
 from .door import tame
+from .faults import Fault, fault_of
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage, BaseMessage
 
 TRIES = 4
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 FIRST_WORD, NEXT_WORD = 60.0, 30.0
 """Seconds until a reply must begin, and between two parts of it."""
-FAILURES, REST = 5, 30.0
-"""After so many failures in a row a model is not asked for so many seconds."""
 LONGEST_REPLY, MOST_CALLS = 256 * 1024, 100
 """Characters of one reply, and calls in it."""
+LEAST = 256
+"""Tokens of a reply below which nobody is asked: it would be cut, and paid for."""
+PICTURE = 1000
+"""About how many tokens a picture of 768 by 768 pixels is: 765 for OpenAI, 786 for Anthropic, 1032
+for Gemini, as their pages on images say."""
 _POLL = 0.05
-_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _TELL_FINISH = frozenset({"openai", "url", "anthropic", "google_genai", "ollama", "hf", OWN})
-_LOST = ("Timeout", "Connect", "Transport", "Protocol", "APIError", "APIStatusError",
-         "ResponseError", "UnknownApiResponse")  # fmt: skip
-"""Parts of the names of errors of clients that got no answer, or lost it in the middle."""
-_RETRY_DELAY = re.compile(r"retryDelay\W+([0-9]+(?:\.[0-9]+)?)s\b")
-_CUT_SHORT = frozenset(
-    {"length", "max_tokens", "model_context_window_exceeded", "incomplete", "in_progress"}
+_AT_ITS_MOST = frozenset({"length", "max_tokens", "max_output_tokens"})
+_CUT_SHORT = _AT_ITS_MOST | {
+    "model_context_window_exceeded", "incomplete", "in_progress", "unknown",
+}  # fmt: skip
+_DECLINED = frozenset(
+    {"refusal", "content_filter", "safety", "prohibited_content", "blocklist", "spii"}
 )
 _NAMES_OF_FINISH = ("finish_reason", "stop_reason", "done_reason", "stopReason", "status")
+_CAPS = ("max_tokens", "max_output_tokens", "num_predict")
+"""What the clients call the most tokens of a reply."""
+_OF_A_CAP = re.compile(
+    r"max_(completion_|output_|new_)?tokens|maxOutputTokens|num_predict|output tokens|completion"
+)
+_UNKNOWN = re.compile(r"not supported|not permitted|un(supported|known|recognized|expected)", re.I)
 
 Hear = Callable[[str], None]
 """Is told each new part of a reply's text."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How long a reply is waited for, and what it may take.
+
+    ``seconds`` is all the time there is for all tries, and ``cancel`` ends it once it is set.
+    ``room`` tells before each try how many tokens may be said, or raises what ends the asking;
+    ``lost`` is told how many were asked and said in a try that failed, as far as that is known.
+    """
+
+    seconds: float
+    room: Callable[[], int]
+    lost: Callable[[int, int], None]
+    cancel: threading.Event = field(default_factory=threading.Event)
+    hear: Hear = lambda text: None
 
 
 class Unreachable(Exception):
@@ -66,7 +89,8 @@ class RawCall:
 
 @dataclass(frozen=True)
 class Reply:
-    """One whole reply. ``cut`` tells that it ended before its end. ``asked`` and ``said`` are the
+    """One whole reply. ``cut`` tells that it ended before its end, and ``most`` at how many tokens
+    it had to; ``declined`` why there is none, where it was withheld. ``asked`` and ``said`` are the
     tokens of the request and of the reply."""
 
     text: str = ""
@@ -74,15 +98,62 @@ class Reply:
     cut: bool = False
     asked: int = 0
     said: int = 0
+    most: int | None = None
+    declined: str | None = None
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Reply:
         """The reply that `as_json` wrote."""
         calls = tuple(RawCall(name, arguments) for name, arguments in data["calls"])
-        return cls(**{**data, "calls": calls})
+        own = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        return cls(**{**own, "calls": calls})
 
     def as_json(self) -> dict[str, Any]:
         return {**vars(self), "calls": [[call.name, call.arguments] for call in self.calls]}
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A language model that cannot be connected any more, and ``why``. What it said before may be
+    on record; nothing else is to be had of it."""
+
+    address: Address
+    why: str
+
+    def ask(self, *_: Any) -> Reply:
+        """Raises `Unreachable`."""
+        raise Unreachable(self.why)
+
+
+_LEFT_OUT: Mapping[str, tuple[str, Any, Any]] = {
+    "temperature": ("temperature", 0, None), "stream_options": ("stream_usage", True, False),
+    "store": ("store", False, None),
+}  # fmt: skip
+"""What not every server lets itself be told: what the client calls it, what it is told here, and
+what leaves it out."""
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """How a server lets itself be asked: whether a call may be ``forced``, what is ``left_out``,
+    and how many tokens it allows for a reply; 0 is for one that is not to be told of any."""
+
+    forced: bool = True
+    left_out: frozenset[str] = frozenset()
+    most: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What one try asks."""
+
+    messages: Sequence[BaseMessage]
+    tools: Sequence[Mapping[str, Any]]
+    terms: Terms
+    ends: float
+    manner: _Manner = field(default_factory=_Manner)
+    most: int = 0
+    """Tokens of the reply that the server is told of."""
 
 
 class Reach:
@@ -90,77 +161,108 @@ class Reach:
 
     def __init__(self, address: Address, model: BaseChatModel) -> None:
         self.address, self.model = address, model
+        self._breaker = Breaker()
         self._lock = threading.Lock()
-        self._failures, self._rests_until = 0, 0.0
-        self._unforced = False
+        self._manner = _Manner()
 
     def ask(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], seconds: float,
-        cancel: threading.Event, hear: Hear,
-    ) -> Reply:  # fmt: skip
+        self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], terms: Terms
+    ) -> Reply:
         """The reply to ``messages``: calls of ``tools``, or with none of those words.
 
-        ``seconds`` is all the time there is. Raises `Unreachable`, and `Cancelled` once ``cancel``
-        is set.
+        Raises `Unreachable`, `Cancelled` once that is set, and what ``terms.room`` does.
         """
-        ends = time.monotonic() + seconds
+        why = ""
+        ends = time.monotonic() + terms.seconds
         for attempt in range(TRIES):
-            if (rest := self._rests_until - time.monotonic()) > 0:
-                raise Unreachable(f"it failed {FAILURES} times and is left alone for {rest:.0f} s")
             try:
-                reply = self._once(messages, tools, ends, cancel, hear)
-            except _Fault as fault:
-                self._failed()
+                with self._breaker.trying(Fault):
+                    return self._once(_Request(messages, tools, terms, ends))
+            except Resting as rest:
+                raise Unreachable(why or str(rest)) from None
+            except Fault as fault:
+                why = self.address.clean(fault.why)
                 pause = fault.pause(attempt)
-                if not fault.again or attempt + 1 == TRIES or time.monotonic() + pause > ends:
-                    raise Unreachable(self.address.clean(fault.why)) from None
-                if cancel.wait(pause):
+                over = attempt + 1 == TRIES or self._breaker.resting
+                if not fault.again or over or time.monotonic() + pause > ends:
+                    raise Unreachable(why) from None
+                if terms.cancel.wait(pause):
                     raise _stopped() from None
-            else:
-                self._failures = 0
-                return reply
         raise AssertionError("the last try returns or raises")
 
-    def _once(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], ends: float,
-        cancel: threading.Event, hear: Hear,
-    ) -> Reply:  # fmt: skip
-        """One request. Some servers do not let a model be forced to call, or be told a temperature;
-        those are asked plainly from then on."""
+    def _once(self, request: _Request) -> Reply:
+        """One request. Some servers do not let a model be forced to call, be told a temperature and
+        the like, or be asked for as many tokens; those are asked more plainly from then on."""
         while True:
+            manner = self._manner
+            room = request.terms.room()
+            now = replace(request, manner=manner, most=self._most(request, min(room, manner.most)))
             try:
-                return self._listened(messages, tools, ends, cancel, hear)
-            except _Fault as fault:
-                if fault.status != 400:
-                    raise
-                if tools and "tool_choice" in fault.why and not self._unforced:
-                    self._unforced = True
-                elif "temperature" in fault.why and getattr(self.model, "temperature", None) == 0:
-                    self.model = self.model.model_copy(update={"temperature": None})
-                else:
-                    raise
+                return self._listened(now)
+            except Fault as fault:
+                with self._lock:  # others may have learned something else meanwhile
+                    plainer = self._plainer(self._manner, now, fault)
+                    if plainer is None:
+                        raise
+                    self._manner = plainer
 
-    def _listened(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], ends: float,
-        cancel: threading.Event, hear: Hear,
-    ) -> Reply:  # fmt: skip
-        from langchain_core.messages import AIMessageChunk
+    def _plainer(self, manner: _Manner, request: _Request, fault: Fault) -> _Manner | None:
+        """The ``manner`` without what a request owes its refusal to; None where that is not known,
+        or was not in it."""
+        if fault.status not in (400, 422):
+            return None
+        if request.tools and "tool_choice" in fault.why and request.manner.forced:
+            return replace(manner, forced=False)
+        for name, (ours, told, _) in _LEFT_OUT.items():
+            tells = getattr(self.model, ours, None) == told and name not in request.manner.left_out
+            if tells and re.search(rf"\b{name}\b", fault.why):
+                return replace(manner, left_out=manner.left_out | {name})
+        if request.most and _OF_A_CAP.search(fault.why):
+            less = 0 if _UNKNOWN.search(fault.why) else request.most // 2
+            return replace(manner, most=min(manner.most, less if less >= LEAST else 0))
+        return None
+
+    def _most(self, request: _Request, room: int) -> int:
+        """The most tokens of a reply that the model is told of; 0 where it is told of none."""
+        if not room or (name := self._cap) is None:
+            return 0
+        told: list[int] = [room]
+        if self.address.local:  # what other clients say is their guess of a model's own most
+            told.append(getattr(self.model, name))
+        if context := getattr(self.model, "num_ctx", None):  # Ollama would go on past it
+            told.append(max(LEAST, context - tokens_asked(request.messages, request.tools)))
+        return min(told)
+
+    @property
+    def _cap(self) -> str | None:
+        """What the client calls the most tokens of a reply."""
+        return next((name for name in _CAPS if name in type(self.model).model_fields), None)
+
+    def _listened(self, request: _Request) -> Reply:
+        from langchain_core.messages import AIMessage, AIMessageChunk
         from langchain_core.messages.ai import add_ai_message_chunks
 
+        terms = request.terms
         found: list[Any] = []
         heard, calls = 0, set[Any]()
-        with contextlib.closing(self._parts(messages, tools, ends, cancel)) as parts:
-            for part in parts:
-                found.append(part)
-                heard += len(part.text)
-                for c in getattr(part, "tool_call_chunks", ()):
-                    heard += len(c.get("name") or "") + len(c.get("args") or "")
-                    calls.add(len(found) if c.get("index") is None else str(c["index"]))
-                if heard > LONGEST_REPLY or len(calls) > MOST_CALLS:
-                    most = f"{LONGEST_REPLY} characters or {MOST_CALLS} calls"
-                    raise _Fault(f"its reply is longer than {most}", again=False)
-                if part.text:
-                    hear(tame(part.text))
+        try:
+            with contextlib.closing(self._parts(request)) as parts:
+                for part in parts:
+                    if not isinstance(part, AIMessage):
+                        raise Fault(f"it answered as {part.type!r}", again=False)
+                    found.append(part)
+                    heard += len(part.text)
+                    for c in getattr(part, "tool_call_chunks", ()):
+                        heard += len(c.get("name") or "") + len(c.get("args") or "")
+                        calls.add(len(found) if c.get("index") is None else str(c["index"]))
+                    if heard > LONGEST_REPLY or len(calls) > MOST_CALLS:
+                        allowed = f"{LONGEST_REPLY} characters or {MOST_CALLS} calls"
+                        raise Fault(f"its reply is longer than {allowed}", again=False)
+                    if part.text:
+                        terms.hear(tame(part.text))
+        except (Fault, Cancelled):
+            terms.lost(*_used(found))
+            raise
         if not found:
             return Reply(cut=True)
         whole = found[0]
@@ -168,28 +270,30 @@ class Reach:
             whole = add_ai_message_chunks(whole, *found[1:])
         raw = whole.tool_call_chunks if isinstance(whole, AIMessageChunk) else ()
         written = _raw(raw) if raw else _written(whole)
-        asked, said = _tokens(messages, tools, whole, written)
-        return Reply(tame(whole.text), written, self._was_cut(whole), asked, said)
+        asked, said = _tokens(request.messages, request.tools, whole, written)
+        reason = self._ended_for(whole)
+        most = (request.most or said) if reason in _AT_ITS_MOST else None
+        declined = reason if reason in _DECLINED and not written else None
+        cut = reason in _CUT_SHORT
+        return Reply(tame(whole.text), written, cut, asked, said, most, declined)
 
-    def _parts(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], ends: float,
-        cancel: threading.Event,
-    ) -> Generator[AIMessage, None, None]:  # fmt: skip
+    def _parts(self, request: _Request) -> Generator[AIMessage, None, None]:
         """The parts of a reply as they come. They are read in a thread of their own, since nothing
         else can be done about a server that says nothing."""
         came: queue.SimpleQueue[Any] = queue.SimpleQueue()
         left = threading.Event()
+        ends, cancel = request.ends, request.terms.cancel
 
         def listen() -> None:
             from langsmith import tracing_context
 
             try:
                 with tracing_context(enabled=False):
-                    model: Any = self.model
-                    if tools:
-                        forced = {} if self._unforced else {"tool_choice": "any"}
-                        model = model.bind_tools(copy.deepcopy(list(tools)), **forced)
-                    for part in model.stream(list(messages)):
+                    model: Any = self._set_up(request, left)
+                    if request.tools:
+                        forced = {"tool_choice": "any"} if request.manner.forced else {}
+                        model = model.bind_tools(copy.deepcopy(list(request.tools)), **forced)
+                    for part in model.stream(list(request.messages)):
                         came.put(part)
                         if left.is_set():
                             return
@@ -210,16 +314,16 @@ class Reach:
                     if cancel.is_set():
                         raise _stopped() from None
                     if now > ends:
-                        raise _Fault("there was no time left for its reply", again=False) from None
+                        raise Fault("there was no time left for its reply", again=False) from None
                     if now - spoke > patience:
-                        raise _Fault(f"it said nothing for {patience:.0f} s") from None
+                        raise Fault(f"it said nothing for {patience:.0f} s") from None
                     continue
                 if part is None:
                     return
                 if isinstance(part, Exception):
-                    raise _fault_of(part) from part
+                    raise fault_of(part) from part
                 if time.monotonic() > ends:  # it drips
-                    raise _Fault("there was no time left for its reply", again=False)
+                    raise Fault("there was no time left for its reply", again=False)
                 patience, spoke = NEXT_WORD, time.monotonic()
                 yield part
                 if cancel.is_set():
@@ -227,98 +331,24 @@ class Reach:
         finally:
             left.set()
 
-    def _was_cut(self, message: AIMessage) -> bool:
+    def _set_up(self, request: _Request, left: threading.Event) -> BaseChatModel:
+        """The model as it is asked this time; one on this machine ends once nobody listens."""
+        how: dict[str, Any] = {"cancel": left} if self.address.local else {}
+        if request.most and self._cap is not None:
+            how[self._cap] = request.most
+        for ours, _, without in map(_LEFT_OUT.__getitem__, request.manner.left_out):
+            how[ours] = without
+        return self.model.model_copy(update=how)
+
+    def _ended_for(self, message: AIMessage) -> str:
+        """Why a reply ended, in lower case; "unknown" where it was to be told and was not."""
         told = message.response_metadata
         reason = next((told[name] for name in _NAMES_OF_FINISH if told.get(name)), None)
         if reason is None:
-            return self.address.kind in _TELL_FINISH
-        return str(reason).lower() in _CUT_SHORT
-
-    def _failed(self) -> None:
-        with self._lock:
-            self._failures += 1
-            if self._failures >= FAILURES:
-                self._failures, self._rests_until = 0, time.monotonic() + REST
-
-
-class _Fault(Exception):
-    """One request that failed: whether it may be tried ``again``, and ``after`` which pause, in
-    seconds, where the server told."""
-
-    def __init__(
-        self, why: str, *, again: bool = True, after: float | None = None, status: int | None = None
-    ) -> None:
-        super().__init__(why)
-        self.why, self.again, self.after, self.status = why, again, after, status
-
-    def pause(self, attempt: int) -> float:
-        """Seconds to wait: what the server asks for, else growing ones with full jitter."""
-        if self.after is not None:
-            return self.after
-        return random.uniform(0.2, 1.0) * min(FIRST_PAUSE * 2.0**attempt, LONGEST_PAUSE)
-
-
-def _fault_of(error: Exception) -> _Fault:
-    """What a client's error means. Their classes differ by provider; what they tell does not, be it
-    by themselves or by the error that they came of."""
-    chain = list(_chain(error))
-    status = next(filter(None, map(_status, chain)), None)
-    text = str(getattr(error, "message", None) or error) or type(error).__name__
-    spent = "insufficient_quota" in text
-    if status is None:
-        # No answer came, or its end did not: a refused or reset connection, a time-out, an error in
-        # the middle, half a part; else a bug of somebody's.
-        lost = any(
-            isinstance(one, OSError | json.JSONDecodeError)
-            or any(name in kind.__name__ for kind in type(one).__mro__ for name in _LOST)
-            for one in chain
-        )
-        if "No generation chunks" in text:  # how LangChain says that a stream was empty
-            lost, text = True, "its reply was empty"
-        return _Fault(text, again=lost and not spent)
-    text = re.sub(r"^Error code: \d+ - ", "", text)
-    return _Fault(
-        f"it answered {status}: {text}", again=status in _AGAIN and not spent,
-        after=_retry_after(chain, text), status=status,
-    )  # fmt: skip
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it came of."""
-    for _ in range(8):
-        if error is None:
-            return
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _status(error: BaseException) -> int | None:
-    """The HTTP status of a refusal; None where there was none."""
-    response = getattr(error, "response", None)
-    for where, name in ((error, "status_code"), (response, "status_code"), (error, "code")):
-        if isinstance(value := getattr(where, name, None), int) and 400 <= value < 600:
-            return value
-    return None
-
-
-def _retry_after(chain: Sequence[BaseException], text: str) -> float | None:
-    """The seconds in a Retry-After header, which holds a number or a date; or, as Google tells it,
-    in the body."""
-    for error in chain:
-        headers = getattr(getattr(error, "response", None), "headers", None) or {}
-        if (told := headers.get("retry-after")) is not None:
-            break
-    else:
-        body = _RETRY_DELAY.search(text)
-        return float(body[1]) if body else None
-    try:
-        return max(0.0, float(told))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
+            return "unknown" if self.address.kind in _TELL_FINISH else "stop"
+        if reason == "incomplete" and (details := told.get("incomplete_details")):
+            reason = details.get("reason") or reason
+        return str(reason).lower()
 
 
 def _raw(chunks: Sequence[Any]) -> tuple[RawCall, ...]:
@@ -338,13 +368,22 @@ def _written(message: AIMessage) -> tuple[RawCall, ...]:
     return tuple(whole + broken)
 
 
+def _used(parts: Sequence[AIMessage]) -> tuple[int, int]:
+    """The tokens asked and said of a reply that did not end, as far as its server told of them."""
+    told = [part.usage_metadata for part in parts if part.usage_metadata is not None]
+    asked, said = (sum(t[name] for t in told) for name in ("input_tokens", "output_tokens"))
+    return max(0, asked), max(0, said)
+
+
 def _tokens(
     messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], reply: AIMessage,
     calls: Sequence[RawCall],
 ) -> tuple[int, int]:  # fmt: skip
-    """The tokens of a request and of its reply: as the server counts, else as `tokens_in`."""
-    if (used := reply.usage_metadata) is not None:
-        return int(used["input_tokens"]), int(used["output_tokens"])
+    """The tokens of a request and of its reply: as the server counts, else as `tokens_in`. Nobody
+    is asked for nothing: a server that says so does not count."""
+    used = reply.usage_metadata
+    if used is not None and used["input_tokens"] > 0 and used["output_tokens"] >= 0:
+        return used["input_tokens"], used["output_tokens"]
     said = reply.text + "".join(call.name + call.arguments for call in calls)
     return tokens_asked(messages, tools), tokens_in(said)
 
@@ -352,7 +391,9 @@ def _tokens(
 def tokens_asked(messages: Sequence[BaseMessage], tools: Sequence[Any]) -> int:
     """About how many tokens a request has."""
     told = json.dumps(list(tools)) if tools else ""
-    return sum(tokens_in(m.text) for m in messages) + tokens_in(told)
+    parts = [part for m in messages if isinstance(m.content, list) for part in m.content]
+    pictures = len([p for p in parts if isinstance(p, dict) and p.get("type") == "image"])
+    return sum(tokens_in(m.text) for m in messages) + tokens_in(told) + PICTURE * pictures
 
 
 def tokens_in(text: str) -> int:

@@ -56,9 +56,9 @@ def planner(chat: Conversation, arguments: list[str]) -> None:
         name, *rest = arguments
         if rest not in ([], ["sees"], ["看图"]):
             raise BadInput(f"Cannot read {' '.join(rest)!r}.", hint="Say: /llm NAME sees")
-        chat.session.options = replace(
-            chat.session.options, llm=read_llm(name), llm_sees=bool(rest)
-        )
+        llm = read_llm(name)
+        Address.parse(llm)  # one that cannot plan is not taken
+        chat.session.options = replace(chat.session.options, llm=llm, llm_sees=bool(rest))
     options = chat.session.options
     address = Address.parse(options.llm)
     told = sent(address, options.llm_sees, chat.language)

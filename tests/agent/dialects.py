@@ -63,6 +63,18 @@ class Anthropic:
         return {"type": "error", "error": {"type": kind, "message": say.message}}
 
 
+class Broken(OpenAI):
+    """Where it is told to say that it is broken, it tells what it took, and breaks off."""
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        if say.text != "broken":
+            yield from say.events()
+            return
+        *_, last = say.events()
+        yield last.replace(b"data: [DONE]\n\n", b"")
+        yield b'data: {"error": {"message": "upstream is gone"}}\n\n'
+
+
 class Responses(OpenAI):
     """OpenAI's newer way, which its client takes for newer models: named events, each with its
     place in the reply."""
@@ -117,9 +129,9 @@ class Responses(OpenAI):
                 "output_tokens_details": {"reasoning_tokens": 0},
             }  # fmt: skip
             ended = {**response, "output": items, "usage": usage, "status": "completed"}
-            if say.finish == "length":
-                ended |= {"status": "incomplete"}
-                ended["incomplete_details"] = {"reason": "max_output_tokens"}
+            if say.finish in ("length", "content_filter"):
+                reason = {"length": "max_output_tokens"}.get(say.finish, say.finish)
+                ended |= {"status": "incomplete", "incomplete_details": {"reason": reason}}
             yield event(f"response.{ended['status']}", response=ended)
 
 

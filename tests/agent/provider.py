@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
+from langchain_core.messages import HumanMessage, SystemMessage
+
+from danqing.agent.llm.reach import Reach, Reply, Terms
+
 
 @dataclass(frozen=True)
 class Say:
@@ -171,3 +175,15 @@ def provider(*said: Say | Answer, dialect: Dialect | None = None) -> Iterator[Pr
         yield server
     finally:
         server.close()
+
+
+def request(
+    reach: Reach, seconds: float = 20.0, cancel: threading.Event | None = None,
+    heard: list[str] | None = None, tools: Sequence[Mapping[str, Any]] = (), **more: Any,
+) -> Reply:  # fmt: skip
+    """What a reach hears of a server when it is asked to plan a house; ``more`` is of `Terms`."""
+    terms = {"room": lambda: 5000, "lost": lambda asked, said: None, **more}
+    hear = (heard if heard is not None else []).append
+    cancel = cancel or threading.Event()
+    messages = [SystemMessage("You plan."), HumanMessage("a house")]
+    return reach.ask(messages, tools, Terms(seconds, cancel=cancel, hear=hear, **terms))

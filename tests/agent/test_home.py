@@ -68,6 +68,19 @@ def test_a_folder_with_only_a_file_managers_furniture_is_empty(tmp_path: Path) -
     assert Home.open(tmp_path).blobs.is_dir()
 
 
+def test_models_of_ones_own_may_be_there_before_it_is_a_home(tmp_path: Path) -> None:
+    (tmp_path / "ink.safetensors").touch()
+    (tmp_path / "dreams").mkdir()
+    with pytest.raises(BadInput, match="dreams"):  # nothing says what they are for
+        Home.open(tmp_path)
+    (tmp_path / "models.toml").write_text('[mine.text-to-image]\nsource = "dreams"\n')
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(BadInput, match=r"letter\.txt"):
+        Home.open(tmp_path)
+    (tmp_path / "letter.txt").unlink()
+    assert Home.open(tmp_path).blobs.is_dir()
+
+
 @pytest.mark.parametrize("below", ["", "further/down"])
 def test_a_file_in_the_way_is_named(tmp_path: Path, below: str) -> None:
     file = tmp_path / "home"

@@ -615,3 +615,12 @@ def test_rows_cannot_be_changed(ledger: Ledger, turn: Turn) -> None:
     for row in (turn, step, step.pictures[0], ledger.turn(turn.id)):
         with pytest.raises(dataclasses.FrozenInstanceError):
             row.id = 9  # type: ignore[misc, union-attr]
+
+
+def test_what_a_language_model_replied_is_kept_with_its_turn(ledger: Ledger) -> None:
+    turns = [ledger.begin_turn(ledger.new_session(), "a house", {}) for _ in range(2)]
+    for key, said in (("a", 1), ("b", 2), ("a", 3)):
+        ledger.record_reply(turns[0], key, {"said": said})
+    assert ledger.reply(turns[0], "a") == {"said": 3} and ledger.reply(turns[1], "a") is None
+    assert sorted(r["said"] for r in ledger.replies(turns[0].id)) == [2, 3]
+    assert ledger.replies(turns[1]) == []

@@ -189,6 +189,26 @@ def test_a_lora_of_a_hub_is_taken_for_a_painter_that_is_here(
     assert f"{lora} has no readable header" in examined.stdout
 
 
+def test_the_doctor_finds_a_download_that_was_cut_since(
+    served: Hub, hub_catalogue: Path, home: Path
+) -> None:
+    assert "tiny/" not in danqing("doctor", catalogue=hub_catalogue, hub=served).stdout
+    danqing("models", "pull", "tiny", catalogue=hub_catalogue, hub=served)
+    cut = next((home / "models" / "tiny--painter").rglob("*.safetensors"))
+    whole = cut.read_bytes()
+    for torn in (whole[:-5], None):
+        cut.unlink()
+        if torn is not None:
+            cut.write_bytes(torn)
+        examined = danqing("doctor", catalogue=hub_catalogue, hub=served)
+        assert examined.returncode == 1
+        assert examined.stdout.count(f"{cut} is not as it came") == 1
+        assert "`danqing models pull tiny text-to-image` mends it" in examined.stdout
+    danqing("models", "pull", "tiny", "text-to-image", catalogue=hub_catalogue, hub=served)
+    assert cut.read_bytes() == whole
+    assert f"{cut}" not in danqing("doctor", catalogue=hub_catalogue, hub=served).stdout
+
+
 def test_a_hub_out_of_reach_is_one_message(served: Hub, hub_catalogue: Path, home: Path) -> None:
     class Nowhere(Hub):
         endpoint = "http://127.0.0.1:9"  # type: ignore[assignment]

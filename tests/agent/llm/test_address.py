@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ def test_a_model_on_this_machine_is_a_folder_or_was_downloaded_before(
     assert Address.parse(f"hf:{folder}") == Address("hf", "glm-4", str(folder))
     monkeypatch.chdir(tmp_path)
     assert Address.parse("hf:./glm-4").model == "glm-4"
+    monkeypatch.chdir(folder)
+    assert Address.parse("hf:.").name == "hf:glm-4"
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(BadInput, match=r"no language model in .*nowhere"):
         Address.parse("hf:./nowhere")
     with pytest.raises(BadInput, match="'zai-org/GLM-4-9B-0414' is not on this machine"):
@@ -61,6 +65,29 @@ def test_a_model_on_this_machine_is_a_folder_or_was_downloaded_before(
     (folder / "config.json").write_text('{"model_type": "chatglm"}')
     with pytest.raises(BadInput, match="GLM-4-9B-0414"):
         Address.parse(f"hf:{folder}")
+
+
+def test_a_model_of_a_hub_is_called_as_the_hub_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not as its folder, which is called by a commit."""
+    snapshot = tmp_path / "models--zai-org--glm" / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text('{"model_type": "glm4"}')
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(snapshot))
+    address = Address.parse("hf:zai-org/glm")
+    assert (address.name, address.where) == ("hf:zai-org/glm", str(snapshot))
+
+
+def test_an_address_is_read_without_looking_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what was said by one that is gone can be found by its name."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    for text, name in (
+        ("openai:gpt-5", "openai:gpt-5"), ("hf:/nowhere/glm-4", "hf:glm-4"),
+        ("http://127.0.0.1:1/v1#m", "m"), ("builtin", "builtin"), ("sketchbook", "sketchbook"),
+    ):  # fmt: skip
+        assert Address.read(text).name == name
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +144,15 @@ def test_a_provider_that_nobody_knows_is_refused_when_it_is_connected() -> None:
         connect(Address.parse("nosuch:model"))
 
 
+def test_a_provider_that_refuses_in_its_own_way_is_refused_in_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [n for n in os.environ if n.startswith(("AZURE_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    with pytest.raises(BadInput, match="azure_openai:gpt cannot be used: Missing credentials"):
+        connect(Address.parse("azure_openai:gpt"))
+
+
 @pytest.mark.parametrize(("told", "found"), [("0.25/2", (0.25e-6, 2e-6)), (None, (0.0, 0.0))])
 def test_the_price_of_a_token(
     told: str | None, found: Any, monkeypatch: pytest.MonkeyPatch
@@ -127,7 +163,7 @@ def test_the_price_of_a_token(
     assert price() == found
 
 
-@pytest.mark.parametrize("told", ["2", "a/b", "1/2/3"])
+@pytest.mark.parametrize("told", ["2", "a/b", "1/2/3", "nan/1", "1/-2", "1/inf", "1e999/1"])
 def test_a_price_that_cannot_be_read(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(module.PRICE, told)
     with pytest.raises(BadInput, match=told):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -29,10 +30,13 @@ from langchain_core.messages import (
 )
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
+from provider import request
 from pydantic import BaseModel, Field
 
 import danqing
+from danqing.agent.llm.address import Address
 from danqing.agent.llm.local import ChatTransformers, semantic_vector
+from danqing.agent.llm.reach import Reach, Unreachable
 from danqing.tools.catalogue import Profile
 from danqing.tools.engine import Engine
 from danqing.tools.errors import BadInput, Cancelled, ToolError
@@ -287,3 +291,24 @@ def test_without_a_language_model_of_yours_the_built_in_one_says_what_a_text_mea
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_reply_that_nobody_waits_for_is_not_written_to_its_end(llm: ChatTransformers) -> None:
+    """The worker is free again for whoever paints."""
+    many = {"type": "array", "items": {"type": "integer"}, "minItems": 3000}
+    count = {"type": "object", "properties": {"to": many}, "required": ["to"]}
+    tool = {"type": "function", "function": {"name": "count", "parameters": count}}
+    reach = Reach(Address("hf", "toy-qwen"), llm.model_copy(update={"max_tokens": 3000}))
+    request(reach, room=lambda: 1)  # it is loaded
+    with pytest.raises(Unreachable, match="no time left"):  # nothing is heard of a call before
+        request(reach, seconds=0.5, tools=(tool,))
+    began = time.monotonic()
+    request(reach, room=lambda: 1)
+    assert time.monotonic() - began < 2
+
+
+def test_a_reply_is_no_longer_than_its_asker_has_room_for(llm: ChatTransformers) -> None:
+    reach = Reach(Address("hf", "toy-qwen"), llm)
+    for room, most in ((12, 12), (5000, 30)):  # nor than the model's own most
+        reply = request(reach, room=lambda room=room: room)
+        assert reply.cut and (reply.said, reply.most) == (most, most)

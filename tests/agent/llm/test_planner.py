@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dialects import Broken
 from PIL import Image
 from provider import Say, provider
 from scripted_engine import SCENE, Killed, ScriptedEngine
@@ -16,10 +18,10 @@ from danqing.agent import events
 from danqing.agent.budget import Budget
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
-from danqing.agent.llm import exchange, reach
+from danqing.agent.llm import address, exchange, faults, reach
 from danqing.agent.session import Session
 from danqing.agent.studio import Options, Studio, TurnDocument
-from danqing.tools.errors import BadInput
+from danqing.tools.errors import BadInput, Cancelled
 
 EVERYTHING = ("text-to-image", "captioner", "upscaler", "controlnet", "panoptic")
 RED_HOUSE: dict[str, Any] = {
@@ -52,7 +54,7 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.02)
 
 
 @pytest.fixture
@@ -143,7 +145,9 @@ def test_it_chooses_tools_and_the_studio_fills_in_what_is_its_own(studio: Studio
             called("understand", intent="make", target="img-9", claims=RED_HOUSE["claims"]),
             "target = 'img-9' is refused",
         ),
-        (Say(calls=[("understand", json.dumps(RED_HOUSE))], finish="length"), "ends before"),
+        (Say(calls=[("understand", json.dumps(RED_HOUSE))], finish="length"),
+         "your reply was cut at 12288 tokens"),
+        (Say(calls=[("understand", json.dumps(RED_HOUSE))], finish=None), "ends before"),
         (
             called("understand", intent="make", claims=[
                 {"kind": "object", "subject": "x" * 1000}]),
@@ -256,6 +260,13 @@ def test_where_its_plans_come_to_nothing_there_is_a_picture_all_the_same(
     assert turn.satisfied, turn.reply
     assert "- adjust(image=img-1): adjust: " in told(requests[2:])
     assert (turn.planner.gave_up is None) == (then is not None)
+
+
+def test_one_that_declines_is_not_asked_to_mend_its_words(studio: Studio) -> None:
+    desk = Desk(understand=[Say(finish="content_filter")], plan=[called("draw")])
+    turn, _, _ = ask(studio, desk)
+    assert desk.asked == ["understand"] and turn.satisfied
+    assert turn.planner.gave_up == "it declined to answer: content_filter"
 
 
 def test_a_reason_is_short_and_carries_nothing_out(studio: Studio) -> None:
@@ -570,7 +581,169 @@ def test_a_turn_that_is_killed_hears_the_same_again(tmp_path: Path) -> None:
             (turn,) = studio.resume()
     assert desk.asked == ["understand", "plan"]
     assert turn.satisfied and turn.planner.name == "tiny"
-    assert turn.cost.tokens == 120  # the plan's; the Brief was frozen before
+    assert turn.cost.tokens == 240
+
+
+def test_all_that_was_paid_for_is_counted_wherever_a_turn_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taken, what was refused and what broke off; at the price that it was paid at."""
+    broken, wrong = Say(text="broken"), Say(text="no")
+    desk = Desk(
+        understand=[broken, wrong, called("understand", **RED_HOUSE)],
+        plan=[wrong, called("draw")], mend=[broken, called("stop")],
+    )  # fmt: skip
+
+    def engine() -> ScriptedEngine:
+        return ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a blue house.")
+
+    def kill(tool: str) -> None:
+        raise Killed
+
+    monkeypatch.setenv("DANQING_LLM_PRICE", "1000/2000")
+    with provider(desk, dialect=Broken()) as server:
+        budget = Budget(money=99.0)
+        options = Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny", budget=budget)
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            studio.engine.before = kill
+            with pytest.raises(Killed):
+                studio.ask("a red house", options)
+        assert len(desk.asked) == 5
+        monkeypatch.setenv("DANQING_LLM_PRICE", "1/1")
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            (turn,) = studio.resume()
+    assert len(desk.asked) == 7 and turn.planner.gave_up is None
+    assert turn.cost.tokens == 7 * 120
+    assert turn.cost.money == pytest.approx(5 * (0.1 + 0.04) + 2 * 120e-6)
+
+
+def test_a_budget_holds_when_a_turn_is_resumed(tmp_path: Path) -> None:
+    desk = Desk(
+        understand=[called("understand", **RED_HOUSE)], plan=[called("draw")],
+        mend=[called("stop")],
+    )  # fmt: skip
+
+    def engine() -> ScriptedEngine:
+        return ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a blue house.")
+
+    def kill(tool: str) -> None:
+        raise Killed
+
+    with provider(desk) as server:
+        once = Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny")
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            studio.ask("a red house", once)
+            asked = [
+                sum(len(str(m["content"]).encode()) // 3 + 1 for m in r["messages"])
+                + len(json.dumps(r["tools"])) // 3 + 1
+                for r in server.requests
+            ]  # fmt: skip
+            room = max(asked[0], asked[1] + 120, asked[2] + 120) + reach.LEAST + 60
+            studio.engine.before = kill
+            with pytest.raises(Killed):
+                studio.ask("a red house", replace(once, seed=99, budget=Budget(tokens=room)))
+        assert desk.asked == ["understand", "plan", "mend", "understand", "plan"]
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            (turn,) = studio.resume()
+    assert desk.asked[5:] == []
+    assert turn.planner.gave_up == "the budget of tokens is spent" and turn.cost.tokens == 240
+
+
+def test_no_more_may_be_said_than_the_budget_has_left(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(understand=[called("understand", **RED_HOUSE)], plan=[called("draw")])
+    _, requests, _ = ask(studio, desk)
+    assert [r["max_completion_tokens"] for r in requests] == [4096 + 8192, 2048 + 8192]
+    _, requests, _ = ask(studio, desk, seed=5, budget=Budget(tokens=8000))
+    first, second = (r["max_completion_tokens"] for r in requests)
+    assert 1000 < second < 8000 - 120 and first < 8000 - 1000
+    monkeypatch.setenv("DANQING_LLM_PRICE", "0/1000")
+    _, requests, _ = ask(studio, desk, seed=9, budget=Budget(money=1.0))
+    assert [r["max_completion_tokens"] for r in requests] == [1000, 980]
+
+
+@pytest.mark.parametrize("asked_before", [0, 1, 2, 3])
+@pytest.mark.parametrize("gone", ["its key", "its package"])
+def test_a_turn_goes_on_without_a_model_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked_before: int, gone: str
+) -> None:
+    """By what it said already, and where that is not enough by the built-in planner."""
+    desk = Desk(
+        understand=[called("understand", **RED_HOUSE)], plan=[called("text_to_image", steps=3)],
+        mend=[called("stop")],
+    )  # fmt: skip
+
+    def engine() -> ScriptedEngine:
+        return ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a blue house.")
+
+    def at_last(tool: str) -> None:
+        if tool == "upscale":
+            raise Killed
+
+    def killed(request: dict[str, Any]) -> Say:
+        if len(desk.asked) == asked_before:
+            cancel.set()
+            return Say(text="late", pauses=(9.0, 0.0))
+        return desk(request)
+
+    heard: list[events.Event] = []
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with provider(killed) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        options = Options(seed=1, size=(64, 64), llm="openai:tiny")
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            cancel = studio.cancel
+            studio.engine.before = at_last
+            with pytest.raises((Cancelled, Killed)):
+                studio.ask("a red house", options)
+        if gone == "its key":
+            monkeypatch.delenv("OPENAI_API_KEY")
+        else:
+            monkeypatch.setattr(address, "find_spec", lambda name: None)
+        with Studio(Home.open(tmp_path / "home")) as studio:
+            studio.engine = engine()
+            (turn,) = studio.resume(listener=heard.append)
+            assert studio.cut_short() == []
+    assert desk.asked == ["understand", "plan", "mend"][:asked_before]
+    assert turn.planner.name == "openai:tiny" and turn.picture is not None
+    assert turn.cost.tokens == 120 * asked_before
+    if asked_before > 1:  # its plan, and not another
+        assert turn.steps[0].tool == "text_to_image" and turn.steps[0].arguments["steps"] == 3
+    took = [event for event in heard if isinstance(event, events.TookOver)]
+    if asked_before == 3:
+        assert turn.planner.gave_up is None and not took
+    else:
+        lacks = "needs a key" if gone == "its key" else "needs the package langchain-openai"
+        assert turn.planner.gave_up is not None and lacks in turn.planner.gave_up
+        assert [event.planner for event in took] == ["openai:tiny"]
+        assert f"{turn.planner.gave_up}. The built-in planner took over." in turn.reply
+        assert ".." not in turn.reply
+
+
+def test_a_turn_goes_on_without_a_folder_that_is_gone(tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "glm"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "glm4"}')
+    options = Options(seed=1, size=(64, 64), llm=f"hf:{folder}")
+    with Studio(Home.open(tmp_path / "home"), llm=options.llm) as studio:
+        studio.ledger.begin_turn(studio.ledger.new_session(), "a red house", options.as_json())
+    shutil.rmtree(folder)
+    with Studio(Home.open(tmp_path / "home")) as studio:
+        studio.engine = ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a red house.")
+        (turn,) = studio.resume()
+        with pytest.raises(BadInput, match="no language model in"):
+            studio.ask("a red house", options)
+        assert len(studio.ledger.turns(9)) == 1
+    assert turn.satisfied and turn.planner.name == "hf:glm"
+    assert "no language model in" in str(turn.planner.gave_up)
 
 
 class Fickle:

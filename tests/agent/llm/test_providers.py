@@ -7,15 +7,16 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 from dialects import Anthropic, Gemini, Ollama, Responses
-from langchain_core.messages import HumanMessage, SystemMessage
-from provider import Dialect, Provider, Say, provider
+from provider import Dialect, Provider, Say, provider, request
 
+from danqing.agent.llm import faults
 from danqing.agent.llm import reach as module
 from danqing.agent.llm.address import PROVIDERS, Address, connect
 from danqing.agent.llm.forms import Understanding
@@ -66,7 +67,7 @@ def _ready(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Kind:
         n for n in os.environ if n.startswith(("ANTHROPIC_", "GOOGLE_", "GEMINI_", "OPENAI_"))
     ]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.02)
     if kind.key is not None:
         monkeypatch.setenv(kind.key, KEY)
     return kind
@@ -80,14 +81,7 @@ def reach_of(kind: Kind, server: Provider) -> Reach:
         return Reach(address, connect(address))
 
 
-def ask(
-    reach: Reach, seconds: float = 20.0, cancel: threading.Event | None = None,
-    heard: list[str] | None = None, tools: Any = (TOOL,),
-) -> Reply:  # fmt: skip
-    return reach.ask(
-        [SystemMessage("You plan."), HumanMessage("a house")], tools, seconds,
-        cancel or threading.Event(), (heard if heard is not None else []).append,
-    )  # fmt: skip
+ask = partial(request, tools=(TOOL,))
 
 
 def asked(kind: Kind, *said: Say, **how: Any) -> tuple[Reply, Provider]:
@@ -136,8 +130,81 @@ def test_calls_are_forced_where_they_can_be(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("finish", "cut"), [("stop", False), ("length", True), (None, True)])
 def test_a_reply_that_is_not_finished_is_cut(kind: Kind, finish: str | None, cut: bool) -> None:
-    reply, _ = asked(kind, Say(calls=GOOD.calls, finish=finish))
-    assert reply.cut == cut
+    reply, _ = asked(kind, Say(calls=GOOD.calls, finish=finish), room=lambda: 900)
+    assert reply.cut == cut and reply.most == (900 if finish == "length" else None)
+
+
+def test_a_reply_that_is_withheld_says_so(kind: Kind) -> None:
+    finish = {"anthropic": "refusal", "google_genai": "SAFETY", "ollama": "content_filter",
+              "openai": "content_filter"}[kind.name]  # fmt: skip
+    reply, _ = asked(kind, Say(finish=finish))
+    assert reply.declined == finish.lower() and not reply.cut and reply.asked == 100
+
+
+def test_they_are_told_how_much_may_be_said(kind: Kind) -> None:
+    _, server = asked(kind, GOOD, room=lambda: 5000)
+    request = server.requests[0]
+    most = {
+        "anthropic": lambda: request["max_tokens"],
+        "google_genai": lambda: request["generationConfig"]["maxOutputTokens"],
+        "ollama": lambda: request["options"]["num_predict"],
+        "openai": lambda: request["max_output_tokens"],
+    }[kind.name]
+    assert most() == 5000  # and no less by what a client thinks of a model
+
+
+def test_ollama_does_not_go_on_past_what_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = [form("x" * 30_000, "Say.", Understanding)]
+    _, server = asked(_ready(KINDS[2], monkeypatch), GOOD, tools=tools, room=lambda: 10_000)
+    options = server.requests[0]["options"]
+    assert 1000 < options["num_predict"] < options["num_ctx"] - 10_000
+
+
+class FailsAtLast(Anthropic):
+    """Fails once it has told what it took."""
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        yield from list(super().stream(say))[:-1]
+        error = {"type": "error", "error": {"type": "api_error", "message": "gone"}}
+        yield f"event: error\ndata: {json.dumps(error)}\n\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("number", "dialect", "known"),
+    [
+        (0, FailsAtLast(), (100, 20)),
+        (0, Anthropic("overloaded_error"), (0, 0)),  # its client keeps what the beginning tells
+        (2, Ollama("gone"), (0, 0)),
+    ],
+)
+def test_what_they_took_before_they_failed_is_known_by_what_they_told(
+    number: int, dialect: Dialect, known: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = _ready(KINDS[number], monkeypatch)
+    lost: list[tuple[int, int]] = []
+    with provider(Say(text="We"), dialect=dialect) as server, pytest.raises(Unreachable):
+        ask(reach_of(kind, server), lost=lambda asked, said: lost.append((asked, said)))
+    assert lost == [known] * module.TRIES
+
+
+def test_what_gemini_took_before_it_was_stopped_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = _ready(KINDS[1], monkeypatch)
+    lost: list[tuple[int, int]] = []
+    cancel = threading.Event()
+
+    class Stops(list[str]):
+        def append(self, text: str) -> None:
+            super().append(text)
+            if len(self) == 3:
+                cancel.set()
+
+    slow = Say(text="x" * 70, pauses=(0.0, 0.1))
+    with provider(slow, dialect=kind.dialect()) as server, pytest.raises(Cancelled):
+        ask(
+            reach_of(kind, server), cancel=cancel, heard=Stops(),
+            lost=lambda asked, said: lost.append((asked, said)),
+        )  # fmt: skip
+    assert lost == [(100, 3)]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 529])

@@ -8,15 +8,19 @@ import time
 import traceback
 from collections.abc import Iterator
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import pytest
+from dialects import Broken
 from langchain_core.messages import HumanMessage
-from provider import OpenAI, Provider, Say, provider
+from provider import OpenAI, Provider, Say, provider, request
 
+from danqing.agent.llm import breaker, faults
 from danqing.agent.llm import reach as module
 from danqing.agent.llm.address import Address, connect
-from danqing.agent.llm.reach import FAILURES, RawCall, Reach, Reply, Unreachable
+from danqing.agent.llm.breaker import FAILURES, REST
+from danqing.agent.llm.reach import RawCall, Reach, Reply, Unreachable
 from danqing.tools.errors import Cancelled
 
 TOOL = {
@@ -30,7 +34,7 @@ GOOD = Say(text="Well.", calls=[("paint", ARGUMENTS)])
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.02)
 
 
 def reach_of(server: Provider) -> Reach:
@@ -38,14 +42,7 @@ def reach_of(server: Provider) -> Reach:
     return Reach(address, connect(address))
 
 
-def ask(
-    reach: Reach, seconds: float = 20.0, cancel: threading.Event | None = None,
-    heard: list[str] | None = None, tools: Any = (TOOL,),
-) -> Reply:  # fmt: skip
-    return reach.ask(
-        [HumanMessage("paint")], tools, seconds, cancel or threading.Event(),
-        (heard if heard is not None else []).append,
-    )  # fmt: skip
+ask = partial(request, tools=(TOOL,))
 
 
 def test_a_reply_comes_whole_and_its_words_as_they_are_said() -> None:
@@ -94,9 +91,21 @@ def test_an_account_without_money_is_not_asked_again() -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "after", ["Mon, 01 Jan 2026 00:00:00 +99999999999999999", "inf", "nan", "soon", "-5"]
+)
+def test_a_server_may_say_what_it_likes_of_when_to_ask_again(after: str) -> None:
+    with provider(Say(status=429, headers={"Retry-After": after}), GOOD) as server:
+        reach = reach_of(server)
+        try:
+            assert ask(reach, seconds=5).text == "Well."
+        except Unreachable as error:
+            assert "429" in str(error)
+
+
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_a_server_is_asked_again_when_it_says(form: str) -> None:
-    after = "1" if form == "seconds" else formatdate(time.time() + 2, usegmt=True)
+    after = "1" if form == "seconds" else formatdate(time.time() + 3, usegmt=True)
     with provider(Say(status=429, headers={"Retry-After": after}), GOOD) as server:
         ask(reach_of(server))
     first, second = server.times
@@ -172,7 +181,7 @@ def test_one_that_fails_on_and_on_is_left_alone_for_a_while(
         with pytest.raises(Unreachable, match="left alone"):
             ask(reach)
         assert len(server.requests) == FAILURES
-        monkeypatch.setattr(module.time, "monotonic", _later(module.REST + 1))
+        monkeypatch.setattr(module.time, "monotonic", _later(REST + 1))
         assert ask(reach, seconds=20).text == "Well."
 
 
@@ -207,11 +216,231 @@ def test_a_server_that_takes_no_temperature_is_not_told_one_from_then_on() -> No
     assert [r.get("temperature") for r in server.requests] == [0.0, None, None]
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_does_not_count_for_us_is_not_told_to_from_then_on(status: int) -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if "stream_options" in request:
+            return Say(status=status, message="stream_options: Extra inputs are not permitted")
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls
+        assert ask(reach).calls
+    assert ["stream_options" in r for r in server.requests] == [True, False, False]
+
+
+def test_a_server_that_stores_nothing_is_not_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if "store" in request:
+            return Say(status=400, message="Unrecognized request argument supplied: store")
+        return GOOD
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with provider(answer) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        address = Address.parse("openai:tiny")
+        assert ask(Reach(address, connect(address))).calls
+    assert [r.get("store") for r in server.requests] == [False, None]
+
+
+class Odd(OpenAI):
+    """Says the events that it is given."""
+
+    def __init__(self, *chunks: dict[str, Any]) -> None:
+        self.chunks = chunks
+
+    def stream(self, say: Say) -> Iterator[bytes]:
+        for chunk in self.chunks:
+            whole = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "tiny"}
+            yield f"data: {json.dumps({**whole, **chunk})}\n\n".encode()
+        yield b"data: [DONE]\n\n"
+
+
+def delta(finish: object = None, **said: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": said, "finish_reason": finish}]}
+
+
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [
+        ([delta(role="user", content="hi"), delta("stop")], "it answered as 'Human"),
+        ([delta(1.5, content="hi"), delta("stop")], "already exists in this message"),
+        ([delta(tool_calls=[{"index": 0, "id": "a", "function": None}])], "NoneType"),
+    ],
+)
+def test_what_is_no_reply_is_told(chunks: list[dict[str, Any]], why: str) -> None:
+    with provider(Say(), dialect=Odd(*chunks)) as server, pytest.raises(Unreachable, match=why):
+        ask(reach_of(server))
+
+
+@pytest.mark.parametrize("count", [None, -500, 0])
+def test_nobody_is_asked_for_less_than_nothing(count: int | None) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": count, "total_tokens": count}
+    chunks = delta(content="hello " * 30), delta("stop"), {"choices": [], "usage": usage}
+    with provider(Say(), dialect=Odd(*chunks)) as server:
+        reply = ask(reach_of(server))
+    assert reply.asked > 50 and 40 < reply.said < 100
+
+
+def test_a_picture_counts_before_it_is_sent() -> None:
+    picture = {"type": "image", "base64": "x" * 90_000, "mime_type": "image/png"}
+    told = [{"type": "text", "text": "look"}, picture, picture]
+    words = module.tokens_asked([HumanMessage("look")], ())
+    assert module.tokens_asked([HumanMessage(told)], ()) == words + 2 * module.PICTURE
+
+
 def test_a_server_that_takes_nothing_is_not_asked_for_ever() -> None:
     no = Say(status=400, message="neither 'temperature' nor 'tool_choice', and no tools")
     with provider(no) as server, pytest.raises(Unreachable, match="no tools"):
         ask(reach_of(server))
     assert len(server.requests) == 3
+
+
+def test_a_server_is_told_how_much_may_be_said() -> None:
+    with provider(GOOD) as server:
+        assert ask(reach_of(server), room=lambda: 700).calls
+    assert server.requests[0]["max_completion_tokens"] == 700
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_knows_no_most_is_asked_without_from_then_on(status: int) -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if "max_completion_tokens" in request:
+            return Say(status=status, message="max_completion_tokens: extra inputs not permitted")
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls and ask(reach).calls
+    assert [r.get("max_completion_tokens") for r in server.requests] == [5000, None, None]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "max_tokens is too large: 5000. This model supports at most 1500 completion tokens",
+        "maximum context length is 4096 tokens. However, you requested 5000 output tokens",
+        "you requested 6000 tokens (1000 in the messages, 5000 in the completion)",
+        "max_tokens: 5000 > 1500, which is the maximum allowed number of output tokens",
+    ],
+)
+def test_a_server_that_has_less_is_asked_for_less_from_then_on(said: str) -> None:
+    def answer(request: dict[str, Any]) -> Say:
+        if request["max_completion_tokens"] > 1500:
+            return Say(status=400, message=said)
+        return GOOD
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        assert ask(reach).calls and ask(reach, room=lambda: 900).calls
+    assert [r["max_completion_tokens"] for r in server.requests] == [5000, 2500, 1250, 900]
+
+
+def test_what_servers_do_not_take_is_learned_by_many_at_once() -> None:
+    """Each of them may be refused the same at the same time; none gives up for it."""
+    meet = threading.Barrier(8)
+
+    def answer(request: dict[str, Any]) -> Say:
+        if request.get("tool_choice") == "required":
+            meet.wait(10)
+            return Say(status=400, message="tool_choice 'required' is not supported")
+        if "temperature" in request:
+            return Say(status=400, message="temperature is not supported")
+        return GOOD
+
+    found: list[Reply] = []
+    with provider(answer) as server:
+        reach = reach_of(server)
+        threads = [threading.Thread(target=lambda: found.append(ask(reach))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert len(found) == 8 and all(reply.calls for reply in found)
+
+
+def test_many_at_once_are_told_when_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down, it is asked no more than by those on their way; up again, first by one."""
+    down, meet = True, threading.Barrier(8)
+
+    def answer(_: dict[str, Any]) -> Say:
+        if down:
+            meet.wait(10)
+            return Say(status=401, message="down")
+        time.sleep(0.3)
+        return GOOD
+
+    said: list[str] = []
+
+    def one() -> None:
+        try:
+            said.append(ask(reach).text)
+        except Unreachable as error:
+            said.append(str(error))
+
+    def crowd() -> None:
+        threads = [threading.Thread(target=one) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+
+    with provider(answer) as server:
+        reach = reach_of(server)
+        crowd()
+        assert len(server.requests) == 8 and {text[:15] for text in said} == {"it answered 401"}
+        down = False
+        said.clear()
+        crowd()
+        assert len(server.requests) == 8 and all("left alone" in text for text in said)
+        monkeypatch.setattr(breaker.time, "monotonic", _later(REST + 1))
+        said.clear()
+        crowd()
+        assert len(server.requests) == 9 and said.count("Well.") == 1
+        said.clear()
+        crowd()
+        assert said == ["Well."] * 8
+
+
+def test_what_a_try_took_that_failed_is_told_where_it_is_known() -> None:
+    lost: list[tuple[int, int]] = []
+
+    def lose(asked: int, said: int) -> None:
+        lost.append((asked, said))
+
+    say = [Say(text="broken"), Say(status=500), GOOD]
+    with provider(*say, dialect=Broken()) as server:
+        reply = ask(reach_of(server), lost=lose)
+    assert lost == [(100, 20), (0, 0)] and (reply.asked, reply.said) == (100, 20)
+
+
+def test_what_was_lost_leaves_less_room_for_the_next_try() -> None:
+    left = [1000]
+
+    def lose(asked: int, said: int) -> None:
+        left[0] -= asked + said
+
+    with provider(Say(text="broken"), GOOD, dialect=Broken()) as server:
+        ask(reach_of(server), lost=lose, room=lambda: left[0])
+    assert [r["max_completion_tokens"] for r in server.requests] == [1000, 880]
+
+
+def test_who_has_no_room_left_does_not_ask_again() -> None:
+    class Enough(Exception):
+        pass
+
+    rooms = iter([1000])
+
+    def room() -> int:
+        try:
+            return next(rooms)
+        except StopIteration:
+            raise Enough from None
+
+    with provider(Say(status=500)) as server, pytest.raises(Enough):
+        ask(reach_of(server), room=room)
+    assert len(server.requests) == 1
 
 
 def test_an_error_in_the_middle_is_tried_again() -> None:
@@ -291,7 +520,8 @@ def test_a_stream_that_is_cut_at_any_byte_is_no_whole_reply() -> None:
 @pytest.mark.parametrize("finish", [None, "length"])
 def test_a_reply_that_is_not_finished_is_cut(finish: str | None) -> None:
     with provider(Say(calls=GOOD.calls, finish=finish)) as server:
-        assert ask(reach_of(server)).cut
+        reply = ask(reach_of(server), room=lambda: 900)
+    assert reply.cut and reply.most == (900 if finish == "length" else None)
 
 
 def test_tracing_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
