@@ -477,7 +477,7 @@ class Ledger:
             ]
         for name in sorted(self._digests()):
             try:
-                self.store.get(name)
+                self.store.read(name)
             except Stopped as stopped:
                 wrong.append(str(stopped.args[0]))
         return wrong

@@ -8,8 +8,9 @@ ledger, so a turn that was cut short is resumed by running it again from the sta
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..tools.errors import Cancelled, Stopped, ToolError
@@ -79,25 +80,6 @@ class Loop:
     spent: str | None = None
     """Which budget was spent when a picture was to be looked at."""
 
-    def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
-        """The compiled graph."""
-        from langgraph.graph import END, START, StateGraph
-
-        g = StateGraph(State)
-        for node in (
-            self.understand, self.talk, self.plan, self.act, self.inspect, self.repair, self.finish,
-        ):  # fmt: skip
-            g.add_node(node.__name__, node)
-        g.add_edge(START, "understand")
-        g.add_conditional_edges("understand", self.whether_to_draw, ["talk", "plan"])
-        g.add_conditional_edges("plan", self.whether_to_act, {"act": "act", "stop": END})
-        g.add_conditional_edges("act", self.whether_to_inspect, ["inspect", "repair", "finish"])
-        g.add_conditional_edges("inspect", self.whether_to_repair, ["repair", "finish"])
-        g.add_conditional_edges("repair", self.whether_to_act, {"act": "act", "stop": "finish"})
-        g.add_edge("talk", END)
-        g.add_edge("finish", END)
-        return g.compile()
-
     def run(self) -> State:
         """Run the turn; returns the last state. Raises `Stopped` where the user has to hear it."""
         from langsmith import tracing_context
@@ -105,7 +87,7 @@ class Loop:
         # Every round makes a call, and the budget ends the calls; the graph itself must not.
         limit = 20 + 4 * self.hands.spent.budget.steps
         with tracing_context(enabled=False):  # an inherited variable must not send prompts away
-            last: State = self.graph().invoke({}, {"recursion_limit": limit})  # type: ignore[assignment]
+            last: State = graph().invoke({}, {"recursion_limit": limit}, context=self)  # type: ignore[assignment]
         return last
 
     # -- the nodes
@@ -512,7 +494,40 @@ def _attempts(state: State) -> list[Attempt]:
     return [Attempt.model_validate(a) for a in state["attempts"]]
 
 
+@cache
+def graph() -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The compiled graph; a turn is its context."""
+    from langgraph.graph import END, START, StateGraph
+
+    g = StateGraph(State, context_schema=Loop)
+    for node in (
+        Loop.understand, Loop.talk, Loop.plan, Loop.act, Loop.inspect, Loop.repair, Loop.finish,
+    ):  # fmt: skip
+        g.add_node(node.__name__, _of_turn(node))
+    g.add_edge(START, "understand")
+    g.add_conditional_edges("understand", _of_turn(Loop.whether_to_draw), ["talk", "plan"])
+    act: dict[Hashable, str] = {"act": "act", "stop": END}
+    g.add_conditional_edges("plan", _of_turn(Loop.whether_to_act), act)
+    looking = ["inspect", "repair", "finish"]
+    g.add_conditional_edges("act", _of_turn(Loop.whether_to_inspect), looking)
+    g.add_conditional_edges("inspect", _of_turn(Loop.whether_to_repair), ["repair", "finish"])
+    acting: dict[Hashable, str] = {"act": "act", "stop": "finish"}
+    g.add_conditional_edges("repair", _of_turn(Loop.whether_to_act), acting)
+    g.add_edge("talk", END)
+    g.add_edge("finish", END)
+    return g.compile()
+
+
+def _of_turn(step: Callable[[Loop, State], Any]) -> Any:
+    """A method of `Loop` as LangGraph calls it."""
+
+    def call(state: State, runtime: Any) -> Any:
+        return step(runtime.context, state)
+
+    call.__name__ = step.__name__
+    return call
+
+
 def chart() -> str:
     """The graph as a Mermaid chart, drawn from the graph itself."""
-    loop = Loop.__new__(Loop)  # the shape depends on the class alone
-    return str(loop.graph().get_graph().draw_mermaid())
+    return str(graph().get_graph().draw_mermaid())

@@ -28,6 +28,7 @@ MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 32
 
 _TEXT = "danqing"
+_HEADER = 33  # bytes of a PNG's signature and its first chunk
 _EXIF_POINTER, _DESCRIPTION, _USER_COMMENT = 0x8769, 0x010E, 0x9286
 _EXIF_BYTES = 65_000  # a JPEG's EXIF is one segment of 64 KiB
 
@@ -73,18 +74,25 @@ def account(ledger: Ledger, handle: str, models: Json, versions: Json) -> Json:
     }
 
 
-def write(path: Path, image: Image.Image, provenance: Json | None) -> None:
+def write(
+    path: Path, image: Image.Image, provenance: Json | None, *, png: bytes | None = None
+) -> None:
     """Write ``image`` to ``path`` for the user: whole or not at all, over what was there.
 
     The suffix says the format: .png and .webp keep every pixel, .jpg is quality 95 on white where
     the picture is transparent. ``provenance`` is an `account`; None leaves all metadata out.
+    ``png`` is the image as a PNG file with nothing but pixels, which need not be coded again then.
     Raises `BadInput` for another suffix or an account too long for the format, `Stopped` where
     the disk refuses.
     """
     format = format_of(path)
     texts = None if provenance is None else (parameters(provenance, image.size), provenance)
+    if format == "PNG" and png is not None:
+        data = png if texts is None else _with_texts(png, texts)
+    else:
+        data = _encoded(image, format, texts)
     with durable.clear_errors(path):
-        durable.write_file(path, _encoded(image, format, texts), mode=None)
+        durable.write_file(path, data, mode=None)
 
 
 def format_of(path: Path) -> str:
@@ -145,7 +153,7 @@ def read(path: Path) -> Json | None:
 
 
 def _encoded(image: Image.Image, format: str, texts: tuple[str, Json] | None) -> bytes:
-    from PIL import Image, PngImagePlugin
+    from PIL import Image
 
     if format == "JPEG" and image.mode == "RGBA":
         ground = Image.new("RGBA", image.size, "white")
@@ -154,18 +162,27 @@ def _encoded(image: Image.Image, format: str, texts: tuple[str, Json] | None) ->
         image = Image.frombytes(image.mode, image.size, image.tobytes())  # pixels and no more
     buffer = BytesIO()
     if format == "PNG":
-        info = PngImagePlugin.PngInfo()
-        if texts is not None:
-            info.add_text("parameters", texts[0])
-            info.add_text(_TEXT, canonical(texts[1]))
-        image.save(buffer, "PNG", compress_level=6, pnginfo=info)
-        return buffer.getvalue()
+        image.save(buffer, "PNG", compress_level=6)
+        return buffer.getvalue() if texts is None else _with_texts(buffer.getvalue(), texts)
     exif = b"" if texts is None else _exif(*texts)
     if format == "JPEG":
         image.save(buffer, "JPEG", quality=95, subsampling=0, exif=exif)
     else:
         image.save(buffer, "WEBP", lossless=True, exact=True, exif=exif)
     return buffer.getvalue()
+
+
+def _with_texts(png: bytes, texts: tuple[str, Json]) -> bytes:
+    """The PNG file with both texts, before its pixels."""
+    from PIL import PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", texts[0])
+    info.add_text(_TEXT, canonical(texts[1]))
+    added = BytesIO()
+    for kind, data, *_ in info.chunks:
+        PngImagePlugin.putchunk(added, kind, data)
+    return png[:_HEADER] + added.getvalue() + png[_HEADER:]
 
 
 def _exif(comment: str, provenance: Json) -> bytes:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from io import BytesIO
@@ -39,6 +40,8 @@ DECODE_SECONDS = 5
 """Seconds of processor time that decoding one upload may take."""
 ORPHAN_SECONDS = 3600.0
 """A blob that no ledger row names is swept when it is older than this."""
+RECENT = 1 << 26
+"""Bytes of pixels of the pictures last read or written that are held, to be had at once."""
 
 _PATIENCE = 60.0  # seconds on the clock for a decoder that waits instead of working
 _SIGNATURES = {
@@ -47,6 +50,7 @@ _SIGNATURES = {
     "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Store:
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self._recent: OrderedDict[str, tuple[_Stamp, Image.Image]] = OrderedDict()
+        self._mine = threading.Lock()
 
     def put(self, image: Image.Image) -> str:
         """Keep ``image`` durably and return its digest.
@@ -77,25 +83,48 @@ class Store:
             durable.clear_errors(path),
             durable.locked(self.home.locks / "store", shared=True),
         ):
-            if path.exists() and _read(path, digest) is not None:
+            if path.exists() and _verified(path.read_bytes(), digest) is not None:
                 os.utime(path)  # sweeping counts an orphan's age from its last use
                 durable.sync_folder(path.parent)  # whoever wrote it may not have come so far
             else:
                 durable.write_file(path, _encoded(image))
+            self._remember(digest, _stamp(path), image)
         return digest
 
     def get(self, digest: str) -> Image.Image:
-        """The picture with ``digest``, verified; `Stopped` if its file is missing or damaged."""
+        """The picture with ``digest``, verified when it was last read or written; `Stopped` if its
+        file is missing or damaged."""
         path = self.path(digest)
         with durable.clear_errors(path):
-            image = _read(path, digest)
+            stamp = _stamp(path)
+            with self._mine:
+                known = self._recent.get(digest)
+            if known is not None and known[0] == stamp:
+                return known[1].copy()
+        image, _ = self.read(digest)
+        self._remember(digest, stamp, image)
+        return image.copy()
+
+    def read(self, digest: str) -> tuple[Image.Image, bytes]:
+        """The picture with ``digest`` and its PNG file, verified now; `Stopped` as `get`."""
+        path = self.path(digest)
+        with durable.clear_errors(path):
+            data = path.read_bytes()
+        image = _verified(data, digest)
         if image is None:
             raise Stopped(
                 f"The picture file {path} is damaged: its pixels are not those it is named for.",
                 kept="The other pictures are not affected.",
                 hint="Restore the file from a backup, or delete it and make the picture again.",
             )
-        return image
+        return image, data
+
+    def _remember(self, digest: str, stamp: _Stamp, image: Image.Image) -> None:
+        with self._mine:
+            self._recent[digest] = stamp, image
+            self._recent.move_to_end(digest)
+            while sum(_size(image) for _, image in self._recent.values()) > RECENT:
+                self._recent.popitem(last=False)
 
     def path(self, digest: str) -> Path:
         """The PNG file of ``digest``; `Stopped` if it is not there."""
@@ -215,11 +244,21 @@ def _encoded(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _read(path: Path, digest: str) -> Image.Image | None:
-    """The picture in ``path``, or None unless it is whole and the one that ``digest`` names."""
+def _stamp(path: Path) -> _Stamp:
+    """The same as long as nobody writes the file."""
+    told = path.stat()
+    return told.st_mtime_ns, told.st_size, told.st_ino
+
+
+def _size(image: Image.Image) -> int:
+    """The bytes of an image's pixels."""
+    return image.width * image.height * len(image.getbands())
+
+
+def _verified(data: bytes, digest: str) -> Image.Image | None:
+    """The picture in a PNG file, or None unless it is whole and the one that ``digest`` names."""
     from PIL import Image
 
-    data = path.read_bytes()
     try:
         file = Image.open(BytesIO(data), formats=("PNG",))
         image = Image.frombytes(file.mode, file.size, file.tobytes())

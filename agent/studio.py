@@ -499,7 +499,8 @@ class Studio:
         picture = self.ledger.picture(handle)
         path = Path(out).expanduser() if out else self.home.pictures / f"{handle}.png"
         account = self.account(handle) if metadata else None
-        provenance.write(path.absolute(), self.ledger.store.get(picture.digest), account)
+        image, png = self.ledger.store.read(picture.digest)
+        provenance.write(path.absolute(), image, account, png=png)
         return path.absolute()
 
     def account(self, handle: str) -> Json:

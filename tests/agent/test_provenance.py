@@ -7,6 +7,7 @@ import json
 import os
 import re
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from danqing.agent import durable, provenance
 from danqing.agent.canonical import canonical
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger, step_key
+from danqing.agent.records import Json
 from danqing.tools.errors import BadInput, Stopped
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".PNG"]
@@ -68,6 +70,28 @@ def test_without_an_account_a_file_holds_only_pixels(tmp_path: Path, suffix: str
     assert provenance.read(path) is None
     assert b"canary" not in path.read_bytes()
     assert b"anqing" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, None])
+def test_a_picture_that_is_coded_already_gets_its_texts_and_stays_as_it_is(
+    tmp_path: Path, account: Json | None
+) -> None:
+    buffer, image = BytesIO(), picture()
+    image.save(buffer, "PNG", compress_level=1)
+    path = tmp_path / "a.png"
+    provenance.write(path, image, account, png=buffer.getvalue())
+    assert provenance.read(path) == account
+    with Image.open(path) as written:
+        written.verify()
+    with Image.open(path) as written:
+        assert written.tobytes() == image.tobytes()
+        assert ("parameters" in written.info) == (account is not None)
+    coded = buffer.getvalue()
+    assert path.read_bytes().endswith(coded[coded.index(b"IDAT") - 4 :])
+    other = tmp_path / "a.webp"
+    provenance.write(other, image, account, png=buffer.getvalue())
+    with Image.open(other) as written:
+        assert (written.format, written.tobytes()) == ("WEBP", image.tobytes())
 
 
 def test_galleries_find_the_parameters_they_know(tmp_path: Path) -> None:

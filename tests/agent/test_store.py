@@ -190,6 +190,35 @@ def test_a_file_that_is_cut_changed_or_another_picture_is_noticed(store: Store) 
     assert digest_of(store.get(digest)) == digest
 
 
+def test_what_was_read_just_now_is_not_read_again_unless_its_file_changed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    red, blue = (Image.new("RGB", (16, 16), color) for color in ("red", "blue"))
+    digest, other = store.put(red), store.put(blue)
+    read: list[str] = []
+    whole = store.read
+    monkeypatch.setattr(store, "read", lambda digest: read.append(digest) or whole(digest))
+    store.get(digest).paste((0, 0, 0), (0, 0, 16, 16))  # what is given away is the taker's own
+    assert store.get(digest).tobytes() == red.tobytes()
+    assert not read
+    os.utime(store.path(digest), ns=(1, 1))
+    assert store.get(digest).tobytes() == red.tobytes()
+    assert store.get(digest).tobytes() == red.tobytes()
+    assert read == [digest]
+    os.replace(store.path(other), store.path(digest))
+    with pytest.raises(Stopped, match="is damaged"):
+        store.get(digest)
+
+
+def test_only_so_many_pictures_are_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("danqing.agent.store.RECENT", 2 * 16 * 16 * 3)
+    digests = [store.put(Image.new("RGB", (16, 16), (shade, 0, 0))) for shade in range(4)]
+    assert list(store._recent) == digests[2:]
+    large = store.put(Image.new("RGB", (64, 64)))
+    assert not store._recent
+    assert store.get(large).size == (64, 64)
+
+
 def test_a_missing_file_is_told(store: Store) -> None:
     digest = store.put(gradient())
     store.path(digest).unlink()
