@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -23,6 +27,7 @@ from .brief import Brief
 from .budget import Budget, Spent
 from .home import Home
 from .ledger import Ledger
+from .lineage import Lineage
 from .llm.address import BUILTIN, Address
 from .loop import Judge, Loop, State
 from .plan import MASKS, Call
@@ -184,21 +189,27 @@ def new_seed() -> int:
 
 
 class Studio:
-    """A ledger and an engine at work. Close it, or use it as a context manager.
+    """A ledger and its engines at work. Close it, or use it as a context manager.
 
-    ``models`` and ``llm`` are as in `Options`; those of a turn are loaded when it needs them. A
-    ``judge`` looks at the pictures in the place of the built-in ones, as benchmarks want it.
+    ``home`` is a `Home`, or the folder of one; the usual one if left out. ``models`` and ``llm``
+    are as in `Options`, and what those are where a request comes without; the models of a turn are
+    loaded when it needs them. A ``judge`` looks at the pictures in the place of the built-in ones,
+    as benchmarks want it.
+
+    Threads may share it: requests in different sessions are carried out at once, those in one
+    session one after the other.
     """
 
     def __init__(
-        self, home: Home, *, models: str = catalogue.DEFAULT_PROFILE, llm: str = BUILTIN,
-        judge: Judge | None = None,
+        self, home: Home | Path | str | None = None, *,
+        models: str = catalogue.DEFAULT_PROFILE, llm: str = BUILTIN, judge: Judge | None = None,
     ) -> None:  # fmt: skip
-        self.home = home
+        self.home = home if isinstance(home, Home) else Home.open(home)
         self._judge = judge
-        self._local = _local(llm)
-        self.ledger = Ledger(home)
-        self.engine = self._engine(models)
+        self._models, self._llm = models, llm
+        self.ledger = Ledger(self.home)
+        self.engine = self._engine(models, _local(llm))
+        """That of the last turn."""
         self.cancel = threading.Event()
         """Set it to stop the work at its next safe point; clear it before more is asked for."""
         self.accept = threading.Event()
@@ -208,22 +219,50 @@ class Studio:
         self._cut_short: dict[int, Turn] = {}
         self._reaches: dict[str, Reach] = {}
         self._witnessing: Witness | None = None
+        self._switching = threading.Lock()
+        self._users: Counter[Engine] = Counter()
+        self._talking: dict[str, threading.Lock] = {}
 
-    def _engine(self, models: str) -> Engine:
+    def _engine(self, models: str, planner: Path | None) -> Engine:
         """The tools with the models of a profile, and the language model on this machine; `Stopped`
         where the painter is yet to be downloaded."""
-        engine = Engine(models, home=self.home.root, planner=self._local)
+        engine = Engine(models, home=self.home.root, planner=planner)
         painter = engine.profile.models.get("text-to-image")
         if painter is not None and painter.repository and not painter.ready:
             raise catalogue.missing(engine.profile.name, "text-to-image", painter)
         return engine
 
-    def _ready(self, options: Options) -> None:
-        """Have the models that the options name; raises what `Engine` and `_engine` do."""
-        if (options.models, _local(options.llm)) != (self.engine.profile.name, self._local):
-            self._local, before = _local(options.llm), self.engine
-            self.engine = self._engine(options.models)
-            before.close()
+    @contextmanager
+    def _using(self, options: Options) -> Iterator[Engine]:
+        """An engine with the models that the options name; the one before it ends with its last
+        turn. Raises what `Engine` and `_engine` do."""
+        wanted = options.models, _local(options.llm)
+        with self._switching:
+            before = self.engine
+            if wanted != (before.profile.name, before.planner):
+                self.engine = self._engine(*wanted)
+                self._let_go(before)
+            engine = self.engine
+            self._users[engine] += 1
+        try:
+            yield engine
+        finally:
+            with self._switching:
+                self._users[engine] -= 1
+                self._let_go(engine)
+
+    def _let_go(self, engine: Engine) -> None:
+        """Close an engine that nobody uses nor will."""
+        if not self._users[engine]:
+            del self._users[engine]
+            if engine is not self.engine:
+                engine.close()
+
+    @contextmanager
+    def _turn_in(self, session: str) -> Iterator[None]:
+        """One request at a time in a session."""
+        with self._talking.setdefault(session, threading.Lock()):
+            yield
 
     def __enter__(self) -> Self:
         return self
@@ -235,45 +274,98 @@ class Studio:
         self.close()
 
     def close(self) -> None:
-        """Stop the worker and let go of the ledger; turns in the middle can be resumed."""
-        self.engine.close()
+        """Stop the workers and let go of the ledger; turns in the middle can be resumed."""
+        with self._switching:
+            engines = {self.engine, *self._users}
+        for engine in engines:
+            engine.close()
         self.ledger.close()
 
     def warm_up(self) -> None:
         """Start the worker, so that it loads its models while something else is done."""
         roles: tuple[Role, ...] = ("controlnet", "captioner", "panoptic", "upscaler")
-        first: tuple[Role, ...] = () if self._local is None else ("planner",)
+        first: tuple[Role, ...] = () if self.engine.planner is None else ("planner",)
         self.engine.start((*first, "text-to-image", *roles))
 
     def ask(
-        self, request: str, options: Options, *, session: str | None = None,
+        self, request: str, options: Options | None = None, *, session: str | None = None,
         brief: Brief | None = None,
         listener: events.Listener = events.nobody, asker: Asker = nobody,
+        cancel: threading.Event | None = None,
     ) -> TurnDocument:  # fmt: skip
-        """Carry out one request to its end; ``asker`` is asked where two pictures may be meant.
+        """Carry out one request to its end, in a new session if none is named; ``asker`` is asked
+        where two pictures may be meant. Without ``options`` it goes on from the picture that the
+        session stands at, with a seed of its own. ``cancel`` is what stops it in the place of the
+        studio's.
 
-        Raises `BadInput` for a request that cannot be read, `Cancelled` when the user stops it and
-        `Stopped` when it cannot go on; what was made is kept, and `resume` goes on from there.
+        Raises `BadInput` for a request that cannot be read or a session that is not there,
+        `Cancelled` when the user stops it and `Stopped` when it cannot go on; what was made is
+        kept, and `resume` goes on from there.
         """
         from .language.text import check
 
         check(request)
-        self._ready(options)
-        if options.llm != BUILTIN:
-            self._reach(options.llm)  # a turn that cannot be planned is not begun
-        self.accept.clear()
-        turn = self.ledger.begin_turn(
-            session or self.ledger.new_session(), request, options.as_json()
-        )
-        if brief is not None:
-            self.ledger.record_brief(turn, brief.model_dump(mode="json"))
-        return self._carry_out(turn, listener, asker)
+        if session is None:
+            session = self.ledger.new_session()
+        else:
+            self.ledger.check_session(session)
+        with self._turn_in(session):
+            if options is None:
+                head = Lineage(self.ledger, session).head
+                options = Options(new_seed(), models=self._models, llm=self._llm, base=head)
+            with self._using(options) as engine:
+                if options.llm != BUILTIN:
+                    self._reach(options.llm, engine)  # a turn that cannot be planned is not begun
+                self.accept.clear()
+                turn = self.ledger.begin_turn(session, request, options.as_json())
+                if brief is not None:
+                    self.ledger.record_brief(turn, brief.model_dump(mode="json"))
+                return self._carry_out(turn, listener, asker, cancel)
 
-    def take_in(self, file: bytes | Path, name: str, options: Options, session: str) -> str:
+    async def stream(
+        self, request: str, options: Options | None = None, *, session: str | None = None
+    ) -> AsyncIterator[events.Event | TurnDocument]:
+        """What happens while a request is carried out, and last its turn; all else as `ask`.
+
+        To leave before the end cancels the turn at its next safe point, and waits for that.
+        """
+        loop = asyncio.get_running_loop()
+        told: asyncio.Queue[events.Event | TurnDocument | Exception] = asyncio.Queue()
+        cancel = threading.Event()
+
+        def tell(what: events.Event | TurnDocument | Exception) -> None:
+            loop.call_soon_threadsafe(told.put_nowait, what)
+
+        def work() -> None:
+            try:
+                tell(self.ask(request, options, session=session, listener=tell, cancel=cancel))
+            except Exception as error:  # noqa: BLE001, it is raised where the request was made
+                tell(error)
+
+        working = loop.run_in_executor(None, work)
+        try:
+            while True:
+                what = await told.get()
+                if isinstance(what, Exception):
+                    raise what
+                yield what
+                if isinstance(what, TurnDocument):
+                    return
+        finally:
+            cancel.set()
+            await working
+
+    def take_in(
+        self, file: bytes | Path | Image.Image, name: str, options: Options, session: str
+    ) -> str:
         """Keep a picture of the user's own as one of a session, which then stands at it; returns
         its handle. Raises `BadInput` for what is no picture."""
         from .language.text import language_of
 
+        if not isinstance(file, bytes | Path):
+            coded = BytesIO()
+            file.save(coded, "PNG")
+            file = coded.getvalue()
         turn = self.ledger.begin_turn(session, name, {**options.as_json(), "upload": True})
         picture = None
         try:
@@ -295,7 +387,14 @@ class Studio:
 
         Raises `ToolError` for what is refused, and what `ask` does.
         """
-        spec = self.engine.tools.get(tool)
+        with self._turn_in(session), self._using(options) as engine:
+            return self._use(engine, tool, arguments, options, session, listener)
+
+    def _use(
+        self, engine: Engine, tool: str, arguments: Mapping[str, Any], options: Options,
+        session: str, listener: events.Listener,
+    ) -> Step:  # fmt: skip
+        spec = engine.tools.get(tool)
         fields = {} if spec is None else spec.arguments.model_fields
         seeds = {
             name: value for name, value in (("seeds", [options.seed]), ("seed", options.seed))
@@ -308,7 +407,7 @@ class Studio:
                 turn, Brief(language="en", intent="chat").model_dump(mode="json")
             )
             hands = Hands(
-                self.ledger, self.engine, turn, Spent(options.budget),
+                self.ledger, engine, turn, Spent(options.budget),
                 on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
                 previews=self.previews,
             )  # fmt: skip
@@ -364,26 +463,34 @@ class Studio:
         return finished
 
     def _carry_out(
-        self, turn: Turn, listener: events.Listener, asker: Asker = nobody
-    ) -> TurnDocument:
+        self, turn: Turn, listener: events.Listener, asker: Asker = nobody,
+        cancel: threading.Event | None = None,
+    ) -> TurnDocument:  # fmt: skip
         self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
         options = Options.read(turn.options)
-        try:
-            self._ready(options)
-        except BadInput:  # its language model may be gone since, which is no reason to be stuck
-            self._ready(replace(options, llm=BUILTIN))
+        with ExitStack() as stack:
+            try:
+                engine = stack.enter_context(self._using(options))
+            except BadInput:  # its language model may be gone since, no reason to be stuck
+                engine = stack.enter_context(self._using(replace(options, llm=BUILTIN)))
+            return self._work(engine, turn, options, listener, asker, cancel or self.cancel)
+
+    def _work(
+        self, engine: Engine, turn: Turn, options: Options, listener: events.Listener,
+        asker: Asker, cancel: threading.Event,
+    ) -> TurnDocument:  # fmt: skip
         record = self.ledger.turn(turn.id)
         worked = [s.cost.get("seconds", 0.0) for s in record.steps]
         spent = Spent(options.budget, carried=sum(worked))
-        planner = self._planner(turn, options, spent, listener)
+        planner = self._planner(engine, turn, options, spent, listener, cancel)
         hands = Hands(
-            self.ledger, self.engine, turn, spent,
-            on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
+            self.ledger, engine, turn, spent,
+            on_progress=lambda p: listener(events.Working(p)), cancel=cancel,
             previews=self.previews,
         )  # fmt: skip
         loop = Loop(
             turn, self.ledger, planner, hands, options.seed, options.size, base=options.base,
-            ask=asker, emit=listener, judge=self._judge, witness=self._witness(),
+            ask=asker, emit=listener, judge=self._judge, witness=self._witness(engine),
             accept=self.accept,
         )  # fmt: skip
         try:
@@ -400,9 +507,10 @@ class Studio:
         return self.document(turn.id)
 
     def _planner(
-        self, turn: Turn, options: Options, spent: Spent, listener: events.Listener
-    ) -> Planner:
-        entry = self.engine.profile.models.get("text-to-image")
+        self, engine: Engine, turn: Turn, options: Options, spent: Spent,
+        listener: events.Listener, cancel: threading.Event,
+    ) -> Planner:  # fmt: skip
+        entry = engine.profile.models.get("text-to-image")
         scale = float(entry.defaults.get("guidance_scale", 4.0)) if entry else 4.0
         rules = BuiltinPlanner(scale, plain=entry is not None and entry.words == "plain")
         if options.llm == BUILTIN:
@@ -413,24 +521,25 @@ class Studio:
 
         reach: Reach | Gone
         try:
-            reach = self._reach(options.llm)
+            reach = self._reach(options.llm, engine)
         except BadInput as error:  # it was there when the turn began
             reach = Gone(Address.read(options.llm), str(error.args[0]).rstrip("."))
-        exchange = Exchange(reach, Memory(self.ledger, turn), spent, self.cancel)
+        exchange = Exchange(reach, Memory(self.ledger, turn), spent, cancel)
         return ChatPlanner(
-            exchange, rules, self.engine.tools,
+            exchange, rules, engine.tools,
             see=self.image if options.llm_sees else None,
             hear=lambda text: listener(events.Saying(text)),
             given_up=lambda why: listener(events.TookOver(reach.address.name, why)),
         )  # fmt: skip
 
-    def _witness(self) -> Witness | None:
+    def _witness(self, engine: Engine) -> Witness | None:
         """A judge for pictures of any kind, where the profile has an answerer; it is tried once."""
-        if self._witnessing is None or self._witnessing.engine is not self.engine:
-            self._witnessing = Witness(self.engine)
-        return self._witnessing if self._witnessing.there else None
+        witness = self._witnessing
+        if witness is None or witness.engine is not engine:
+            witness = self._witnessing = Witness(engine)
+        return witness if witness.there else None
 
-    def _reach(self, llm: str) -> Reach:
+    def _reach(self, llm: str, engine: Engine) -> Reach:
         """The language model at an address; turns share one, with its failures in a row. Raises
         `BadInput` where it cannot be connected, or its price cannot be read."""
         from .llm.address import connect, price
@@ -438,8 +547,8 @@ class Studio:
 
         price()
         address = Address.parse(llm)
-        if self._local is not None:  # the engine may be another one by now
-            return Reach(address, connect(address, self.engine))
+        if engine.planner is not None:  # it may be another one than the last time
+            return Reach(address, connect(address, engine))
         if llm not in self._reaches:  # of two at once, one is the one that counts
             self._reaches.setdefault(llm, Reach(address, connect(address)))
         return self._reaches[llm]

@@ -1,13 +1,14 @@
 """Danqing 丹青, a studio you talk to: a sentence goes in, a checked picture comes out.
 
-    from danqing import Home, Options, Studio
+    from danqing import Options, Session, Studio
 
-    with Studio(Home.open()) as studio:
-        turn = studio.ask("a red house on the left, two trees, winter", Options(seed=7))
+    with Studio() as studio:
+        turn = studio.ask("a red house on the left, two trees, winter")
         print(turn.picture.path, turn.satisfied)
+        turn = studio.ask("make the house blue", session=turn.session)
 
-A `Session` is a conversation: `say` takes requests and changes, one after another, and the picture
-that was meant is changed where it was asked to.
+`Studio.stream` tells what happens meanwhile. A `Session` is a conversation: `say` takes requests
+and changes, one after another, and what is said of the conversation itself, as "undo".
 
         talk = Session(studio, Options(seed=7))
         talk.say("a red house on the left, two trees")

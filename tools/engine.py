@@ -77,6 +77,7 @@ class Engine:
         if "planner" in models and models["planner"].ready:
             models["embedder"] = models["planner"]
         self.profile = self.profile.model_copy(update={"models": models})
+        self.planner = planner
         self.tools: Mapping[str, ToolSpec] = by_name(tuple(tools))
         self._settings = {
             "device": device, "memory_mb": memory_mb, "overlap": overlap, "batching": batching
