@@ -302,25 +302,35 @@ class Studio:
         `Cancelled` when the user stops it and `Stopped` when it cannot go on; what was made is
         kept, and `resume` goes on from there.
         """
-        from .language.text import check
-
-        check(request)
         if session is None:
             session = self.ledger.new_session()
         else:
             self.ledger.check_session(session)
         with self._turn_in(session):
-            if options is None:
-                head = Lineage(self.ledger, session).head
-                options = Options(new_seed(), models=self._models, llm=self._llm, base=head)
-            with self._using(options) as engine:
+            turn = self.begin(request, options, session=session, brief=brief)
+            self.accept.clear()
+            return self.carry_out(turn, listener=listener, asker=asker, cancel=cancel)
+
+    def begin(
+        self, request: str, options: Options | None = None, *, session: str,
+        brief: Brief | None = None,
+    ) -> Turn:  # fmt: skip
+        """The durable beginning of `ask`: a turn that `carry_out` goes on with, in this process or,
+        by way of `resume`, in another. Raises `BadInput` as `ask`."""
+        from .language.text import check
+
+        check(request)
+        if options is None:
+            head = Lineage(self.ledger, session).head
+            options = Options(new_seed(), models=self._models, llm=self._llm, base=head)
+        if options.llm != BUILTIN or options.models != self.engine.profile.name:
+            with self._using(options) as engine:  # a turn that cannot be planned is not begun
                 if options.llm != BUILTIN:
-                    self._reach(options.llm, engine)  # a turn that cannot be planned is not begun
-                self.accept.clear()
-                turn = self.ledger.begin_turn(session, request, options.as_json())
-                if brief is not None:
-                    self.ledger.record_brief(turn, brief.model_dump(mode="json"))
-                return self._carry_out(turn, listener, asker, cancel)
+                    self._reach(options.llm, engine)
+        turn = self.ledger.begin_turn(session, request, options.as_json())
+        if brief is not None:
+            self.ledger.record_brief(turn, brief.model_dump(mode="json"))
+        return turn
 
     async def stream(
         self, request: str, options: Options | None = None, *, session: str | None = None
@@ -453,7 +463,7 @@ class Studio:
         trouble: DanqingError | None = None
         for turn in sorted(turns, key=lambda turn: turn.id):
             try:
-                finished.append(self._carry_out(turn, listener))
+                finished.append(self.carry_out(turn, listener=listener))
             except Cancelled:
                 raise
             except DanqingError as error:
@@ -462,10 +472,11 @@ class Studio:
             raise trouble
         return finished
 
-    def _carry_out(
-        self, turn: Turn, listener: events.Listener, asker: Asker = nobody,
+    def carry_out(
+        self, turn: Turn, *, listener: events.Listener = events.nobody, asker: Asker = nobody,
         cancel: threading.Event | None = None,
     ) -> TurnDocument:  # fmt: skip
+        """Bring a turn that was begun to its end; all else as `ask`."""
         self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
         options = Options.read(turn.options)
         with ExitStack() as stack:

@@ -20,6 +20,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "inpaint": {"prompt": "a", "seeds": [1]},
     "outpaint": {"prompt": "a", "left": 8},
     "edge_guided": {"prompt": "a", "seeds": [1]},
+    "edit_by_instruction": {"instruction": "a", "seeds": [1]},
     "upscale": {"scale": 2},
     "gan_image": {"prompt": "a", "seeds": [1]},
     "ask": {"question": "a?"},
