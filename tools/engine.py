@@ -153,13 +153,16 @@ class Engine:
                 " so it is not tried again; change its arguments."
             )
         call = replace(call, alone=crashes > 0)
+        by_itself = 0
         while True:
             try:
                 return self._live_worker().exchange(call)
             except Gone as gone:
-                if gone.spares(call):
-                    continue
-                self._crashes[call.key] += 1
+                guilty = call.id in gone.guilty
+                by_itself += not gone.guilty
+                if not guilty and by_itself < 2:
+                    continue  # others are to blame, or nobody
+                self._crashes[call.key] += guilty
                 raise WorkerCrashed(
                     f"{tool}: the worker stopped ({gone}); the next call starts a fresh one."
                 ) from None
@@ -167,13 +170,15 @@ class Engine:
     def status(self) -> Status:
         """How the worker is right now."""
         restarts = max(0, self._workers_started - 1)
-        if self._worker is None or not self._worker.alive:
+        worker = self._worker  # which another thread may close
+        if worker is None or not worker.alive:
             return Status("stopped", restarts=restarts)
-        return replace(self._worker.status, restarts=restarts)
+        return replace(worker.status, restarts=restarts)
 
     def log(self) -> str:
         """The last 8 KiB that the libraries in the present worker printed."""
-        return self._worker.log() if self._worker else ""
+        worker = self._worker
+        return worker.log() if worker else ""
 
     def close(self) -> None:
         """Stop the worker, by force if it does not end within 2 s; a later call starts anew."""
