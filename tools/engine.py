@@ -13,7 +13,6 @@ import difflib
 import itertools
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -85,7 +84,8 @@ class Engine:
         self._workers_started = 0
         self._starting = threading.Lock()
         self._ids = itertools.count(1)
-        self._crashes: Counter[str] = Counter()
+        self._crashes: dict[str, int] = {}
+        """How often each call has stopped the worker, or one that was beside it."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -146,26 +146,28 @@ class Engine:
         for role in spec.roles:
             catalogue.entry(self.profile, role)
         call = Call(next(self._ids), spec, full, checked, on_progress, cancel, timeout, previews)
-        crashes = self._crashes[call.key] if self._crashes else 0
-        if crashes >= CRASHES_ALLOWED:
-            raise WorkerCrashed(
-                f"{tool}: this call has stopped the worker {crashes} times,"
-                " so it is not tried again; change its arguments."
-            )
-        call = replace(call, alone=crashes > 0)
         by_itself = 0
         while True:
+            crashes = self._crashes.get(call.key, 0) if self._crashes else 0
+            if crashes >= CRASHES_ALLOWED:
+                raise WorkerCrashed(
+                    f"{tool}: this call has stopped the worker {crashes} times,"
+                    " so it is not tried again; change its arguments."
+                )
             try:
-                return self._live_worker().exchange(call)
+                result = self._live_worker().exchange(replace(call, alone=crashes > 0))
             except Gone as gone:
-                guilty = call.id in gone.guilty
                 by_itself += not gone.guilty
-                if not guilty and by_itself < 2:
+                if call.id in gone.guilty:
+                    self._crashes[call.key] = crashes + 1
+                elif by_itself < 2:
                     continue  # others are to blame, or nobody
-                self._crashes[call.key] += guilty
                 raise WorkerCrashed(
                     f"{tool}: the worker stopped ({gone}); the next call starts a fresh one."
                 ) from None
+            if crashes:  # then what it was beside is to blame
+                self._crashes.pop(call.key, None)
+            return result
 
     def status(self) -> Status:
         """How the worker is right now."""

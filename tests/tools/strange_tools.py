@@ -169,6 +169,13 @@ def meet() -> Number:
 
 
 @tool("captioner")
+def idle(*, seconds: float) -> Number:
+    """Take some time."""
+    time.sleep(seconds)
+    return Number(number=0)
+
+
+@tool("captioner")
 def greet() -> Number:
     """Wait until `meet` runs too."""
     return _meet()
@@ -233,5 +240,5 @@ def ponder(context: Context, *, seeds: list[int]) -> list[Image.Image]:
 
 TOOLS = (
     die, hang, count, complain, chatter, environment, whoami, peek, echo, choke, exhaust, gasp,
-    meet, greet, join, starve, linger, dye, mutter, measure, ponder,
+    meet, greet, join, starve, linger, dye, mutter, measure, ponder, idle,
 )  # fmt: skip

@@ -517,6 +517,21 @@ def test_a_crash_is_not_blamed_on_a_call_that_waits(strange_profile: Profile) ->
         assert engine.status().restarts == 1
 
 
+def test_a_call_that_was_beside_two_crashes_is_tried_alone_and_then_trusted(
+    strange_profile: Profile,
+) -> None:
+    with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS, overlap=True) as engine:
+        engine.call("whoami", {})
+        idle = partial(engine.call, "idle", {"seconds": 0.3})
+        die = [partial(engine.call, "die", {"by": "SIGKILL", "attempt": n}) for n in (3, 4)]
+        ends = at_once(idle, idle, *die)
+        assert [type(end) for end in (ends[0], *ends[2:])] == [WorkerCrashed] * 3
+        assert idle().value == {"number": 0}
+        beside, _ = at_once(idle, partial(engine.call, "die", {"by": "SIGKILL", "attempt": 5}))
+        assert isinstance(beside, WorkerCrashed), "it is not held to be alone for ever"
+        assert idle().value == {"number": 0}
+
+
 def test_a_call_killed_for_another_is_made_again(
     strange_profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
