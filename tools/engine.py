@@ -13,7 +13,6 @@ import difflib
 import itertools
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +85,8 @@ class Engine:
         self._workers_started = 0
         self._starting = threading.Lock()
         self._ids = itertools.count(1)
-        self._crashes: Counter[str] = Counter()
+        self._crashes: dict[str, int] = {}
+        """How often each call has stopped the worker, or one that was beside it."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -147,34 +147,41 @@ class Engine:
         for role in spec.roles:
             catalogue.entry(self.profile, role)
         call = Call(next(self._ids), spec, full, checked, on_progress, cancel, timeout, previews)
-        crashes = self._crashes[call.key] if self._crashes else 0
-        if crashes >= CRASHES_ALLOWED:
-            raise WorkerCrashed(
-                f"{tool}: this call has stopped the worker {crashes} times,"
-                " so it is not tried again; change its arguments."
-            )
-        call = replace(call, alone=crashes > 0)
+        by_itself = 0
         while True:
+            crashes = self._crashes.get(call.key, 0) if self._crashes else 0
+            if crashes >= CRASHES_ALLOWED:
+                raise WorkerCrashed(
+                    f"{tool}: this call has stopped the worker {crashes} times,"
+                    " so it is not tried again; change its arguments."
+                )
             try:
-                return self._live_worker().exchange(call)
+                result = self._live_worker().exchange(replace(call, alone=crashes > 0))
             except Gone as gone:
-                if gone.spares(call):
-                    continue
-                self._crashes[call.key] += 1
+                by_itself += not gone.guilty
+                if call.id in gone.guilty:
+                    self._crashes[call.key] = crashes + 1
+                elif by_itself < 2:
+                    continue  # others are to blame, or nobody
                 raise WorkerCrashed(
                     f"{tool}: the worker stopped ({gone}); the next call starts a fresh one."
                 ) from None
+            if crashes:  # then what it was beside is to blame
+                self._crashes.pop(call.key, None)
+            return result
 
     def status(self) -> Status:
         """How the worker is right now."""
         restarts = max(0, self._workers_started - 1)
-        if self._worker is None or not self._worker.alive:
+        worker = self._worker  # which another thread may close
+        if worker is None or not worker.alive:
             return Status("stopped", restarts=restarts)
-        return replace(self._worker.status, restarts=restarts)
+        return replace(worker.status, restarts=restarts)
 
     def log(self) -> str:
         """The last 8 KiB that the libraries in the present worker printed."""
-        return self._worker.log() if self._worker else ""
+        worker = self._worker
+        return worker.log() if worker else ""
 
     def close(self) -> None:
         """Stop the worker, by force if it does not end within 2 s; a later call starts anew."""

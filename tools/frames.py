@@ -36,16 +36,20 @@ class Frame:
 
 
 def send(connection: socket.socket, frame: Frame) -> None:
-    """Write one frame. Raises OSError when the other side is gone."""
-    pixels = [image.tobytes() for image in frame.images.values()]
-    header = json.dumps(
-        {
-            "kind": frame.kind,
-            "data": dict(frame.data),
-            "images": [[name, im.mode, *im.size] for name, im in frame.images.items()],
-        },
-        allow_nan=False,
-    ).encode()
+    """Write one frame. Raises OSError when the other side is gone, and `FrameError`, with nothing
+    written, for what is too large or no JSON."""
+    try:
+        pixels = [image.tobytes() for image in frame.images.values()]
+        header = json.dumps(
+            {
+                "kind": frame.kind,
+                "data": dict(frame.data),
+                "images": [[name, im.mode, *im.size] for name, im in frame.images.items()],
+            },
+            allow_nan=False,
+        ).encode()
+    except (TypeError, ValueError) as error:
+        raise FrameError(str(error)) from error
     body = sum(map(len, pixels))
     if len(header) > MAX_HEADER or body > MAX_BODY:
         raise FrameError(f"a frame of {len(header)} + {body} bytes is too large")

@@ -71,7 +71,9 @@ class Models:
         self._device: str | None = None
         self._memory_mb = memory_mb
         self._loaded: OrderedDict[Role, Loaded] = OrderedDict()
-        self._lock = threading.RLock()
+        self._loading = threading.Lock()
+        """Held for as long as a model is loaded: one at a time. What is there is had meanwhile."""
+        self._lock = threading.Lock()
         self._streams: dict[Role, Any] = {}
 
     @property
@@ -93,24 +95,12 @@ class Models:
         Raises `Stopped` when the profile has no such model or its files are damaged.
         """
         with self._lock:
-            if role in self._loaded:
+            if (held := self._loaded.get(role)) is not None:
                 self._loaded.move_to_end(role)
-                if offloaded and not self._loaded[role].offloaded:
-                    self._replace(self._loaded[role], offload(self._loaded[role]))
-                return self._loaded[role]
-            entry = self.entries.get(role)
-            if entry is None:
-                raise Stopped(f"This profile has no model for the role {role!r}.")
-            if not entry.ready:
-                raise catalogue.missing(None, role, entry)
-            twin = next((m for m in self._loaded.values() if m.entry == entry), None)
-            if twin is None:  # the same model may play two roles
-                needed, away = entry.memory_on(self.device), offloaded or self._too_large(entry)
-                if role != "previewer":  # which is small, and no painter is put aside for it
-                    self._make_room(min(needed, self._budget) if away else needed)
-                twin = load(entry, self.device, offloaded=away)
-            self._loaded[role] = twin
-            return twin
+        if held is None or (offloaded and not held.offloaded):
+            with self._loading:
+                held = self._load(role, offloaded)
+        return held
 
     def has(self, role: Role) -> bool:
         """Whether the profile has a model for ``role`` whose files are there."""
@@ -119,7 +109,7 @@ class Models:
 
     def unload(self, *, keep: Collection[Role] = ()) -> None:
         """Let go of every model but those to ``keep``, and of the memory they leave behind."""
-        with self._lock:
+        with self._loading, self._lock:
             for role in [role for role in self._loaded if role not in keep]:
                 del self._loaded[role]
         release_memory(self.device)
@@ -141,10 +131,25 @@ class Models:
         gpu, pipeline = self.device == "cuda", entry.loader == "diffusers"
         return gpu and pipeline and entry.memory_on(self.device) > self._budget
 
-    def _replace(self, before: Loaded, after: Loaded) -> None:
-        for role, model in self._loaded.items():
-            if model is before:
-                self._loaded[role] = after
+    def _load(self, role: Role, offloaded: bool) -> Loaded:
+        entry = self.entries.get(role)
+        if entry is None:
+            raise Stopped(f"This profile has no model for the role {role!r}.")
+        if not entry.ready:
+            raise catalogue.missing(None, role, entry)
+        with self._lock:  # the same model may play two roles, or be there by now
+            model = next((m for m in self._loaded.values() if m.entry == entry), None)
+        if model is None:
+            needed, away = entry.memory_on(self.device), offloaded or self._too_large(entry)
+            if role != "previewer":  # which is small, and no painter is put aside for it
+                self._make_room(min(needed, self._budget) if away else needed)
+            model = load(entry, self.device, offloaded=away)
+        elif offloaded and not model.offloaded:
+            model = offload(model)
+        with self._lock:
+            for each in [role, *(r for r, m in self._loaded.items() if m.entry == entry)]:
+                self._loaded[each] = model
+        return model
 
     @property
     def _budget(self) -> float:
@@ -152,12 +157,14 @@ class Models:
 
     def _make_room(self, needed_mb: float) -> None:
         while self._loaded and needed_mb + self._held() > self._budget:
-            self._loaded.popitem(last=False)
+            with self._lock:
+                self._loaded.popitem(last=False)
             release_memory(self.device)
 
     def _held(self) -> float:
         """MiB of all models now in memory, each counted once."""
-        return sum({id(m): m.memory_mb for m in self._loaded.values()}.values())
+        with self._lock:
+            return sum({id(m): m.memory_mb for m in self._loaded.values()}.values())
 
 
 def pick_device(wanted: str | None) -> str:

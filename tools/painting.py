@@ -160,6 +160,7 @@ def paint(
     context.progress(0, steps, "drawing")
     with (
         torch.inference_mode(),
+        _put_back(painter),
         _thrifty(context, pipeline),
         _steered(pipeline, steering, n),
         _in_manner(context, pipeline, manner) as told,
@@ -193,17 +194,29 @@ def paint(
 
 def _previews(context: Context, painter: Loaded) -> Previews:
     """Previews by a decoder that is small, the painter's own or one made for it; none where nobody
-    wants them, where there is no such decoder, and where memory is short."""
+    wants them, where there is no such decoder, and where memory is short. The own decoder of an
+    offloaded painter would change places with its denoiser each time."""
     own = getattr(painter.model, "vae", None)
     if not context.previews or context.thrift:
         return Previews(None)
-    if type(own).__name__ == "AutoencoderTiny":
+    if type(own).__name__ == "AutoencoderTiny" and not painter.offloaded:
         return Previews(lambda: partial(decoded, own), context.previews)
     if context.models.has("previewer"):
         return Previews(
             lambda: partial(decoded, context.models.get("previewer").model), context.previews
         )
     return Previews(None)
+
+
+@contextlib.contextmanager
+def _put_back(painter: Loaded) -> Iterator[None]:
+    """The networks of an offloaded painter leave the GPU however the work ends: pipelines put them
+    back only where all goes well, and one that stays leaves no room for the first of the next."""
+    try:
+        yield
+    finally:
+        if painter.offloaded:
+            painter.model.maybe_free_model_hooks()
 
 
 @contextlib.contextmanager
@@ -492,10 +505,15 @@ def residuals(
 
 @contextlib.contextmanager
 def _steered(pipeline: Any, steering: Steering | None, n: int) -> Iterator[None]:
-    """The pipeline with its UNet heeding a ControlNet, for the time being, for ``n`` pictures."""
-    if steering is None or not hasattr(pipeline, "unet"):
+    """The pipeline with its UNet heeding a ControlNet, for the time being, for ``n`` pictures; one
+    without a UNet asks its ControlNet itself, with the first layers of its own denoiser."""
+    if steering is None:
         yield
         return
+
+    def bring(*_: Any) -> None:
+        if hook := getattr(pipeline.transformer, "_hf_hook", None):  # it is offloaded
+            hook.pre_forward(pipeline.transformer)
 
     def steer(unet: Any, given: tuple[Any, ...], more: dict[str, Any]) -> Any:
         sample, timestep = given
@@ -511,7 +529,10 @@ def _steered(pipeline: Any, steering: Steering | None, n: int) -> Iterator[None]
             "mid_block_additional_residual": middle,
         }  # fmt: skip
 
-    handle = pipeline.unet.register_forward_pre_hook(steer, with_kwargs=True)
+    if hasattr(pipeline, "unet"):
+        handle = pipeline.unet.register_forward_pre_hook(steer, with_kwargs=True)
+    else:
+        handle = pipeline.controlnet.register_forward_pre_hook(bring)
     try:
         yield
     finally:

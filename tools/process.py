@@ -65,15 +65,11 @@ class Status:
 
 class Gone(Exception):
     """The worker process ended; the message says how. ``guilty`` are the calls that it was at, or
-    the one that it was killed for."""
+    the one that it was killed for; none where it ended by itself."""
 
     def __init__(self, how: str, guilty: Collection[int] = ()) -> None:
         super().__init__(how)
         self.guilty = guilty
-
-    def spares(self, call: Call) -> bool:
-        """Whether others are to blame, so that the call may be made again."""
-        return bool(self.guilty) and call.id not in self.guilty
 
 
 class Worker:
@@ -87,6 +83,8 @@ class Worker:
         self.status = Status("starting")
         self._replies: dict[int, queue.SimpleQueue[Frame | Gone]] = {}
         self._begun: set[int] = set()
+        self._left: dict[int, float] = {}
+        """Calls that nobody waits for any more though they have no answer, and since when."""
         self._gone: Gone | None = None
         self._killed_for: int | None = None
         self._lock = threading.Lock()
@@ -127,11 +125,12 @@ class Worker:
                     unwanted_at = time.monotonic()
                     self.post(call.cancel_frame())
                 if unwanted_at is not None and time.monotonic() - unwanted_at > CANCEL_GRACE:
-                    self.kill(call)
+                    self.kill(call.id)
                     call.check_waiting()
                 try:
                     reply = replies.get(timeout=POLL)
                 except queue.Empty:
+                    self._end_what_was_left()
                     continue
                 if isinstance(reply, Gone):
                     call.check_waiting()
@@ -148,6 +147,8 @@ class Worker:
         finally:
             with self._lock:
                 del self._replies[call.id]
+                if not answered:
+                    self._left[call.id] = time.monotonic()
             if not answered:
                 self.post(call.cancel_frame())
 
@@ -160,6 +161,15 @@ class Worker:
                 replies.put(self._gone)
         return replies
 
+    def _end_what_was_left(self) -> None:
+        """Kill the process for a call that goes on though nobody waits for it; others do."""
+        latest = time.monotonic() - CANCEL_GRACE
+        with self._lock:
+            stuck = [id_ for id_, since in self._left.items() if since < latest]
+            stuck = [id_ for id_ in stuck if id_ in self._begun]
+        if stuck:
+            self.kill(stuck[0])
+
     def _received(self, frame: Frame) -> None:
         """Let whoever waits for it have a frame."""
         id_ = frame.data["id"]
@@ -168,6 +178,7 @@ class Worker:
                 self._begun.add(id_)
             elif frame.kind != "progress":
                 self._begun.discard(id_)
+                self._left.pop(id_, None)
             if id_ in self._replies:
                 self._replies[id_].put(frame)
 
@@ -180,12 +191,12 @@ class Worker:
                 self._last_words = end.decode("utf-8", "replace")
             return self._last_words
 
-    def kill(self, for_: Call | None = None) -> None:
+    def kill(self, for_: int | None = None) -> None:
         """End the process now, ``for_`` a call that does not end by itself, and wait until it is
         gone."""
         self._spawned.wait()
         if for_ is not None:
-            self._killed_for = for_.id
+            self._killed_for = for_
         if self._process is not None:
             self._process.kill()
         self._reader.join()

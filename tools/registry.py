@@ -200,7 +200,8 @@ class ToolSpec:
     def check_images(self, images: Mapping[str, Image.Image]) -> dict[str, Image.Image]:
         """The images in one of the modes L, LA, RGB, RGBA.
 
-        Raises `ToolError` for a missing or unknown name and for a side outside 16..8192 pixels.
+        Raises `ToolError` for a missing or unknown name, for a side outside 16..8192 pixels, and
+        for a file that is torn.
         """
         needed = set(self.images) - self.optional
         if not needed <= set(images) <= set(self.images):
@@ -215,6 +216,10 @@ class ToolSpec:
                     f"{self.name}: {name} measures {image.width}x{image.height} pixels;"
                     f" allowed are sides of {SMALLEST} to {LARGEST} pixels."
                 )
+            try:
+                image.load()  # of a file that was opened, only the head has been read
+            except (OSError, SyntaxError, ValueError) as error:  # Pillow raises them all
+                raise ToolError(f"{self.name}: {name} cannot be read: {error}.") from error
         return {name: plain_mode(image) for name, image in images.items()}
 
     def run(

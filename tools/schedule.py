@@ -56,8 +56,8 @@ class Schedule:
         self._waiting: list[Asked] = []
         self._warm: list[tuple[Role, frozenset[str]]] = []
         self._running: list[Run] = []
-        self._hold = 0
-        """How many runs wait until they are alone; nothing new begins meanwhile."""
+        self._patient: list[Run] = []
+        """What waits until it is alone; nothing new begins meanwhile."""
         self._unwanted: set[int] = set()
 
     def add(self, call: Asked) -> None:
@@ -81,8 +81,10 @@ class Schedule:
                     self._waiting.remove(call)
                     self._changed.notify_all()
                     return call
-            if any(call.id == id_ for run in self._running for call in run.calls):
+            begun = (*self._running, *self._patient)
+            if any(call.id == id_ for run in begun for call in run.calls):
                 self._unwanted.add(id_)
+                self._changed.notify_all()
         return None
 
     def unwanted(self, call: Asked) -> bool:
@@ -124,8 +126,11 @@ class Schedule:
         first = run.calls[0]
         wanted, pictures = key(first), len(first.frame.data["arguments"]["seeds"])
         with self._changed:
-            for call in [*self._waiting]:
-                if call.alone or call.tool is not first.tool or key(call) != wanted:
+            waiting = [c for c in self._waiting if c.tool is first.tool and not c.alone]
+        alike = [call for call in waiting if key(call) == wanted]  # which may take its time
+        with self._changed:
+            for call in alike:
+                if call not in self._waiting:
                     continue
                 pictures += len(call.frame.data["arguments"]["seeds"])
                 if pictures > MOST:
@@ -133,19 +138,24 @@ class Schedule:
                 self._waiting.remove(call)
                 run.calls.append(call)
 
-    def be_alone(self, run: Run) -> None:
-        """Wait until nothing else runs, and let nothing begin until ``run`` is done."""
+    def be_alone(self, run: Run, check_cancelled: Callable[[], None]) -> None:
+        """Wait until nothing else runs, and let nothing begin until ``run`` is done. Raises what
+        ``check_cancelled`` does meanwhile."""
         if run.alone:
             return
         with self._changed:
-            self._hold += 1
             self._running.remove(run)
+            self._patient.append(run)
             self._changed.notify_all()
-            while self._running:
-                self._changed.wait()
-            self._hold -= 1
-            run.alone = True
-            self._running.append(run)
+            try:
+                while self._running:
+                    check_cancelled()
+                    self._changed.wait()
+                run.alone = True
+            finally:
+                self._patient.remove(run)
+                self._running.append(run)
+                self._changed.notify_all()
 
     def answered(self, run: Run, call: Asked) -> None:
         """A call of ``run`` has its answer."""
@@ -160,7 +170,7 @@ class Schedule:
             self._changed.notify_all()
 
     def _startable(self) -> Run | None:
-        if self._hold or any(run.alone for run in self._running):
+        if self._patient or any(run.alone for run in self._running):
             return None
         taken = frozenset[str]().union(*(run.models for run in self._running))
         for call in self._waiting:

@@ -41,7 +41,7 @@ class Worker:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._sending = threading.Lock()
+        self._sending = threading.RLock()
         self._schedule = Schedule()
         self._growing = threading.Lock()
         self._threads = 0
@@ -70,9 +70,12 @@ class Worker:
                     self._schedule.warm(role, self._sources((role,)))
             case "cancel":
                 if call := self._schedule.withdraw(frame.data["id"]):
-                    self._refuse(call, cancelled(call))
+                    self._refuse(call.id, cancelled(call))
             case _:
-                self._ask(frame)
+                try:
+                    self._ask(frame)
+                except Exception as error:  # noqa: BLE001, a tool that is not found is that call's
+                    self._refuse(frame.data["id"], error)
 
     def _ask(self, frame: Frame) -> None:
         module, _, name = frame.data["function"].partition(":")
@@ -96,10 +99,8 @@ class Worker:
         """Do what there is to do, one after the other; does not return."""
         try:
             with contextlib.suppress(Stopped):  # a device that is not there is told to each call
-                overlap = self._overlap
-                self._schedule.side_by_side = (
-                    self._models.device == "cuda" if overlap is None else overlap
-                )
+                on_a_gpu, overlap = self._models.device == "cuda", self._overlap
+                self._schedule.side_by_side = on_a_gpu if overlap is None else overlap
             while True:
                 run = self._schedule.next()
                 self._grow()
@@ -136,9 +137,10 @@ class Worker:
     def _answer_all(self, run: Run) -> None:
         """Answer the calls of a run, together where that is possible, and else one by one."""
         first = run.calls[0]
+        self._send(Frame("started", {"id": first.id}))
         if self._batching and first.tool.together is not None and not first.alone:
-            self._gather(run)
-        for call in run.calls:
+            self._gather(run)  # which may load a model
+        for call in run.calls[1:]:
             self._send(Frame("started", {"id": call.id}))
         if len(run.calls) > 1:
             try:
@@ -148,12 +150,10 @@ class Worker:
                 self._end_if_fatal(error)
         for call in [*run.calls]:
             try:
-                answer = self._answer(run, call)
+                self._send(self._answer(run, call))
             except Exception as error:  # noqa: BLE001
-                self._refuse(call, error)
+                self._refuse(call.id, error)
                 self._end_if_fatal(error)
-            else:
-                self._send(answer)
             self._schedule.answered(run, call)
 
     def _gather(self, run: Run) -> None:
@@ -183,7 +183,7 @@ class Worker:
         def check_cancelled() -> None:
             for call in [*run.calls]:
                 if self._schedule.unwanted(call):
-                    self._refuse(call, cancelled(call))
+                    self._refuse(call.id, cancelled(call))
                     self._schedule.answered(run, call)
             if not run.calls:
                 raise Cancelled(f"{tool.name} was cancelled.")
@@ -237,7 +237,7 @@ class Worker:
         for rung in ladder:
             context = replace(context, thrift=rung)  # with what was saved so far
             if context.saves(ALONE):
-                self._schedule.be_alone(run)
+                self._schedule.be_alone(run, context.check_cancelled)
                 self._models.unload(keep=(*tool.roles, *tool.optional_roles))
             try:
                 return tool.run(context, given.data["arguments"], given.images), context.saved
@@ -256,17 +256,19 @@ class Worker:
         data = {"id": call.id, "done": done, "total": total, "note": note}
         self._send(Frame("progress", data, {} if preview is None else {"preview": preview}))
 
-    def _refuse(self, call: Asked, error: Exception) -> None:
-        self._send(Frame("error", {"id": call.id} | describe(error)))
+    def _refuse(self, id_: int, error: Exception) -> None:
+        self._send(Frame("error", {"id": id_} | describe(error)))
 
     def _end_if_fatal(self, error: Exception) -> None:
         if is_fatal(error):
             os._exit(70)
 
     def _report(self) -> None:
-        device = self._models.device if self._models.roles else None
-        data = {"state": self._schedule.state, "device": device, "roles": list(self._models.roles)}
-        self._send(Frame("status", data))
+        with self._sending:  # the last that is sent is the last that was true
+            roles = self._models.roles
+            device = self._models.device if roles else None
+            data = {"state": self._schedule.state, "device": device, "roles": list(roles)}
+            self._send(Frame("status", data))
 
     def _send(self, frame: Frame) -> None:
         """Frames of several threads do not mix."""
@@ -306,7 +308,10 @@ def is_out_of_memory(error: Exception) -> bool:
     return (
         isinstance(error, MemoryError)
         or (torch is not None and isinstance(error, torch.OutOfMemoryError))
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (
+            isinstance(error, RuntimeError)
+            and any(said in str(error) for said in ("can't allocate memory", "_ALLOC_FAILED"))
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -20,6 +21,12 @@ class Number(BaseModel):
     """A number."""
 
     number: int
+
+
+class Amount(BaseModel):
+    """An amount."""
+
+    amount: float
 
 
 class Names(BaseModel):
@@ -52,6 +59,20 @@ def count(context: Context, *, to: int) -> Number:
         context.check_cancelled()
         time.sleep(0.01)
     return Number(number=to)
+
+
+@tool("upscaler")
+def mutter(context: Context) -> Number:
+    """Say something, and then do not look at the cancel flag."""
+    context.progress(0, 1, "hm")
+    time.sleep(60)
+    return Number(number=0)
+
+
+@tool("upscaler")
+def measure() -> Amount:
+    """Measure what cannot be said in JSON."""
+    return Amount(amount=math.nan)
 
 
 @tool("upscaler")
@@ -148,6 +169,13 @@ def meet() -> Number:
 
 
 @tool("captioner")
+def idle(*, seconds: float) -> Number:
+    """Take some time."""
+    time.sleep(seconds)
+    return Number(number=0)
+
+
+@tool("captioner")
 def greet() -> Number:
     """Wait until `meet` runs too."""
     return _meet()
@@ -200,7 +228,17 @@ def dye(context: Context, *, color: str, seeds: list[int], steps: int = 1) -> li
     return _batched(context, [{"color": color, "seeds": seeds}])[0]
 
 
+def _ponder(context: Context, arguments: Mapping[str, Any]) -> None:
+    time.sleep(60)
+
+
+@tool("text-to-image", together=Together(_ponder, _batched))
+def ponder(context: Context, *, seeds: list[int]) -> list[Image.Image]:
+    """Think for ever about which calls could be answered together."""
+    return []
+
+
 TOOLS = (
     die, hang, count, complain, chatter, environment, whoami, peek, echo, choke, exhaust, gasp,
-    meet, greet, join, starve, linger, dye,
+    meet, greet, join, starve, linger, dye, mutter, measure, ponder, idle,
 )  # fmt: skip

@@ -24,7 +24,8 @@ from danqing.tools import process
 from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.engine import Engine, Progress, Result, WorkerCrashed, WorkerFailed
 from danqing.tools.errors import BadInput, Cancelled, Stopped, ToolError
-from danqing.tools.registry import ALONE, IN_TILES, OFFLOADED, SMALLER, THRIFT, Role
+from danqing.tools.registry import ALONE, IN_TILES, OFFLOADED, SMALLER, THRIFT, Role, tool
+from danqing.tools.worker import is_out_of_memory
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +230,20 @@ def test_running_out_of_memory_is_tried_once_more_and_then_refused(engine: Engin
 
 
 @pytest.mark.parametrize(
+    ("error", "is_one"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"), False),
+        (ValueError("can't allocate memory"), False),
+    ],
+)
+def test_what_says_that_memory_ran_out(error: Exception, is_one: bool) -> None:
+    assert is_out_of_memory(error) == is_one
+
+
+@pytest.mark.parametrize(
     ("enough", "reached"),
     [(0, 0), (ALONE, ALONE), (IN_TILES, IN_TILES), (OFFLOADED, SMALLER), (SMALLER, SMALLER)],
 )
@@ -402,6 +417,94 @@ def test_a_call_that_runs_out_of_memory_is_tried_again_when_nothing_runs_beside_
     assert [end.value for end in ends if isinstance(end, Result)] == [{"number": 0}] * 2
 
 
+def test_a_call_that_waits_to_be_alone_is_cancelled_at_once_and_harms_nobody(
+    two_at_once: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "CANCEL_GRACE", 0.3)
+    pid, stop = pid_of(two_at_once), threading.Event()
+    cancelled: list[float] = []
+
+    def starve() -> Result:
+        begun = time.monotonic()
+        threading.Timer(0.3, stop.set).start()
+        with pytest.raises(Cancelled):
+            two_at_once.call("starve", {}, cancel=stop)
+        cancelled.append(time.monotonic() - begun)
+        return two_at_once.call("whoami", {})
+
+    linger, after = at_once(partial(two_at_once.call, "linger", {"seconds": 1.0}), starve)
+    assert isinstance(linger, Result)
+    assert isinstance(after, Result)
+    assert cancelled[0] < 0.6
+    assert pid_of(two_at_once) == pid
+
+
+def test_a_device_that_is_not_there_is_told_to_each_call(strange_profile: Profile) -> None:
+    with Engine(strange_profile, device="tpu", tools=strange_tools.TOOLS, overlap=True) as engine:
+        for _ in range(2):
+            with pytest.raises(BadInput, match="'tpu' cannot be used"):
+                engine.call("whoami", {})
+        assert engine.status().restarts == 0
+
+
+def test_what_cannot_be_sent_is_refused_and_the_worker_goes_on(
+    engine: Engine, photo: Image.Image, tmp_path: Path
+) -> None:
+    pid = pid_of(engine)
+    photo.save(tmp_path / "whole.png")
+    (tmp_path / "torn.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-200])
+    with Image.open(tmp_path / "torn.png") as torn, pytest.raises(ToolError, match="truncated"):
+        engine.call("echo", {}, {"image": torn}, timeout=2)
+    with pytest.raises(WorkerFailed, match="not JSON"):
+        engine.call("measure", {}, timeout=2)
+    assert pid_of(engine) == pid
+
+
+def test_a_tool_that_the_worker_cannot_find_costs_that_call_alone(
+    strange_profile: Profile,
+) -> None:
+    @tool("captioner")
+    def hidden() -> strange_tools.Names:
+        """Be where nobody finds it."""
+        return strange_tools.Names(names=[])
+
+    tools = (*strange_tools.TOOLS, hidden)
+    with Engine(strange_profile, device="cpu", tools=tools, overlap=True) as engine:
+        counted, lost = at_once(
+            partial(engine.call, "count", {"to": 50}), partial(engine.call, "hidden", {})
+        )
+        assert isinstance(counted, Result)
+        assert isinstance(lost, WorkerFailed)
+        assert engine.status().restarts == 0
+
+
+def test_what_nobody_waits_for_any_more_keeps_others_no_longer_than_a_cancelled_call(
+    strange_profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "CANCEL_GRACE", 0.2)
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS, batching=True) as engine:
+        with pytest.raises(KeyboardInterrupt):
+            engine.call("mutter", {}, on_progress=interrupt)
+        assert engine.call("count", {"to": 1}, timeout=5).value == {"number": 1}
+        with pytest.raises(ToolError, match="not finished within"):
+            engine.call("ponder", {"seeds": [1]}, timeout=0.2)
+        assert engine.call("count", {"to": 1}, timeout=5).value == {"number": 1}
+
+
+def test_a_call_that_has_not_begun_is_made_again_when_the_worker_ends_by_itself(
+    strange_profile: Profile,
+) -> None:
+    with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS) as engine:
+        pid = pid_of(engine)
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(0.2, os.kill, (pid, signal.SIGKILL)).start()
+        assert engine.call("count", {"to": 1}).value == {"number": 1}
+
+
 def test_a_crash_is_not_blamed_on_a_call_that_waits(strange_profile: Profile) -> None:
     with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS) as engine:
         engine.call("whoami", {})
@@ -412,6 +515,21 @@ def test_a_crash_is_not_blamed_on_a_call_that_waits(strange_profile: Profile) ->
         )
         assert [type(end) for end in ends] == [Result, WorkerCrashed, Result]
         assert engine.status().restarts == 1
+
+
+def test_a_call_that_was_beside_two_crashes_is_tried_alone_and_then_trusted(
+    strange_profile: Profile,
+) -> None:
+    with Engine(strange_profile, device="cpu", tools=strange_tools.TOOLS, overlap=True) as engine:
+        engine.call("whoami", {})
+        idle = partial(engine.call, "idle", {"seconds": 0.3})
+        die = [partial(engine.call, "die", {"by": "SIGKILL", "attempt": n}) for n in (3, 4)]
+        ends = at_once(idle, idle, *die)
+        assert [type(end) for end in (ends[0], *ends[2:])] == [WorkerCrashed] * 3
+        assert idle().value == {"number": 0}
+        beside, _ = at_once(idle, partial(engine.call, "die", {"by": "SIGKILL", "attempt": 5}))
+        assert isinstance(beside, WorkerCrashed), "it is not held to be alone for ever"
+        assert idle().value == {"number": 0}
 
 
 def test_a_call_killed_for_another_is_made_again(

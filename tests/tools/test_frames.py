@@ -108,5 +108,5 @@ def test_an_absurd_length_is_refused_before_memory_is_taken() -> None:
 
 def test_a_number_that_is_not_json_is_refused() -> None:
     ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(ValueError, match="not JSON compliant"):
+    with ours, theirs, pytest.raises(FrameError, match="not JSON compliant"):
         send(ours, Frame("x", {"value": float("nan")}))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,3 +127,47 @@ def test_a_pipeline_that_a_gpu_cannot_hold_is_offloaded(
     assert held.get("text-to-image").offloaded == offloaded
     held.get("captioner")
     assert asked == {"diffusers": offloaded, "image-text-to-text": False}
+
+
+def test_a_model_in_memory_is_there_at_once_while_another_one_is_loaded(
+    toy_profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def load(entry: Entry, device: str, *, offloaded: bool = False) -> Loaded:
+        if entry.loader != "diffusers":
+            begun.set()
+            may_end.wait(5)
+        return Loaded(entry, None, None, device, 1.0, 0.0, offloaded)
+
+    monkeypatch.setattr(models, "load", load)
+    held = Models(toy_profile.models, device="cpu")
+    painter = held.get("text-to-image")
+    with ThreadPoolExecutor() as pool:
+        eye = pool.submit(held.get, "captioner")
+        assert begun.wait(5)
+        again = pool.submit(held.get, "text-to-image")
+        try:
+            assert again.result(1) is painter
+        finally:
+            may_end.set()
+        assert eye.result(5) is held.get("captioner")
+    assert held.roles == ("text-to-image", "captioner")
+
+
+def test_a_model_of_two_roles_is_offloaded_for_both(
+    toy_profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(entry: Entry, device: str, *, offloaded: bool = False) -> Loaded:
+        return Loaded(entry, None, None, device, 1.0, 0.0, offloaded)
+
+    def offload(pipeline: Loaded) -> Loaded:
+        return replace(pipeline, offloaded=True)
+
+    monkeypatch.setattr(models, "load", load)
+    monkeypatch.setattr(models, "offload", offload)
+    painter = toy_profile.models["text-to-image"]
+    held = Models({"text-to-image": painter, "editor": painter}, device="cpu")
+    assert not held.get("text-to-image").offloaded
+    assert held.get("editor", offloaded=True).offloaded
+    assert held.get("text-to-image") is held.get("editor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -314,6 +315,69 @@ def test_a_pipeline_that_cannot_paint_and_a_network_that_cannot_steer_are_refuse
         models.get("text-to-image")
     with pytest.raises(Stopped, match="it is a UNet2DModel; those that can steer are"):
         models.get("controlnet")
+
+
+def test_what_was_brought_to_the_gpu_goes_back_however_the_work_ends(
+    contexts: dict[str, Context], context: Context, drawn: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What is left there would leave no room for what goes there first the next time."""
+    from accelerate.hooks import CpuOffload
+
+    there: set[int] = set()
+    bring, put_back = CpuOffload.pre_forward, CpuOffload.init_hook
+
+    def pre_forward(hook: Any, module: Any, *given: Any, **more: Any) -> Any:
+        there.add(id(module))
+        return bring(hook, module, *given, **more)
+
+    def init_hook(hook: Any, module: Any) -> Any:
+        there.discard(id(module))
+        return put_back(hook, module)
+
+    monkeypatch.setattr(CpuOffload, "pre_forward", pre_forward)
+    monkeypatch.setattr(CpuOffload, "init_hook", init_hook)
+    alone = Models({**context.models.entries}, device="cpu")
+    alone.get("text-to-image", offloaded=True)
+
+    def cancel() -> None:
+        if there:
+            raise Cancelled("text_to_image was cancelled.")
+
+    with pytest.raises(Cancelled):
+        text_to_image(Context(alone, check_cancelled=cancel), prompt="a", seeds=[1], steps=2)
+    assert not there
+    style_transfer(Context(alone), drawn, style="oil painting", seed=1)
+    assert not there
+
+
+def test_a_controlnet_that_borrows_from_its_painter_finds_it_on_the_gpu(
+    contexts: dict[str, Context], drawn: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Z-Image's is asked before its painter is, and shares the first layers with that."""
+    from accelerate.hooks import CpuOffload
+
+    alone = Models({**contexts["ZImagePipeline"].models.entries}, device="cpu")
+    painter = alone.get("text-to-image", offloaded=True).model
+    parts, asked = {id(part): name for name, part in painter.components.items()}, list[str]()
+    bring = CpuOffload.pre_forward
+
+    def pre_forward(hook: Any, module: Any, *given: Any, **more: Any) -> Any:
+        asked.append(parts[id(module)])
+        return bring(hook, module, *given, **more)
+
+    monkeypatch.setattr(CpuOffload, "pre_forward", pre_forward)
+    network = alone.get("controlnet").model
+    forward = network.forward
+
+    def follow(*given: Any, **more: Any) -> Any:
+        asked.append("controlnet")
+        return forward(*given, **more)
+
+    monkeypatch.setattr(network, "forward", follow)
+    edge_guided(Context(alone), drawn, prompt="a house", seeds=[1], steps=2)
+    before = {last for last, now in itertools.pairwise(asked) if now == "controlnet"}
+    assert before == {"transformer"}
 
 
 def test_offloaded_it_paints_the_same_and_says_so(

@@ -263,6 +263,18 @@ def test_a_painter_without_a_tiny_decoder_has_none(tmp_path: Path) -> None:
     assert not seen
 
 
+@pytest.mark.usefixtures("at_leisure")
+def test_a_painter_that_is_offloaded_does_not_change_places_with_its_own_decoder() -> None:
+    models = Models({"text-to-image": SKETCHBOOK}, device="cpu")
+    context, seen = watched(models)
+    text_to_image(context, prompt="a red house", seeds=[1], steps=3)
+    assert seen
+    seen.clear()
+    models.get("text-to-image", offloaded=True)
+    text_to_image(context, prompt="a red house", seeds=[1], steps=3)
+    assert not seen
+
+
 def test_a_previewer_puts_no_painter_aside(models: Models) -> None:
     tight = Models(models.entries, device="cpu", memory_mb=0.001)
     tight.get("text-to-image")

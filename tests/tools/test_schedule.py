@@ -8,6 +8,7 @@ import time
 import pytest
 from PIL import Image
 
+from danqing.tools.errors import Cancelled
 from danqing.tools.frames import Frame
 from danqing.tools.registry import Context, Together, spec, tool
 from danqing.tools.schedule import MOST, Asked, Schedule
@@ -114,12 +115,64 @@ def test_a_run_takes_up_what_it_can_answer_too_but_no_more_than_a_batch() -> Non
     assert ids(made) == [3]
 
 
+def test_nothing_waits_while_it_is_thought_over_which_calls_go_together() -> None:
+    made = schedule(call(1, "p"), call(2, "p"), call(3, "p"))
+    run, thinking, thought = made.next(), threading.Event(), threading.Event()
+
+    def key(asked: Asked) -> int:
+        if asked.id > 1:
+            thinking.set()
+            thought.wait(5)
+        return 0
+
+    joining = threading.Thread(target=made.join, args=(run, key))
+    joining.start()
+    assert thinking.wait(5)
+    withdrawn: list[Asked | None] = []
+    cancel = threading.Thread(target=lambda: withdrawn.append(made.withdraw(3)))
+    cancel.start()
+    cancel.join(1)
+    assert len(withdrawn) == 1, "a cancel waits for a model that is being loaded"
+    thought.set()
+    joining.join(5)
+    assert [one.id for one in run.calls] == [1, 2], "what was withdrawn meanwhile stays so"
+
+
+def test_a_call_that_waits_to_be_alone_can_be_withdrawn() -> None:
+    one, two = call(1, "p"), call(2, "e")
+    made = schedule(one, two, call(3, "l"))
+    first, second = made.next(), made.next()
+    ended: list[str] = []
+
+    def check_cancelled() -> None:
+        if made.unwanted(two):
+            raise Cancelled("it was cancelled.")
+
+    def be_alone() -> None:
+        try:
+            made.be_alone(second, check_cancelled)
+        except Cancelled as error:
+            ended.append(str(error))
+
+    waiting = threading.Thread(target=be_alone)
+    waiting.start()
+    time.sleep(0.1)
+    assert not made.lacks(0), "nothing begins meanwhile"
+    assert made.withdraw(2) is None
+    waiting.join(1)
+    assert ended == ["it was cancelled."]
+    assert made.lacks(0), "what it held up goes on"
+    for run in (first, second):
+        made.done(run)
+    assert ids(made) == [3]
+
+
 def test_two_that_want_to_be_alone_are_so_one_after_the_other() -> None:
     made = schedule(call(1, "p"), call(2, "e"), call(3, "l"))
     runs, together = [made.next(), made.next()], []
 
     def be_alone(number: int) -> None:
-        made.be_alone(runs[number])
+        made.be_alone(runs[number], lambda: None)
         together.append(made.only(runs[number]))
         assert not made.lacks(0), "nothing begins beside it"
         time.sleep(0.05)
