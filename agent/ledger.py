@@ -426,6 +426,19 @@ class Ledger:
             id = self._picture_id(handle)
             return Picture.of(self._db.one("SELECT * FROM pictures WHERE id = ?", id))
 
+    def owners(self, handle: str) -> frozenset[str]:
+        """The sessions that have this picture and did not give it up; several, where equal calls
+        were answered by one step, and none for a picture that is not there."""
+        form = _HANDLE.fullmatch(handle)
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT DISTINCT session FROM step_pictures JOIN steps ON steps.id = step"
+                " JOIN turns ON turns.id = steps.turn WHERE picture = ?"
+                " AND (session, picture) NOT IN (SELECT session, picture FROM forgotten)",
+                None if form is None else int(form[1]),
+            )
+            return frozenset(row["session"] for row in rows)
+
     def step_of(self, handle: str) -> Step:
         """The step that made the picture of this handle."""
         with self._db.reading():

@@ -85,14 +85,19 @@ def write(
     Raises `BadInput` for another suffix or an account too long for the format, `Stopped` where
     the disk refuses.
     """
-    format = format_of(path)
-    texts = None if provenance is None else (parameters(provenance, image.size), provenance)
-    if format == "PNG" and png is not None:
-        data = png if texts is None else _with_texts(png, texts)
-    else:
-        data = _encoded(image, format, texts)
+    data = encoded(image, provenance, format_of(path), png=png)
     with durable.clear_errors(path):
         durable.write_file(path, data, mode=None)
+
+
+def encoded(
+    image: Image.Image, provenance: Json | None, format: str = "PNG", *, png: bytes | None = None
+) -> bytes:
+    """The file that `write` writes, in one of the `FORMATS`."""
+    texts = None if provenance is None else (parameters(provenance, image.size), provenance)
+    if format == "PNG" and png is not None:
+        return png if texts is None else _with_texts(png, texts)
+    return _encoded(image, format, texts)
 
 
 def format_of(path: Path) -> str:

@@ -7,9 +7,11 @@ in another process as it was left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..tools.errors import BadInput
 from . import answers, events
@@ -17,6 +19,7 @@ from .brief import Brief, Claim, Language
 from .language.acts import Act, act_of
 from .language.text import language_of
 from .lineage import Lineage
+from .records import Step
 from .settling import Asker, Asking, Question, nobody
 from .studio import Options, Studio, TurnDocument, new_seed
 from .verdict import Verdict
@@ -43,12 +46,13 @@ class Session:
 
     def __init__(
         self, studio: Studio, options: Options, id: str | None = None, *,
-        asking: Asking = "needed", asker: Asker = nobody,
+        asking: Asking = "needed", asker: Asker = nobody, cancel: threading.Event | None = None,
     ) -> None:  # fmt: skip
         """Begin a session, or go on with that of ``id``. ``options`` are those of every turn; a
-        turn draws a seed of its own. Raises `BadInput` for an ``id`` that is not there."""
+        turn draws a seed of its own. ``cancel`` stops what is said, in the place of the studio's.
+        Raises `BadInput` for an ``id`` that is not there."""
         self.studio, self.options = studio, options
-        self.asking, self.asker = asking, asker
+        self.asking, self.asker, self.cancel = asking, asker, cancel
         if id is not None:
             studio.ledger.check_session(id)
         self._id = id
@@ -138,22 +142,34 @@ class Session:
     ) -> TurnDocument:  # fmt: skip
         options = replace(self.options, base=base, seed=new_seed() if seed is None else seed)
         return self.studio.ask(
-            words, options, session=self.id, brief=brief, listener=listener, asker=self._asks
-        )
+            words, options, session=self.id, brief=brief, listener=listener, asker=self._asks,
+            cancel=self.cancel,
+        )  # fmt: skip
 
     def _asks(self, question: Question) -> int:
         if self.asking == "never" or (question.kind == "style" and self.asking != "often"):
             return question.default
         return self.asker(question)
 
+    def use(
+        self, tool: str, arguments: Mapping[str, Any], *,
+        listener: events.Listener = events.nobody,
+    ) -> Step:  # fmt: skip
+        """Run one tool, as `Studio.use` does, from where the conversation stands."""
+        options = replace(self.options, base=self.head)
+        return self.studio.use(
+            tool, arguments, options, self.id, listener=listener, cancel=self.cancel
+        )
+
     # Going about.
 
-    def open(self, file: bytes | Path) -> str:
-        """Take in a picture of the user's own and stand at it; returns its handle.
+    def open(self, file: bytes | Path, name: str = "picture") -> str:
+        """Take in a picture of the user's own and stand at it; returns its handle. ``name`` is what
+        bytes are called.
 
         Raises `BadInput` for what is no picture, or too large.
         """
-        name = file.name if isinstance(file, Path) else "picture"
+        name = file.name if isinstance(file, Path) else name
         return self.studio.take_in(file, name, replace(self.options, base=self.head), self.id)
 
     def undo(self) -> str | None:
@@ -205,7 +221,8 @@ class Session:
             sizes = [f"{h}: {i.width}×{i.height}" for h, i in zip((one, other), images.values(),
                                                                   strict=True)]  # fmt: skip
             return Said(answers.sizes_differ(sizes, language), (one, other))
-        value = self.studio.engine.call("compare", {}, images).value or {}
+        made = self.studio.engine.call("compare", {}, images, cancel=self.cancel)
+        value = made.value or {}
         return Said(answers.compared(one, other, value, language), (one, other))
 
     # Inside.

@@ -389,20 +389,21 @@ class Studio:
 
     def use(
         self, tool: str, arguments: Mapping[str, Any], options: Options, session: str,
-        *, listener: events.Listener = events.nobody,
+        *, listener: events.Listener = events.nobody, cancel: threading.Event | None = None,
     ) -> Step:  # fmt: skip
         """Run one tool once, as a turn of its own; the session then stands at what it made, unless
         that is a mask. ``arguments`` are as a planner gives them, images by their handles; seeds
-        that are left out are those of the options.
+        that are left out are those of the options. ``cancel`` is as in `ask`.
 
         Raises `ToolError` for what is refused, and what `ask` does.
         """
         with self._turn_in(session), self._using(options) as engine:
-            return self._use(engine, tool, arguments, options, session, listener)
+            how = listener, cancel or self.cancel
+            return self._use(engine, tool, arguments, options, session, *how)
 
     def _use(
         self, engine: Engine, tool: str, arguments: Mapping[str, Any], options: Options,
-        session: str, listener: events.Listener,
+        session: str, listener: events.Listener, cancel: threading.Event,
     ) -> Step:  # fmt: skip
         spec = engine.tools.get(tool)
         fields = {} if spec is None else spec.arguments.model_fields
@@ -418,7 +419,7 @@ class Studio:
             )
             hands = Hands(
                 self.ledger, engine, turn, Spent(options.budget),
-                on_progress=lambda p: listener(events.Working(p)), cancel=self.cancel,
+                on_progress=lambda p: listener(events.Working(p)), cancel=cancel,
                 previews=self.previews,
             )  # fmt: skip
             if spec is None or tool not in hands.offered:
@@ -622,6 +623,11 @@ class Studio:
         image, png = self.ledger.store.read(picture.digest)
         provenance.write(path.absolute(), image, account, png=png)
         return path.absolute()
+
+    def png(self, handle: str, *, metadata: bool = True) -> bytes:
+        """What `save` writes, as a PNG."""
+        image, png = self.ledger.store.read(self.ledger.picture(handle).digest)
+        return provenance.encoded(image, self.account(handle) if metadata else None, png=png)
 
     def account(self, handle: str) -> Json:
         """The provenance of a picture: request, steps, seeds, models with hashes, versions."""

@@ -28,6 +28,7 @@ from .door import (
     user_named,
 )
 from .lookup import completion, history, show, tools
+from .mcp_command import mcp
 from .model_commands import models
 from .recipes import export, run
 
@@ -266,7 +267,7 @@ def replay(ctx: click.Context, handle: str) -> None:
     ctx.exit(1)
 
 
-for command in (chat, run, export, history, show, tool, tools, models, doctor, completion):
+for command in (chat, run, export, history, show, tool, tools, models, mcp, doctor, completion):
     danqing.add_command(command)
 
 

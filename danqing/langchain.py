@@ -114,7 +114,7 @@ def _refused(spec: ToolSpec) -> Callable[[ValidationError | V1Error], str]:
 def _use(session: Session, name: str) -> Any:
     def use(**arguments: Any) -> tuple[str, dict[str, Any]]:
         with _told_to_the_model():
-            step = session.studio.use(name, arguments, session.options, session.id)
+            step = session.use(name, arguments)
         return _told(step), _artifact(session, step)
 
     return use

@@ -21,7 +21,7 @@ LINKED = ("agent", "prompts", "tools")
 WEIGHTS = ROOT / "tools" / "weights"
 HEAVY = {
     "accelerate", "controlnet_aux", "cv2", "diffusers", "langchain", "langchain_core", "langgraph",
-    "langsmith", "skimage", "torch", "torchvision", "transformers",
+    "langsmith", "mcp", "skimage", "torch", "torchvision", "transformers", "uvicorn",
 }  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_every_file_of_a_package_is_packed() -> None:
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     needed = project()["project"]
     extras = needed["optional-dependencies"]
-    lines = [*needed["dependencies"], *extras["rembg"], *extras["upscale"]]
+    lines = [*needed["dependencies"], *extras["mcp"], *extras["rembg"], *extras["upscale"]]
     declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     distributions = metadata.packages_distributions()
     for name, path in sources().items():
@@ -174,10 +174,11 @@ def modules_loaded(*arguments: str) -> set[str]:
         ("-c", "import danqing.cli"),
         ("-m", "danqing", "--help"),
         ("-m", "danqing", "draw", "--help"),
+        ("-m", "danqing", "mcp", "--help"),
         ("-m", "danqing", "--version"),
         ("-c", "import danqing; danqing.understand('two red houses, 秋天')"),
     ],
-    ids=["import", "help", "draw help", "version", "understand"],
+    ids=["import", "help", "draw help", "mcp help", "version", "understand"],
 )
 def test_nothing_heavy_is_imported_on_the_way_to(arguments: tuple[str, ...]) -> None:
     loaded = modules_loaded(*arguments)

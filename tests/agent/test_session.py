@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,7 @@ from danqing.agent.home import Home
 from danqing.agent.session import Session
 from danqing.agent.settling import Question, settle
 from danqing.agent.studio import Options, Studio
-from danqing.tools.errors import BadInput, ToolError
+from danqing.tools.errors import BadInput, Cancelled, ToolError
 
 OPTIONS = Options(seed=1, size=(64, 64))
 
@@ -338,3 +339,51 @@ def test_a_real_picture_is_changed_by_talking_about_it(tmp_path: Path) -> None:
         session.say("undo")
         assert session.head == blue.pictures[-1]
         assert all(studio.replay(blue.pictures[-1]).values()), "the same pixels once more"
+
+
+def test_a_tool_that_is_used_is_undone_to_where_the_conversation_stood(session: Session) -> None:
+    house = session.say("a red house").pictures[-1]
+    step = session.use("adjust", {"image": house, "brightness": 0.5})
+    assert session.head == step.pictures[0].handle != house
+    assert session.undo() == house
+
+
+def test_a_session_is_stopped_by_itself(studio: Studio, session: Session) -> None:
+    house = session.say("a red house").pictures[-1]
+    cancel = threading.Event()
+    stopped = Session(studio, OPTIONS, session.id, cancel=cancel)
+    cancel.set()
+    for work in (
+        lambda: stopped.say("two green trees"),
+        lambda: stopped.variants(2),
+        lambda: stopped.use("adjust", {"image": house, "brightness": 0.5}),
+    ):
+        with pytest.raises(Cancelled):
+            work()
+    assert session.head == house
+    assert session.say("two green trees").pictures, "others are not"
+
+
+def test_a_picture_belongs_to_the_sessions_that_made_it_and_kept_it(
+    studio: Studio, session: Session
+) -> None:
+    owners = studio.ledger.owners
+    box = {"boxes": [[0.0, 0.0, 0.5, 0.5]], "size": [64, 64]}
+    other = Session(studio, OPTIONS)
+    house = session.say("a red house").pictures[-1]
+    assert owners(house) == {session.id}
+    mask = session.use("region", box).pictures[0].handle
+    assert other.use("region", box).pictures[0].handle == mask
+    assert owners(mask) == {session.id, other.id}
+    session.delete(house)
+    assert owners(house) == owners("img-999") == owners("../x") == frozenset()
+
+
+def test_a_picture_comes_as_the_file_that_is_saved(
+    studio: Studio, session: Session, tmp_path: Path
+) -> None:
+    house = session.say("a red house").pictures[-1]
+    for metadata in (True, False):
+        saved = studio.save(house, tmp_path / "house.png", metadata=metadata)
+        assert studio.png(house, metadata=metadata) == saved.read_bytes()
+    assert studio.png(house) != studio.png(house, metadata=False)
