@@ -12,19 +12,17 @@ import click
 from .by_hand import tool
 from .chat.start import chat
 from .doctor import doctor
+from .documents import brief_document, error_document, turn_document
 from .door import (
     Command,
     Door,
     Group,
-    brief_document,
     each_line,
-    error_document,
     llm_option,
     llm_options,
     place,
     preview_option,
     print_json,
-    turn_document,
     user_named,
 )
 from .lookup import completion, history, show, tools
