@@ -28,6 +28,7 @@ from .door import (
 from .lookup import completion, history, show, tools
 from .model_commands import models
 from .recipes import export, run
+from .serve import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,7 +265,9 @@ def replay(ctx: click.Context, handle: str) -> None:
     ctx.exit(1)
 
 
-for command in (chat, run, export, history, show, tool, tools, models, doctor, completion):
+for command in (
+    chat, run, export, history, show, tool, tools, models, serve, doctor, completion,
+):  # fmt: skip
     danqing.add_command(command)
 
 
