@@ -21,7 +21,6 @@ from starlette.types import Message, Receive, Scope, Send
 from ..agent import durable
 from ..agent.home import Home
 from ..agent.store import MAX_BYTES
-from ..documents import parts
 from ..tools.errors import BadInput, DanqingError, Stopped, ToolError
 from .desk import Desk, Full, Occupied
 
@@ -145,8 +144,7 @@ async def _refuse(_: Request, error: Exception) -> JSONResponse:
         )
         if isinstance(error, kind)
     )  # fmt: skip
-    said = parts(error)
-    response = _error(status, said.pop("error"), **said)
+    response = _error(status, str(error))
     if status in (429, 503):
         response.headers["Retry-After"] = "5"
     return response

@@ -14,8 +14,9 @@ from io import BytesIO
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from ..agent.studio import DEFAULT_SIZE
@@ -77,17 +78,18 @@ async def generate(desk: At, door: By, request: Request, asked: Generation) -> R
 async def edit(desk: At, door: By, request: Request) -> Response:
     """Change a picture as the prompt says. A form with ``image`` (or ``image[]``), ``prompt``, and
     what `Generation` has; what is to be changed is said in words, and no mask is taken."""
-    form = await request.form(max_files=8, max_fields=32)
-    brought = [
-        part for name, part in form.multi_items()
-        if name in ("image", "image[]") and isinstance(part, UploadFile)
-    ]  # fmt: skip
-    if len(brought) != 1:
-        raise BadInput(f"{len(brought)} images were sent; one can be changed at a time.")
-    if "mask" in form:
-        raise BadInput("A mask is not taken; say in the prompt what is to be changed.")
-    asked = Generation.model_validate({k: v for k, v in form.items() if isinstance(v, str)})
-    image = await brought[0].read()
+    async with request.form(max_files=8, max_fields=32) as form:
+        brought = [
+            part for name, part in form.multi_items()
+            if name in ("image", "image[]") and isinstance(part, UploadFile)
+        ]  # fmt: skip
+        if len(brought) != 1:
+            raise BadInput(f"{len(brought)} images were sent; one can be changed at a time.")
+        if "mask" in form:
+            raise BadInput("A mask is not taken; say in the prompt what is to be changed.")
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        image = await brought[0].read()
+    asked = _fields(fields)
     jobs = [
         await asyncio.to_thread(_begin, desk, asked, number, image) for number in range(asked.n)
     ]
@@ -122,6 +124,15 @@ def file(
 
 
 # -- pictures
+
+
+def _fields(form: dict[str, str]) -> Generation:
+    try:
+        return Generation.model_validate(form)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        ) from None
 
 
 def _begin(desk: Desk, asked: Generation, number: int, image: bytes | None = None) -> Job:
