@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 SMALLEST_SIZE, LARGEST_SIZE = 64, 2048
 DEFAULT_SIZE = (512, 512)
+_NOT_OPTIONS = ("size", "budget", "upload", "tool", "served")
 _KEPT = ("seed", "models", "llm", "llm_sees", "metadata", "out", "base")
 
 
@@ -154,7 +155,7 @@ class Options:
     @classmethod
     def read(cls, data: Json) -> Options:
         """Options as the ledger keeps them."""
-        rest = {k: v for k, v in data.items() if k not in ("size", "budget", "upload", "tool")}
+        rest = {k: v for k, v in data.items() if k not in _NOT_OPTIONS}
         return cls(size=tuple(data["size"]), budget=Budget(**data["budget"]), **rest)
 
     def as_json(self) -> Json:
@@ -197,16 +198,17 @@ class Studio:
     as benchmarks want it.
 
     Threads may share it: requests in different sessions are carried out at once, those in one
-    session one after the other.
+    session one after the other. With ``batching`` they are painted in one batch, as `Engine` tells.
     """
 
     def __init__(
         self, home: Home | Path | str | None = None, *,
         models: str = catalogue.DEFAULT_PROFILE, llm: str = BUILTIN, judge: Judge | None = None,
+        batching: bool = False,
     ) -> None:  # fmt: skip
         self.home = home if isinstance(home, Home) else Home.open(home)
         self._judge = judge
-        self._models, self._llm = models, llm
+        self._models, self._llm, self._batching = models, llm, batching
         self.ledger = Ledger(self.home)
         self.engine = self._engine(models, _local(llm))
         """That of the last turn."""
@@ -226,7 +228,7 @@ class Studio:
     def _engine(self, models: str, planner: Path | None) -> Engine:
         """The tools with the models of a profile, and the language model on this machine; `Stopped`
         where the painter is yet to be downloaded."""
-        engine = Engine(models, home=self.home.root, planner=planner)
+        engine = Engine(models, home=self.home.root, planner=planner, batching=self._batching)
         painter = engine.profile.models.get("text-to-image")
         if painter is not None and painter.repository and not painter.ready:
             raise catalogue.missing(engine.profile.name, "text-to-image", painter)
@@ -313,24 +315,36 @@ class Studio:
 
     def begin(
         self, request: str, options: Options | None = None, *, session: str,
-        brief: Brief | None = None,
+        brief: Brief | None = None, served: bool = False,
     ) -> Turn:  # fmt: skip
         """The durable beginning of `ask`: a turn that `carry_out` goes on with, in this process or,
-        by way of `resume`, in another. Raises `BadInput` as `ask`."""
+        by way of `resume`, in another. ``served`` is for one that a server took. Raises `BadInput`
+        as `ask`."""
         from .language.text import check
 
         check(request)
-        if options is None:
-            head = Lineage(self.ledger, session).head
-            options = Options(new_seed(), models=self._models, llm=self._llm, base=head)
+        options = options or self.usual_options(session)
         if options.llm != BUILTIN or options.models != self.engine.profile.name:
             with self._using(options) as engine:  # a turn that cannot be planned is not begun
                 if options.llm != BUILTIN:
                     self._reach(options.llm, engine)
-        turn = self.ledger.begin_turn(session, request, options.as_json())
+        kept = options.as_json() | ({"served": True} if served else {})
+        turn = self.ledger.begin_turn(session, request, kept)
         if brief is not None:
             self.ledger.record_brief(turn, brief.model_dump(mode="json"))
         return turn
+
+    def usual_options(self, session: str) -> Options:
+        """Those of a request that comes without: the studio's models, a new seed, and where the
+        session stands."""
+        head = Lineage(self.ledger, session).head
+        return Options(new_seed(), models=self._models, llm=self._llm, base=head)
+
+    def give_up(self, turn: Turn, why: str) -> None:
+        """End a turn that was begun, without a picture, so that nothing resumes it."""
+        outcome = {"reply": why, "picture": None, "satisfied": False, "stopped": why}
+        self.ledger.end_turn(turn, {**outcome, "given_up": True})
+        self._cut_short.pop(turn.id, None)
 
     async def stream(
         self, request: str, options: Options | None = None, *, session: str | None = None

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .door import Door, check_folder, exit_code, parts, place, print_json
+from .documents import exit_code, parts
+from .door import Door, check_folder, place, print_json
 from .lookup import tools
 
 if TYPE_CHECKING:

@@ -12,25 +12,24 @@ import click
 from .by_hand import tool
 from .chat.start import chat
 from .doctor import doctor
+from .documents import brief_document, error_document, turn_document
 from .door import (
     Command,
     Door,
     Group,
-    brief_document,
     each_line,
-    error_document,
     llm_option,
     llm_options,
     place,
     preview_option,
     print_json,
-    turn_document,
     user_named,
 )
 from .lookup import completion, history, show, tools
 from .mcp_command import mcp
 from .model_commands import models
 from .recipes import export, run
+from .serve import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,7 +266,9 @@ def replay(ctx: click.Context, handle: str) -> None:
     ctx.exit(1)
 
 
-for command in (chat, run, export, history, show, tool, tools, models, mcp, doctor, completion):
+for command in (
+    chat, run, export, history, show, tool, tools, models, serve, mcp, doctor, completion,
+):  # fmt: skip
     danqing.add_command(command)
 
 

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .documents import error_document, exit_code, parts
 from .interrupt import EXIT_CODE, Interruption
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from .agent.brief import Brief
     from .agent.ledger import Ledger
-    from .agent.studio import Studio, TurnDocument
+    from .agent.studio import Studio
     from .tools.errors import DanqingError
 
 
@@ -111,18 +109,6 @@ def preview_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
-def exit_code(error: DanqingError) -> int:
-    """The process's exit code for an error."""
-    return int(getattr(error, "exit_code", 1))
-
-
-def parts(error: DanqingError) -> dict[str, str]:
-    """What happened, what is kept and what to do next; those of them that the error says."""
-    said = {"error": str(error.args[0])}
-    said |= {name: getattr(error, name, "") for name in ("kept", "hint")}
-    return {name: text for name, text in said.items() if text}
-
-
 def complain(error: DanqingError) -> None:
     """Tell the user on standard error, one line for each thing to know."""
     first, *rest = parts(error).values()
@@ -177,30 +163,6 @@ def print_json(document: dict[str, Any]) -> None:
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     click.echo(text.encode("utf-8", "replace"))
     sys.stdout.flush()
-
-
-def brief_document(brief: Brief) -> dict[str, Any]:
-    """A Brief as it is published: its claims and changes say only what they hold."""
-    told = {
-        name: [_without_nulls(part) for part in parts]
-        for name, parts in (("claims", brief.claims), ("changes", brief.changes))
-    }
-    return brief.model_dump(mode="json") | told
-
-
-def turn_document(turn: TurnDocument) -> dict[str, Any]:
-    """A Turn as it is published."""
-    brief = turn.brief and brief_document(turn.brief)
-    return turn.model_dump(mode="json") | {"brief": brief}
-
-
-def error_document(request: str, error: DanqingError) -> dict[str, Any]:
-    """An error in the place of the document that was asked for."""
-    return {"version": 1, "request": request, **parts(error), "exit_code": exit_code(error)}
-
-
-def _without_nulls(model: BaseModel) -> dict[str, Any]:
-    return model.model_dump(mode="json", exclude_none=True)
 
 
 def each_line(door: Door, path: str, answer: Callable[[str], tuple[dict[str, Any], int]]) -> int:

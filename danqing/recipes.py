@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .door import Door, check_folder, complain, error_document, place, print_json
+from .documents import error_document
+from .door import Door, check_folder, complain, place, print_json
 
 if TYPE_CHECKING:
     from .agent.budget import Budget

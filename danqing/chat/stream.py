@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent import events
 from ..display import attentive
-from ..door import Door, brief_document, exit_code, parts, turn_document
+from ..documents import event_document, exit_code, parts, turn_document
+from ..door import Door
 from ..tools.errors import DanqingError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Stream:
         self.door, self._session = door, session
         self._out = sys.stdout.buffer
 
-    def emit(self, event: str, **values: Any) -> None:
+    def emit(self, event: str, /, **values: Any) -> None:
         """Write one document."""
         document = {"version": VERSION, "session": self._session, "event": event, **values}
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
@@ -67,20 +68,8 @@ class Stream:
         yield attentive(self._listen, self.door.interruption.asked)
 
     def _listen(self, event: events.Event) -> None:
-        match event:
-            case events.Phase(name, note):
-                self.emit("phase", name=name, note=note)
-            case events.Understood(brief):
-                self.emit("understood", brief=brief_document(brief))
-            case events.Working(now):
-                self.emit("working", **now.as_json() | {"seconds": round(now.seconds, 3)})
-            case events.Judged(handle, verdict, best):
-                findings = verdict.model_dump(mode="json")["findings"]
-                self.emit("judged", picture=handle, best=best, verdict=findings)
-            case events.Saying(text):
-                self.emit("saying", text=text)
-            case events.TookOver(planner, why):
-                self.emit("took over", planner=planner, why=why)
+        name, fields = event_document(event)
+        self.emit(name, **fields)
 
     def begin(self, request: str) -> None:
         self.emit("request", text=request)

@@ -1,0 +1,64 @@
+"""``danqing serve``: the studio behind HTTP."""
+
+from __future__ import annotations
+
+import click
+
+from .door import Door, llm_options
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@click.option(
+    "--at-once", default=2, show_default=True, type=click.IntRange(1, 64),
+    help="Turns that are carried out at a time; what they wait to paint is painted in one batch.",
+)  # fmt: skip
+@llm_options
+@click.pass_context
+def serve(
+    ctx: click.Context, /, host: str, port: int, profile: str | None, at_once: int,
+    llm: str | None, llm_sees: bool,
+) -> None:  # fmt: skip
+    """Serve the studio: OpenAI's image and chat API, and its own.
+
+    It listens on this machine alone, and only who has its key is let in; the key is made once,
+    printed, and kept in the home, in a file that nobody else can read.
+    """
+    from .agent.home import Home
+    from .agent.studio import Studio
+    from .commands import read_options
+    from .tools.errors import BadInput, Stopped
+
+    door: Door = ctx.obj
+    try:
+        import uvicorn
+
+        from .server import app as server
+        from .server.desk import Desk
+    except ImportError as error:
+        raise Stopped(
+            f"The server needs {error.name}, which is not here.",
+            hint="pip install 'danqing[serve]'",
+        ) from None
+    if host not in server.LOOPBACK:
+        raise BadInput(
+            f"Nothing but this machine is served as yet, so --host {host} is refused.",
+            hint="Leave --host out, and forward the port if it must be reached from elsewhere.",
+        )
+    if llm_sees:
+        raise BadInput("--llm-sees is not for a server.")
+    options = read_options(
+        out=None, seed=None, size=None, budget=None, profile=profile, llm=llm, llm_sees=False,
+        no_metadata=False,
+    )  # fmt: skip
+    home = Home.open(door.home)
+    with Studio(home, models=options.models, llm=options.llm, batching=True) as studio:
+        guard = server.Door.of(studio.home)
+        server.raise_file_limit()
+        studio.warm_up()
+        desk = Desk(studio, at_once=at_once)
+        app = server.create_app(desk, guard)
+        click.echo(f"http://{host}:{port}  key: {guard.key}", err=True)
+        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

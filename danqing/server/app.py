@@ -1,0 +1,192 @@
+"""What all routes share: who may come in, how much they may bring, and how errors leave."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import Message, Receive, Scope, Send
+
+from ..agent import durable
+from ..agent.home import Home
+from ..agent.store import MAX_BYTES
+from ..tools.errors import BadInput, DanqingError, Stopped, ToolError
+from .desk import Desk, Full, Occupied
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+MAX_BODY = 2 * MAX_BYTES
+"""Bytes of a request: a picture in base64, with room around it."""
+KEY_FILE = "server.key"
+HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+
+class NotThere(BadInput):
+    """What was named is not there, or not for whoever asks."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """The one key that lets in, and what it signs."""
+
+    key: str
+
+    @classmethod
+    def of(cls, home: Home) -> Door:
+        """The key of a home's server; one is made, and kept for its owner's eyes, where there is
+        none."""
+        path = home.root / KEY_FILE
+        if not path.exists():
+            durable.write_file(path, f"dq-{secrets.token_urlsafe(32)}\n".encode())
+        return cls(path.read_text("ascii").strip())
+
+    def check(self, request: Request) -> None:
+        """Raise 401 unless the request carries the key."""
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(given.strip().encode(), self.key.encode())
+        if scheme.lower() != "bearer" or not right:
+            raise HTTPException(
+                401, "The key is missing or wrong: send it as Authorization: Bearer KEY.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )  # fmt: skip
+
+    def signature(self, path: str) -> str:
+        """What lets anybody who has it read what is at ``path``."""
+        return hmac.new(self.key.encode(), path.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> FastAPI:
+    """The server of a desk, for those that ask for one of ``hosts``."""
+    from importlib.metadata import version
+
+    from . import native, openai
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        desk.start()
+        yield
+        desk.close()
+
+    app = FastAPI(
+        title="Danqing", version=version("danqing"), lifespan=living, docs_url=None, redoc_url=None,
+        description="A studio you talk to: pictures made, looked at, repaired and accounted for.",
+    )  # fmt: skip
+    app.state.desk, app.state.door = desk, door
+    key = [Depends(door.check)]
+    app.include_router(native.router, prefix="/api/v1", dependencies=key)
+    app.include_router(openai.router, prefix="/v1", dependencies=key)
+    app.include_router(openai.files)
+    app.add_middleware(_Limited)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_exception_handler(DanqingError, _refuse)
+    app.add_exception_handler(StarletteHTTPException, _refuse_http)
+    app.add_exception_handler(RequestValidationError, _refuse_fields)
+    return app
+
+
+class _Limited:
+    """Bodies of a certain size, and safe headers."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        came = 0
+
+        async def limited() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > MAX_BODY:
+                raise HTTPException(413, f"A request may have {MAX_BODY:,} bytes.")
+            return message
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+            await send(message)
+
+        told = dict(scope["headers"]).get(b"content-length", b"0")
+        if told.isdigit() and int(told) > MAX_BODY:
+            refusal = _error(413, f"A request may have {MAX_BODY:,} bytes, not {int(told):,}.")
+            await refusal(scope, receive, marked)
+            return
+        await self._app(scope, limited, marked)
+
+
+def _error(status: int, message: str, kind: str = "", **more: Any) -> JSONResponse:
+    """An error as OpenAI's clients read it, and ours."""
+    kind = kind or ("server_error" if status >= 500 else "invalid_request_error")
+    told = {"message": message, "type": kind, "code": None, "param": None, **more}
+    return JSONResponse({"error": told}, status)
+
+
+async def _refuse(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DanqingError)
+    status = next(
+        status
+        for kind, status in (
+            (NotThere, 404), (Occupied, 409), (Full, 429), (BadInput, 400), (ToolError, 400),
+            (Stopped, 503), (DanqingError, 500),
+        )
+        if isinstance(error, kind)
+    )  # fmt: skip
+    response = _error(status, str(error))
+    if status in (429, 503):
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+async def _refuse_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StarletteHTTPException)
+    response = _error(error.status_code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _refuse_fields(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    said = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
+    return _error(422, "; ".join(said))
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk that a request came to."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def door_of(request: Request) -> Door:
+    """The door that a request came by."""
+    door: Door = request.app.state.door
+    return door
+
+
+def check_session(desk: Desk, session: str) -> None:
+    """Raise `NotThere` where there is no such session."""
+    try:
+        desk.studio.ledger.check_session(session)
+    except BadInput as error:
+        raise NotThere(str(error.args[0])) from None
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system allows: each turn that waits holds a lock on one."""
+    if os.name == "posix":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

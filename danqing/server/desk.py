@@ -1,0 +1,242 @@
+"""Takes requests, carries them out in the order in which they came, some at once, and keeps what
+happens for whoever watches.
+
+A request is a turn in the ledger as soon as it is taken. What a process leaves behind when it ends,
+however that is, the next one goes on with: a turn is a function of its request and of the ledger,
+so that it tells again, with the same numbers, what it had told before, and then goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Literal
+
+from PIL import Image
+
+from ..agent import events
+from ..agent.records import Turn, TurnRecord
+from ..agent.studio import Options, Studio
+from ..documents import event_document, parts, turn_document
+from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
+LAST = 1_000_000
+"""The number of the event that ends a turn, whatever came before."""
+KEPT_JOBS = 1000
+"""So many ended turns are remembered with all their events; of others the end is known."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something that happened. ``id`` counts what is kept, from 1; what only passes by, progress
+    and words as they come, has none."""
+
+    id: int | None
+    event: str
+    data: dict[str, Any]
+
+
+Watcher = Callable[[Told], None]
+
+
+class Full(Stopped):
+    """There are as many requests waiting as there may be."""
+
+
+class Occupied(BadInput):
+    """A session is at another request."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A turn at the desk."""
+
+    turn: int
+    session: str
+    request: str
+    state: State = "queued"
+    cancel: threading.Event = field(default_factory=threading.Event)
+    held: Turn | None = None
+    _kept: list[Told] = field(default_factory=list)
+    _watchers: list[Watcher] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def watch(self, watcher: Watcher, after: int = 0) -> Callable[[], None]:
+        """Tell ``watcher`` all that is kept and has a greater number than ``after``, and from now
+        on all else, too; returns what ends that. A turn that is taken up again tells its beginning
+        once more."""
+
+        def new(told: Told) -> None:
+            if told.id is None or told.id > after:
+                watcher(told)
+
+        with self._lock:
+            for told in self._kept:
+                new(told)
+            self._watchers.append(new)
+
+        def leave() -> None:
+            with self._lock:
+                self._watchers.remove(new)
+
+        return leave
+
+    def listen(self, event: events.Event) -> None:
+        """What the turn tells."""
+        name, data = event_document(event)
+        passes = isinstance(event, events.Working | events.Saying)
+        self.tell(name, data, passes=passes)
+        if isinstance(event, events.Working) and event.progress.preview and self._watchers:
+            self.tell("preview", {"image": data_url(event.progress.preview)}, passes=True)
+
+    def tell(self, event: str, data: dict[str, Any], *, passes: bool = False) -> None:
+        """Let all know that something happened."""
+        with self._lock:
+            last = event in ENDED
+            id_ = None if passes else LAST if last else len(self._kept) + 1
+            told = Told(id_, event, data)
+            if not passes:
+                self._kept.append(told)
+            for watcher in self._watchers:
+                watcher(told)
+
+
+class Desk:
+    """The desk of one studio. ``at_once`` turns run at a time; ``most`` wait at most.
+
+    Methods may be called by any thread; `take` and `cancel` write to the disk.
+    """
+
+    def __init__(self, studio: Studio, *, at_once: int = 2, most: int = 1000) -> None:
+        self.studio, self._most = studio, most
+        studio.previews = True
+        self._jobs: dict[int, Job] = {}
+        self._queue: list[Job] = []
+        self._lock = threading.RLock()
+        self._workers = ThreadPoolExecutor(at_once, "danqing-desk")
+        self._closing = False
+
+    def start(self) -> None:
+        """Go on with what an earlier process left, oldest first."""
+        for record in self.studio.ledger.unfinished():
+            if "served" in record.options:
+                turn = self.studio.ledger.reopen_turn(record.id)
+                self._put(Job(turn.id, turn.session, turn.request, held=turn))
+
+    def close(self) -> None:
+        """Stop what runs at its next safe point; all that has not ended is left for `start`."""
+        with self._lock:
+            self._closing = True
+            running = [job for job in self._jobs.values() if job.state == "running"]
+        for job in running:
+            job.cancel.set()
+        self._workers.shutdown(cancel_futures=True)
+
+    def take(self, request: str, options: Options | None, session: str) -> Job:
+        """A request of a session, which is durable on return.
+
+        Raises `Full`, `Occupied`, and `BadInput` as `Studio.begin` does.
+        """
+        with self._lock:
+            if len(self._queue) >= self._most:
+                raise Full(
+                    f"There are {len(self._queue)} requests waiting, and no more are taken.",
+                    hint="Try again later.",
+                )
+            busy = next((j for j in self._alive() if j.session == session), None)
+            if busy is not None:
+                raise Occupied(
+                    f"The session {session} is at turn {busy.turn}.",
+                    hint="Wait until it has ended, or cancel it.",
+                )
+            turn = self.studio.begin(request, options, session=session, served=True)
+            job = Job(turn.id, turn.session, turn.request, held=turn)
+            self._put(job)
+            return job
+
+    def job(self, turn: int) -> Job:
+        """A turn that is or was here. Raises `BadInput` where there is none."""
+        with self._lock:
+            if turn in self._jobs:
+                return self._jobs[turn]
+        record = self.studio.ledger.turn(turn)
+        job = Job(turn, record.session, record.request, state=_state(record))
+        if job.state in ENDED:
+            job.tell(job.state, {"turn": turn_document(self.studio.document(turn))})
+        return job
+
+    def position(self, job: Job) -> int | None:
+        """How many turns begin before this one does; None where it has begun."""
+        with self._lock:
+            return self._queue.index(job) if job in self._queue else None
+
+    def cancel(self, job: Job) -> None:
+        """End a turn: at once where it waits, else at its next safe point."""
+        with self._lock:
+            waited = job in self._queue
+            if waited:
+                self._queue.remove(job)
+            job.cancel.set()
+        if waited:
+            self._end(job, "cancelled", Cancelled("It was cancelled before it began."))
+
+    def _alive(self) -> list[Job]:
+        return [job for job in self._jobs.values() if job.state not in ENDED]
+
+    def _put(self, job: Job) -> None:
+        with self._lock:
+            self._jobs[job.turn] = job
+            self._queue.append(job)
+            ended = [turn for turn, job in self._jobs.items() if job.state in ENDED]
+            for turn in ended[: max(0, len(ended) - KEPT_JOBS)]:
+                del self._jobs[turn]
+            self._workers.submit(self._next)
+
+    def _next(self) -> None:
+        """Carry out the turn that has waited longest."""
+        with self._lock:
+            if self._closing or not self._queue:
+                return
+            job = self._queue.pop(0)
+            job.state = "running"
+        assert job.held is not None
+        try:
+            turn = self.studio.carry_out(job.held, listener=job.listen, cancel=job.cancel)
+        except DanqingError as error:
+            if isinstance(error, Cancelled) and self._closing:
+                return
+            self._end(job, "cancelled" if isinstance(error, Cancelled) else "failed", error)
+        except Exception:
+            logging.getLogger(__name__).exception("turn %s failed", job.turn)
+            self._end(job, "failed", Stopped("Something went wrong in the studio."))
+        else:
+            job.state = "done"
+            job.tell("done", {"turn": turn_document(turn)})
+
+    def _end(self, job: Job, state: State, error: DanqingError) -> None:
+        assert job.held is not None
+        self.studio.give_up(job.held, str(error))
+        job.state = state
+        turn = turn_document(self.studio.document(job.turn))
+        job.tell(state, {**parts(error), "turn": turn})
+
+
+def _state(record: TurnRecord) -> State:
+    """How a turn stands that no job here is for."""
+    if record.outcome is None:
+        return "running"
+    return "cancelled" if record.outcome.get("given_up") else "done"
+
+
+def data_url(image: Image.Image) -> str:
+    """A small picture as a text."""
+    coded = BytesIO()
+    image.convert("RGB").save(coded, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(coded.getvalue()).decode()

@@ -1,0 +1,275 @@
+"""The studio's own API: sessions, turns and what happens in them, pictures, recipes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from io import BytesIO
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..agent.budget import Budget
+from ..agent.lineage import Lineage
+from ..agent.recipe_export import export
+from ..agent.session import Session
+from ..agent.studio import LARGEST_SIZE, SMALLEST_SIZE, Options
+from ..documents import turn_document
+from ..tools.errors import BadInput, ToolError
+from ..tools.registry import HANDLE
+from .app import NotThere, check_session, desk_of
+from .desk import ENDED, Desk, Job, Told
+
+HEARTBEAT = 15.0
+"""Seconds after which a stream of events shows that it is alive."""
+router = APIRouter(tags=["studio"])
+At = Annotated[Desk, Depends(desk_of)]
+SessionId = Annotated[str, Path(pattern="^[0-9a-f]{8}$")]
+Handle = Annotated[str, Path(pattern=HANDLE)]
+Side = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
+
+
+class Ask(BaseModel):
+    """A request. What is left out is the studio's choice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    request: Annotated[str, Field(min_length=1, max_length=4000)]
+    seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None
+    size: tuple[Side, Side] | None = None
+    pictures: Annotated[int | None, Field(ge=1, le=100)] = None
+    seconds: Annotated[float | None, Field(gt=0, le=3600)] = None
+
+
+class TurnState(BaseModel):
+    """A turn: how it stands, how many begin before it, and, once it has ended, what came of it."""
+
+    turn: int
+    session: str
+    request: str
+    state: str
+    position: int | None
+    document: dict[str, Any] | None
+
+
+class PictureNode(BaseModel):
+    """A picture of a session, what it was made from, and the turn that made it."""
+
+    handle: str
+    parent: str | None
+    turn: int
+    request: str
+    width: int
+    height: int
+
+
+class SessionState(BaseModel):
+    """A session: the picture that it stands at, all its pictures, and its turns, oldest first."""
+
+    session: str
+    head: str | None
+    pictures: list[PictureNode]
+    turns: list[TurnState]
+
+
+class Stand(BaseModel):
+    """Where to stand: at a picture, or before the first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    picture: Annotated[str, Field(pattern=HANDLE)] | None
+
+
+@router.post("/sessions", status_code=201)
+def begin_session(desk: At) -> SessionState:
+    """Begin a session."""
+    return session_state(desk, desk.studio.ledger.new_session())
+
+
+@router.get("/sessions")
+def sessions(desk: At, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[str]:
+    """The newest sessions in which anything was said."""
+    return desk.studio.ledger.sessions(limit)
+
+
+@router.get("/sessions/{session}")
+def session_state(desk: At, session: SessionId) -> SessionState:
+    """A session as it stands."""
+    check_session(desk, session)
+    lineage = Lineage(desk.studio.ledger, session)
+    pictures = []
+    for handle, node in lineage.nodes.items():
+        kept = desk.studio.ledger.picture(handle)
+        pictures.append(PictureNode(
+            handle=handle, parent=node.parent, turn=node.turn, request=node.request,
+            width=kept.width, height=kept.height,
+        ))  # fmt: skip
+    turns = [turn_state(desk, desk.job(turn.id)) for turn in lineage.turns]
+    return SessionState(session=session, head=lineage.head, pictures=pictures, turns=turns)
+
+
+@router.post("/sessions/{session}/turns", status_code=202)
+def ask(desk: At, session: SessionId, asked: Ask) -> TurnState:
+    """Take a request, which is kept on return and carried out in its turn."""
+    check_session(desk, session)
+    return turn_state(desk, desk.take(asked.request, options_for(desk, asked, session), session))
+
+
+@router.get("/turns/{turn}")
+def turn(desk: At, turn: int) -> TurnState:
+    """A turn as it stands."""
+    return turn_state(desk, job_of(desk, turn))
+
+
+@router.post("/turns/{turn}/cancel", status_code=202)
+def cancel(desk: At, turn: int) -> TurnState:
+    """End a turn: at once where it waits, else at its next safe point."""
+    job = job_of(desk, turn)
+    desk.cancel(job)
+    return turn_state(desk, job)
+
+
+@router.get("/turns/{turn}/events", response_class=StreamingResponse)
+async def events(
+    desk: At, turn: int, request: Request,
+    last_event_id: Annotated[int, Header(ge=0)] = 0,
+) -> StreamingResponse:  # fmt: skip
+    """What happens in a turn, as server-sent events. Whoever lost the connection goes on with
+    ``Last-Event-ID``; progress, previews and words as they come have no id and pass by."""
+    job = await asyncio.to_thread(job_of, desk, turn)
+    return StreamingResponse(
+        streamed(job, last_event_id), media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )  # fmt: skip
+
+
+@router.post("/sessions/{session}/pictures", status_code=201)
+async def upload(desk: At, session: SessionId, request: Request) -> SessionState:
+    """Take in the picture in the body, PNG, JPEG or WebP; the session then stands at it."""
+    check_session(desk, session)
+    body = await request.body()
+    usual = Options(0)
+    await asyncio.to_thread(desk.studio.take_in, body, "picture", usual, session)
+    return await asyncio.to_thread(session_state, desk, session)
+
+
+@router.post("/sessions/{session}/stand")
+def stand(desk: At, session: SessionId, where: Stand) -> SessionState:
+    """Stand at another picture of the session: what is asked next goes on from there."""
+    check_session(desk, session)
+    talk = Session(desk.studio, Options(0), session)
+    if where.picture is None:
+        desk.studio.ledger.stand_at(session, None)
+    else:
+        try:
+            talk.go(where.picture)
+        except (BadInput, ToolError):
+            raise NotThere(f"{where.picture} is no picture of this session.") from None
+    return session_state(desk, session)
+
+
+@router.get("/sessions/{session}/recipe", response_class=Response)
+def recipe(desk: At, session: SessionId) -> Response:
+    """The recipe of the session's pictures, which runs without any language model."""
+    check_session(desk, session)
+    text = export(desk.studio.ledger, desk.studio.engine.tools, session)
+    return Response(text, media_type="application/yaml")
+
+
+@router.get("/sessions/{session}/pictures/{handle}", response_class=Response)
+def picture(
+    desk: At, session: SessionId, handle: Handle,
+    side: Annotated[int | None, Query(ge=16, le=2048)] = None,
+) -> Response:  # fmt: skip
+    """A picture of a session as PNG, at most ``side`` pixels wide and high."""
+    check_session(desk, session)
+    return Response(png(desk, session, handle, side), media_type="image/png")
+
+
+# -- what others use, too
+
+
+def png(desk: Desk, session: str, handle: str, side: int | None = None) -> bytes:
+    """The file of a picture of a session. Raises `NotThere` for any other picture."""
+    if handle not in Lineage(desk.studio.ledger, session).nodes:
+        raise NotThere(f"{handle} is no picture of this session.")
+    image, data = desk.studio.ledger.store.read(desk.studio.ledger.picture(handle).digest)
+    if side is None or max(image.size) <= side:
+        return data
+    image.thumbnail((side, side), reducing_gap=2.0)
+    coded = BytesIO()
+    image.save(coded, "PNG")
+    return coded.getvalue()
+
+
+def options_for(desk: Desk, asked: Ask, session: str) -> Options:
+    """A request's options: as those of a request without any, but for what it says."""
+    options = desk.studio.usual_options(session)
+    budget = {name: getattr(asked, name) for name in ("pictures", "seconds")}
+    said: dict[str, Any] = {
+        name: value for name in ("seed", "size") if (value := getattr(asked, name)) is not None
+    }
+    if any(value is not None for value in budget.values()):
+        told = {name: value for name, value in budget.items() if value is not None}
+        said["budget"] = replace(Budget(), **told)
+    return replace(options, **said)
+
+
+def job_of(desk: Desk, turn: int) -> Job:
+    """A turn's job. Raises `NotThere` where there is none."""
+    try:
+        return desk.job(turn)
+    except BadInput as error:
+        raise NotThere(str(error.args[0])) from None
+
+
+def turn_state(desk: Desk, job: Job) -> TurnState:
+    """How a turn stands."""
+    ended = job.state in ENDED
+    return TurnState(
+        turn=job.turn, session=job.session, request=job.request, state=job.state,
+        position=desk.position(job),
+        document=turn_document(desk.studio.document(job.turn)) if ended else None,
+    )  # fmt: skip
+
+
+async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
+    """What happens in a turn, to its end; None whenever nothing happens for a while."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Told] = asyncio.Queue()
+
+    def hear(one: Told) -> None:
+        loop.call_soon_threadsafe(queue.put_nowait, one)
+
+    leave = job.watch(hear, after)
+    try:
+        while True:
+            try:
+                one = await asyncio.wait_for(queue.get(), HEARTBEAT)
+            except TimeoutError:
+                yield None
+                continue
+            yield one
+            if one.event in ENDED:
+                return
+    finally:
+        leave()
+
+
+async def streamed(job: Job, after: int) -> AsyncIterator[bytes]:
+    """The same as server-sent events; none where its end was told already."""
+    from .desk import LAST
+
+    if after >= LAST:
+        return
+    async for one in told(job, after):
+        if one is None:
+            yield b": alive\n\n"
+            continue
+        data = json.dumps({"turn_id": job.turn, **one.data}, ensure_ascii=False)
+        number = "" if one.id is None else f"id: {one.id}\n"
+        yield f"{number}event: {one.event}\ndata: {data}\n\n".encode()

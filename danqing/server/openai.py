@@ -1,0 +1,377 @@
+"""The studio for programs that know OpenAI's API: images, and chat with images both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from io import BytesIO
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field, ValidationError
+from starlette.datastructures import UploadFile
+
+from ..agent.studio import DEFAULT_SIZE
+from ..tools.errors import BadInput, Stopped
+from ..tools.registry import HANDLE
+from .app import Door, NotThere, desk_of, door_of
+from .desk import ENDED, Desk, Job
+from .native import SessionId, png, told
+
+MODEL = "danqing"
+MOST_PICTURES = 10
+router = APIRouter(tags=["as OpenAI's"])
+files = APIRouter(tags=["as OpenAI's"])
+At = Annotated[Desk, Depends(desk_of)]
+By = Annotated[Door, Depends(door_of)]
+_LINK = re.compile(r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?sig=([0-9a-f]{32})")
+_DATA = re.compile(r"data:image/(?:png|jpeg|webp);base64,(.+)", re.DOTALL)
+Format = Literal["png", "jpeg", "webp"]
+
+
+class Generation(BaseModel):
+    """Pictures to be made. What other programs send beside that changes nothing."""
+
+    prompt: Annotated[str, Field(min_length=1, max_length=4000)]
+    model: str = MODEL
+    n: Annotated[int, Field(ge=1, le=MOST_PICTURES)] = 1
+    size: str | None = None
+    response_format: Literal["b64_json", "url"] = "b64_json"
+    output_format: Format = "png"
+    stream: bool = False
+    partial_images: Annotated[int, Field(ge=0, le=3)] = 0
+    seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None
+
+
+class Chat(BaseModel):
+    """A conversation so far; its last message of a user is the request."""
+
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000)]
+    model: str = MODEL
+    stream: bool = False
+    seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None
+
+
+@router.get("/models")
+def models() -> dict[str, Any]:
+    """The one model there is: the studio."""
+    one = {"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}
+    return {"object": "list", "data": [one]}
+
+
+@router.post("/images/generations")
+async def generate(desk: At, door: By, request: Request, asked: Generation) -> Response:
+    """Make pictures from words, each in a session of its own."""
+    jobs = [await asyncio.to_thread(_begin, desk, asked, number) for number in range(asked.n)]
+    return await _made(desk, door, request, asked, jobs, "image_generation")
+
+
+@router.post("/images/edits")
+async def edit(desk: At, door: By, request: Request) -> Response:
+    """Change a picture as the prompt says. A form with ``image`` (or ``image[]``), ``prompt``, and
+    what `Generation` has; what is to be changed is said in words, and no mask is taken."""
+    async with request.form(max_files=8, max_fields=32) as form:
+        brought = [
+            part for name, part in form.multi_items()
+            if name in ("image", "image[]") and isinstance(part, UploadFile)
+        ]  # fmt: skip
+        if len(brought) != 1:
+            raise BadInput(f"{len(brought)} images were sent; one can be changed at a time.")
+        if "mask" in form:
+            raise BadInput("A mask is not taken; say in the prompt what is to be changed.")
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        image = await brought[0].read()
+    asked = _fields(fields)
+    jobs = [
+        await asyncio.to_thread(_begin, desk, asked, number, image) for number in range(asked.n)
+    ]
+    return await _made(desk, door, request, asked, jobs, "image_edit")
+
+
+@router.post("/chat/completions")
+async def chat(desk: At, door: By, request: Request, asked: Chat) -> Response:
+    """Carry out the last message. The conversation goes on from the picture that an answer before
+    links to, or from the one that the message brings."""
+    job = await asyncio.to_thread(_say, desk, door, asked)
+    if asked.stream:
+        return _stream(_chunks(desk, door, request, job))
+    turn = await _ended(job)
+    words, images = await asyncio.to_thread(_answer, desk, door, request, job, turn)
+    message = {"role": "assistant", "content": words, "images": images}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return JSONResponse(
+        _completion(job, "chat.completion", [choice]) | {"usage": _usage(turn), "danqing": turn}
+    )
+
+
+@files.get("/files/{session}/{handle}.png", response_class=Response)
+def file(
+    desk: At, door: By, session: SessionId, handle: Annotated[str, Path(pattern=HANDLE)],
+    sig: Annotated[str, Query(pattern="^[0-9a-f]{32}$")],
+) -> Response:  # fmt: skip
+    """A picture, for whoever was given its link."""
+    if not _signed(door, session, handle, sig):
+        raise NotThere(f"{handle} is no picture of this session.")
+    return Response(png(desk, session, handle), media_type="image/png")
+
+
+# -- pictures
+
+
+def _fields(form: dict[str, str]) -> Generation:
+    try:
+        return Generation.model_validate(form)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        ) from None
+
+
+def _begin(desk: Desk, asked: Generation, number: int, image: bytes | None = None) -> Job:
+    session = desk.studio.ledger.new_session()
+    options = replace(desk.studio.usual_options(session), size=_size(asked.size))
+    if asked.seed is not None:
+        options = replace(options, seed=(asked.seed + number) % 2**32)
+    if image is not None:
+        desk.studio.take_in(image, "picture", options, session)
+        options = replace(options, base=desk.studio.usual_options(session).base)
+    return desk.take(asked.prompt, options, session)
+
+
+def _size(text: str | None) -> tuple[int, int]:
+    if text in (None, "auto"):
+        return DEFAULT_SIZE
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text or "")
+    if match is None:
+        raise BadInput(f"size = {text!r} is refused; allowed are auto and WIDTHxHEIGHT.")
+    return int(match[1]), int(match[2])
+
+
+async def _made(
+    desk: Desk, door: Door, request: Request, asked: Generation, jobs: list[Job], kind: str
+) -> Response:
+    if asked.stream:
+        return _stream(_pictures(desk, door, request, asked, jobs, kind))
+    data = []
+    for job in jobs:
+        turn = await _ended(job)
+        data.append(await asyncio.to_thread(_item, desk, door, request, asked, job, turn))
+    return JSONResponse({
+        "created": int(time.time()), "data": data, "output_format": asked.output_format,
+        "size": asked.size or "auto", "quality": "auto", "background": "opaque",
+    })  # fmt: skip
+
+
+async def _pictures(
+    desk: Desk, door: Door, request: Request, asked: Generation, jobs: list[Job], kind: str
+) -> AsyncIterator[bytes]:
+    """Server-sent events as OpenAI's clients read them."""
+    common = {
+        "created_at": int(time.time()), "size": asked.size or "auto", "quality": "auto",
+        "background": "opaque",
+    }  # fmt: skip
+    told_as = {**common, "type": f"{kind}.partial_image", "output_format": "jpeg"}
+    try:
+        for job in jobs:
+            shown = 0
+            async for one in told(job):
+                if one is None:
+                    yield b": alive\n\n"
+                elif one.event == "preview" and shown < asked.partial_images:
+                    _, _, coded = one.data["image"].partition(",")
+                    partial = {**told_as, "b64_json": coded, "partial_image_index": shown}
+                    yield _event(partial)
+                    shown += 1
+                elif one.event in ENDED:
+                    turn = one.data["turn"]
+                    item = await asyncio.to_thread(_item, desk, door, request, asked, job, turn)
+                    usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+                    yield _event({
+                        **common, **item, "type": f"{kind}.completed", "usage": usage,
+                        "output_format": asked.output_format,
+                    })  # fmt: skip
+    except BadInput as error:
+        yield _event({"type": "error", "error": {"message": str(error), "code": None}})
+    finally:
+        _leave(desk, jobs)
+
+
+def _item(
+    desk: Desk, door: Door, request: Request, asked: Generation, job: Job, turn: dict[str, Any]
+) -> dict[str, Any]:
+    """A finished picture. Raises `BadInput` where nothing was made, with the studio's words."""
+    if turn["picture"] is None:
+        raise BadInput(turn["reply"])
+    handle = turn["picture"]["handle"]
+    more = {"revised_prompt": turn["request"], "danqing": turn}
+    if asked.response_format == "url":
+        return {"url": _link(door, request, job.session, handle), **more}
+    data = png(desk, job.session, handle)
+    if asked.output_format != "png":
+        coded = BytesIO()
+        image = desk.studio.image(handle).convert("RGB")
+        image.save(coded, asked.output_format.upper(), quality=95)
+        data = coded.getvalue()
+    return {"b64_json": base64.b64encode(data).decode(), **more}
+
+
+# -- chat
+
+
+def _say(desk: Desk, door: Door, asked: Chat) -> Job:
+    words, image = _last(asked.messages)
+    session, base = _where(door, asked.messages)
+    if session is None:
+        session = desk.studio.ledger.new_session()
+    options = desk.studio.usual_options(session)
+    if base is not None:
+        options = replace(options, base=base)
+    if asked.seed is not None:
+        options = replace(options, seed=asked.seed)
+    if image is not None:
+        options = replace(options, base=desk.studio.take_in(image, "picture", options, session))
+    return desk.take(words, options, session)
+
+
+def _last(messages: list[dict[str, Any]]) -> tuple[str, bytes | None]:
+    """The words of the last message of a user, and the picture that it brings."""
+    said = next((m for m in reversed(messages) if m.get("role") == "user"), None)
+    if said is None:
+        raise BadInput("There is no message of a user.")
+    content = said.get("content")
+    pieces = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    words: list[str] = []
+    image = None
+    for piece in pieces:
+        kind = piece.get("type") if isinstance(piece, dict) else None
+        if kind == "text" and isinstance(piece.get("text"), str):
+            words.append(piece["text"])
+        elif kind == "image_url":
+            given = piece.get("image_url")
+            image = _decoded(given.get("url") if isinstance(given, dict) else given)
+        else:
+            raise BadInput(f"A part of a message of type {kind!r} cannot be read.")
+    return "\n".join(words), image
+
+
+def _decoded(url: object) -> bytes:
+    match = _DATA.fullmatch(url) if isinstance(url, str) else None
+    if match is None:
+        raise BadInput("A picture is sent as data:image/png;base64,… and by no other address.")
+    try:
+        return base64.b64decode(match[1], validate=True)
+    except binascii.Error as error:
+        raise BadInput(f"The picture is not well-formed base64: {error}.") from None
+
+
+def _where(door: Door, messages: list[dict[str, Any]]) -> tuple[str | None, str | None]:
+    """The session and the picture that the last answer with a picture told of."""
+    for message in reversed(messages):
+        content = message.get("content")
+        if message.get("role") != "assistant" or not isinstance(content, str):
+            continue
+        for session, handle, signature in reversed(_LINK.findall(content)):
+            if _signed(door, session, handle, signature):
+                return session, handle
+    return None, None
+
+
+async def _chunks(desk: Desk, door: Door, request: Request, job: Job) -> AsyncIterator[bytes]:
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return _event(_completion(job, "chat.completion.chunk", [choice]))
+
+    try:
+        yield chunk({"role": "assistant", "content": ""})
+        async for one in told(job):
+            if one is None:
+                yield b": alive\n\n"
+            elif one.event in ENDED:
+                answer = await asyncio.to_thread(
+                    _answer, desk, door, request, job, one.data["turn"]
+                )
+                yield chunk({"content": answer[0]})
+                if answer[1]:
+                    yield chunk({"images": answer[1]})
+        yield chunk({}, "stop")
+        yield b"data: [DONE]\n\n"
+    finally:
+        _leave(desk, [job])
+
+
+def _answer(
+    desk: Desk, door: Door, request: Request, job: Job, turn: dict[str, Any]
+) -> tuple[str, list[dict[str, Any]]]:
+    """What was said, with a link to the picture, and the picture itself."""
+    words: str = turn["reply"]
+    if turn["picture"] is None:
+        return words, []
+    handle = turn["picture"]["handle"]
+    link = _link(door, request, job.session, handle)
+    coded = base64.b64encode(png(desk, job.session, handle)).decode()
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{coded}"}}
+    return f"{words}\n\n![{handle}]({link})", [image]
+
+
+def _completion(job: Job, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": f"turn-{job.turn}", "object": kind, "created": int(time.time()), "model": MODEL,
+        "choices": choices,
+    }  # fmt: skip
+
+
+def _usage(turn: dict[str, Any]) -> dict[str, int]:
+    tokens = turn["cost"]["tokens"]
+    return {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens}
+
+
+# -- what both share
+
+
+async def _ended(job: Job) -> dict[str, Any]:
+    """The turn of a job, once it has ended. Raises `Stopped` where it failed."""
+    async for one in told(job):
+        if one is not None and one.event in ENDED:
+            if one.event == "failed":
+                raise Stopped(one.data["error"], hint=one.data.get("hint", ""))
+            turn: dict[str, Any] = one.data["turn"]
+            return turn
+    raise AssertionError("every turn ends")
+
+
+def _leave(desk: Desk, jobs: list[Job]) -> None:
+    """Nobody waits for these any more."""
+    for job in jobs:
+        if job.state not in ENDED:
+            desk.cancel(job)
+
+
+def _stream(content: AsyncIterator[bytes]) -> StreamingResponse:
+    return StreamingResponse(
+        content, media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )  # fmt: skip
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    kind = f"event: {data['type']}\n" if "type" in data else ""
+    return f"{kind}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+def _link(door: Door, request: Request, session: str, handle: str) -> str:
+    path = f"/files/{session}/{handle}.png"
+    return f"{str(request.base_url).rstrip('/')}{path}?sig={door.signature(path)}"
+
+
+def _signed(door: Door, session: str, handle: str, signature: str) -> bool:
+    import hmac
+
+    return hmac.compare_digest(door.signature(f"/files/{session}/{handle}.png"), signature)
