@@ -48,6 +48,7 @@ class Hands:
         self._slowest = 0.0
         steps = ledger.turn(turn.id).steps
         self._failed = {s.key: str(s.error) for s in steps if s.outcome == "failed"}
+        self._owner = ledger.owner(turn.session)
 
     def check_cancelled(self) -> None:
         """Raise `Cancelled` once the user has asked to stop."""
@@ -94,6 +95,8 @@ class Hands:
             catalogue.models_fingerprint(profile, role)
             for role in spec.models(catalogue.available(profile))
         )
+        if self._owner is not None:  # what others made is not for them to be answered with
+            models += f" {self._owner}"
         inputs = [f"{name}={pictures[name].digest}" for name in sorted(pictures)]
         return step_key(tool, arguments, inputs, None, models)
 

@@ -28,6 +28,7 @@ from . import durable
 from .canonical import canonical, digest, scrub
 from .database import Database
 from .home import Home
+from .keys import Keys
 from .records import (
     Failure,
     Json,
@@ -86,6 +87,7 @@ class Ledger:
         self.store = Store(home)
         self._open: dict[int, durable.Lock] = {}
         self._db = Database(home)
+        self.keys = Keys(self._db)
 
     def close(self) -> None:
         """Let go of the file and of the turns that are open; those become unfinished."""
@@ -107,12 +109,34 @@ class Ledger:
 
     # Turns.
 
-    def new_session(self) -> str:
-        """The id of a new, empty session: eight letters and digits."""
+    def new_session(self, owner: str | None = None) -> str:
+        """The id of a new, empty session, eight letters and digits, which belongs to the key whose
+        id is ``owner``, or else to the home."""
         session = secrets.token_hex(4)
         with self._db.writing():
             self._db.insert("INSERT INTO sessions VALUES (?, ?)", session, _now())
+            if owner is not None:
+                self._db.insert("INSERT INTO owners VALUES (?, ?)", session, owner)
         return session
+
+    def owner(self, session: str) -> str | None:
+        """The id of the key that a session belongs to; None for the home's own. Raises `BadInput`
+        as `check_session`."""
+        self.check_session(session)
+        with self._db.reading():
+            row = self._db.first("SELECT key FROM owners WHERE session = ?", scrub(session))
+            return None if row is None else str(row["key"])
+
+    def sessions_of(self, owner: str | None, limit: int) -> list[str]:
+        """The newest ``limit`` sessions of an owner that have a turn, newest first."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT turns.session FROM turns LEFT JOIN owners USING (session)"
+                " WHERE owners.key IS ? GROUP BY turns.session ORDER BY max(turns.id) DESC LIMIT ?",
+                owner,
+                limit,
+            )
+            return [row["session"] for row in rows]
 
     def check_session(self, session: str) -> None:
         """Raise `BadInput` where there is no such session."""

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = (
     """CREATE TABLE sessions (
         id TEXT PRIMARY KEY, created TEXT NOT NULL
@@ -67,6 +67,17 @@ ADDED = {
             turn INTEGER NOT NULL REFERENCES turns, key TEXT NOT NULL, reply TEXT NOT NULL,
             created TEXT NOT NULL, PRIMARY KEY (turn, key)
         ) STRICT""",
+    ),
+    4: (
+        """CREATE TABLE keys (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL,
+            scope TEXT NOT NULL CHECK (scope IN ('read', 'draw')), created TEXT NOT NULL,
+            expires TEXT, revoked TEXT
+        ) STRICT""",
+        """CREATE TABLE owners (
+            session TEXT PRIMARY KEY REFERENCES sessions, key TEXT NOT NULL REFERENCES keys
+        ) STRICT""",
+        "CREATE INDEX owners_by_key ON owners (key)",
     ),
 }
 """What each later version of the schema adds to the one before it."""

@@ -25,6 +25,7 @@ from .door import (
     print_json,
     user_named,
 )
+from .keys_command import keys
 from .lookup import completion, history, show, tools
 from .mcp_command import mcp
 from .model_commands import models
@@ -267,7 +268,7 @@ def replay(ctx: click.Context, handle: str) -> None:
 
 
 for command in (
-    chat, run, export, history, show, tool, tools, models, serve, mcp, doctor, completion,
+    chat, run, export, history, show, tool, tools, models, serve, keys, mcp, doctor, completion,
 ):  # fmt: skip
     danqing.add_command(command)
 

@@ -8,7 +8,14 @@ from .door import Door, llm_options
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True,
+    help="Where to listen; for others than this machine only with keys, see `danqing keys`.",
+)  # fmt: skip
+@click.option(
+    "--name", "names", multiple=True, metavar="HOST",
+    help="A name that the server is asked for by, beside those of this machine.",
+)  # fmt: skip
 @click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
 @click.option(
@@ -18,13 +25,14 @@ from .door import Door, llm_options
 @llm_options
 @click.pass_context
 def serve(
-    ctx: click.Context, /, host: str, port: int, profile: str | None, at_once: int,
-    llm: str | None, llm_sees: bool,
+    ctx: click.Context, /, host: str, names: tuple[str, ...], port: int, profile: str | None,
+    at_once: int, llm: str | None, llm_sees: bool,
 ) -> None:  # fmt: skip
     """Serve the studio: OpenAI's image and chat API, and its own.
 
-    It listens on this machine alone, and only who has its key is let in; the key is made once,
-    printed, and kept in the home, in a file that nobody else can read.
+    Without keys it listens on this machine alone, and lets in who has the one key that is made,
+    printed, and kept in the home, in a file that nobody else can read. With keys (`danqing keys
+    add NAME`) those are let in, each to sessions of its own.
     """
     from .agent.home import Home
     from .agent.studio import Studio
@@ -42,11 +50,6 @@ def serve(
             f"The server needs {error.name}, which is not here.",
             hint="pip install 'danqing[serve]'",
         ) from None
-    if host not in server.LOOPBACK:
-        raise BadInput(
-            f"Nothing but this machine is served as yet, so --host {host} is refused.",
-            hint="Leave --host out, and forward the port if it must be reached from elsewhere.",
-        )
     if llm_sees:
         raise BadInput("--llm-sees is not for a server.")
     options = read_options(
@@ -55,10 +58,12 @@ def serve(
     )  # fmt: skip
     home = Home.open(door.home)
     with Studio(home, models=options.models, llm=options.llm, batching=True) as studio:
-        guard = server.Door.of(studio.home)
+        guard = server.Door(studio.ledger)
+        hosts = server.hosts_for(host, names, open_to_all=guard.key is not None)
         server.raise_file_limit()
         studio.warm_up()
         desk = Desk(studio, at_once=at_once)
-        app = server.create_app(desk, guard)
-        click.echo(f"http://{host}:{port}  key: {guard.key}", err=True)
+        app = server.create_app(desk, guard, hosts)
+        with_key = f"  key: {guard.key}" if guard.key else ""
+        click.echo(f"http://{host}:{port}{with_key}", err=True)
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

@@ -19,7 +19,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
 from ..agent import durable
-from ..agent.home import Home
+from ..agent.ledger import Ledger
 from ..agent.store import MAX_BYTES
 from ..tools.errors import BadInput, DanqingError, Stopped, ToolError
 from .desk import Desk, Full, Occupied
@@ -36,33 +36,49 @@ class NotThere(BadInput):
 
 
 @dataclass(frozen=True)
+class Guest:
+    """Who asks: ``id`` is that of a key, or None for whoever has the home's own; ``draws`` tells
+    whether they may do more than look."""
+
+    id: str | None
+    draws: bool
+
+
 class Door:
-    """The one key that lets in, and what it signs."""
+    """Lets in who has a key: one of those of a home, or as long as there are none, the one that is
+    made for whoever can read the home's files."""
 
-    key: str
-
-    @classmethod
-    def of(cls, home: Home) -> Door:
-        """The key of a home's server; one is made, and kept for its owner's eyes, where there is
-        none."""
-        path = home.root / KEY_FILE
+    def __init__(self, ledger: Ledger) -> None:
+        path = ledger.home.root / KEY_FILE
         if not path.exists():
             durable.write_file(path, f"dq-{secrets.token_urlsafe(32)}\n".encode())
-        return cls(path.read_text("ascii").strip())
+        self._own = path.read_text("ascii").strip()
+        self._keys = ledger.keys
+        self.key = None if self._keys.all() else self._own
+        """The home's own key, where it opens."""
 
-    def check(self, request: Request) -> None:
-        """Raise 401 unless the request carries the key."""
+    def guest(self, request: Request) -> Guest:
+        """Whose key a request carries. Raises 401 without one, and 403 for one that only looks."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(given.strip().encode(), self.key.encode())
-        if scheme.lower() != "bearer" or not right:
+        guest = self._known(given.strip()) if scheme.lower() == "bearer" else None
+        if guest is None:
             raise HTTPException(
                 401, "The key is missing or wrong: send it as Authorization: Bearer KEY.",
                 headers={"WWW-Authenticate": "Bearer"},
             )  # fmt: skip
+        if not guest.draws and request.method not in ("GET", "HEAD"):
+            raise HTTPException(403, "This key is for looking only.")
+        return guest
+
+    def _known(self, text: str) -> Guest | None:
+        if self.key is not None and hmac.compare_digest(text.encode(), self.key.encode()):
+            return Guest(None, draws=True)
+        found = self._keys.find(text)
+        return None if found is None else Guest(found.id, draws=found.scope == "draw")
 
     def signature(self, path: str) -> str:
         """What lets anybody who has it read what is at ``path``."""
-        return hmac.new(self.key.encode(), path.encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.new(self._own.encode(), path.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> FastAPI:
@@ -82,7 +98,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
         description="A studio you talk to: pictures made, looked at, repaired and accounted for.",
     )  # fmt: skip
     app.state.desk, app.state.door = desk, door
-    key = [Depends(door.check)]
+    key = [Depends(guest_of)]
     app.include_router(native.router, prefix="/api/v1", dependencies=key)
     app.include_router(openai.router, prefix="/v1", dependencies=key)
     app.include_router(openai.files)
@@ -175,12 +191,38 @@ def door_of(request: Request) -> Door:
     return door
 
 
-def check_session(desk: Desk, session: str) -> None:
-    """Raise `NotThere` where there is no such session."""
+def guest_of(request: Request) -> Guest:
+    """Who asks."""
+    return door_of(request).guest(request)
+
+
+def check_session(desk: Desk, session: str, guest: Guest) -> None:
+    """Raise `NotThere` where there is no such session, or it is another's."""
     try:
-        desk.studio.ledger.check_session(session)
+        owner = desk.studio.ledger.owner(session)
     except BadInput as error:
         raise NotThere(str(error.args[0])) from None
+    if owner != guest.id:
+        raise NotThere(f"There is no session {session!r}.")
+
+
+def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[str, ...]:
+    """By which names a server on ``host`` may be asked for: no other page in a browser may have its
+    own name lead here. Raises `BadInput` for what is open to others without keys, or has no name
+    for them."""
+    if host in LOOPBACK:
+        return (*LOOPBACK, *names)
+    if open_to_all:
+        raise BadInput(
+            f"Only this machine is served without keys, so --host {host} is refused.",
+            hint="Make one for each who may come: danqing keys add NAME.",
+        )
+    if host in ("0.0.0.0", "::") and not names:
+        raise BadInput(
+            f"--host {host} is every address of this machine, and none is a name to ask for.",
+            hint="Add --name HOST, as others will write it.",
+        )
+    return (*LOOPBACK, host, *names)
 
 
 def raise_file_limit() -> None:

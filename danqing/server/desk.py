@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class Job:
     state: State = "queued"
     cancel: threading.Event = field(default_factory=threading.Event)
     held: Turn | None = None
+    owner: str | None = None
     _kept: list[Told] = field(default_factory=list)
     _watchers: list[Watcher] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -109,13 +111,16 @@ class Job:
 
 
 class Desk:
-    """The desk of one studio. ``at_once`` turns run at a time; ``most`` wait at most.
+    """The desk of one studio. ``at_once`` turns run at a time; ``most`` wait at most, ``each`` of
+    one owner. Owners take turns: next is the oldest request of whoever has the fewest running.
 
     Methods may be called by any thread; `take` and `cancel` write to the disk.
     """
 
-    def __init__(self, studio: Studio, *, at_once: int = 2, most: int = 1000) -> None:
-        self.studio, self._most = studio, most
+    def __init__(
+        self, studio: Studio, *, at_once: int = 2, most: int = 1000, each: int = 100
+    ) -> None:
+        self.studio, self._most, self._each = studio, most, each
         studio.previews = True
         self._jobs: dict[int, Job] = {}
         self._queue: list[Job] = []
@@ -128,7 +133,8 @@ class Desk:
         for record in self.studio.ledger.unfinished():
             if "served" in record.options:
                 turn = self.studio.ledger.reopen_turn(record.id)
-                self._put(Job(turn.id, turn.session, turn.request, held=turn))
+                owner = self.studio.ledger.owner(turn.session)
+                self._put(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
 
     def close(self) -> None:
         """Stop what runs at its next safe point; all that has not ended is left for `start`."""
@@ -139,8 +145,10 @@ class Desk:
             job.cancel.set()
         self._workers.shutdown(cancel_futures=True)
 
-    def take(self, request: str, options: Options | None, session: str) -> Job:
-        """A request of a session, which is durable on return.
+    def take(
+        self, request: str, options: Options | None, session: str, *, owner: str | None = None
+    ) -> Job:
+        """A request of a session of an owner's, which is durable on return.
 
         Raises `Full`, `Occupied`, and `BadInput` as `Studio.begin` does.
         """
@@ -150,6 +158,11 @@ class Desk:
                     f"There are {len(self._queue)} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
+            if sum(job.owner == owner for job in self._queue) >= self._each:
+                raise Full(
+                    f"You have {self._each} requests waiting, and no more are taken.",
+                    hint="Try again later.",
+                )
             busy = next((j for j in self._alive() if j.session == session), None)
             if busy is not None:
                 raise Occupied(
@@ -157,7 +170,7 @@ class Desk:
                     hint="Wait until it has ended, or cancel it.",
                 )
             turn = self.studio.begin(request, options, session=session, served=True)
-            job = Job(turn.id, turn.session, turn.request, held=turn)
+            job = Job(turn.id, turn.session, turn.request, held=turn, owner=owner)
             self._put(job)
             return job
 
@@ -175,7 +188,16 @@ class Desk:
     def position(self, job: Job) -> int | None:
         """How many turns begin before this one does; None where it has begun."""
         with self._lock:
-            return self._queue.index(job) if job in self._queue else None
+            return self._order().index(job) if job in self._queue else None
+
+    def _order(self) -> list[Job]:
+        """What waits, in the order in which it will begin if nothing else comes."""
+        turns = Counter(job.owner for job in self._alive() if job.state == "running")
+        ranked: list[tuple[int, int, Job]] = []
+        for place, job in enumerate(self._queue):
+            ranked.append((turns[job.owner], place, job))
+            turns[job.owner] += 1
+        return [job for _, _, job in sorted(ranked, key=lambda one: one[:2])]
 
     def cancel(self, job: Job) -> None:
         """End a turn: at once where it waits, else at its next safe point."""
@@ -200,11 +222,12 @@ class Desk:
             self._workers.submit(self._next)
 
     def _next(self) -> None:
-        """Carry out the turn that has waited longest."""
+        """Carry out the turn that is next."""
         with self._lock:
             if self._closing or not self._queue:
                 return
-            job = self._queue.pop(0)
+            job = self._order()[0]
+            self._queue.remove(job)
             job.state = "running"
         assert job.held is not None
         try:

@@ -21,13 +21,14 @@ from ..agent.studio import LARGEST_SIZE, SMALLEST_SIZE, Options
 from ..documents import turn_document
 from ..tools.errors import BadInput, ToolError
 from ..tools.registry import HANDLE
-from .app import NotThere, check_session, desk_of
+from .app import Guest, NotThere, check_session, desk_of, guest_of
 from .desk import ENDED, Desk, Job, Told
 
 HEARTBEAT = 15.0
 """Seconds after which a stream of events shows that it is alive."""
 router = APIRouter(tags=["studio"])
 At = Annotated[Desk, Depends(desk_of)]
+For = Annotated[Guest, Depends(guest_of)]
 SessionId = Annotated[str, Path(pattern="^[0-9a-f]{8}$")]
 Handle = Annotated[str, Path(pattern=HANDLE)]
 Side = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
@@ -85,21 +86,21 @@ class Stand(BaseModel):
 
 
 @router.post("/sessions", status_code=201)
-def begin_session(desk: At) -> SessionState:
+def begin_session(desk: At, guest: For) -> SessionState:
     """Begin a session."""
-    return session_state(desk, desk.studio.ledger.new_session())
+    return session_state(desk, guest, desk.studio.ledger.new_session(guest.id))
 
 
 @router.get("/sessions")
-def sessions(desk: At, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[str]:
+def sessions(desk: At, guest: For, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[str]:
     """The newest sessions in which anything was said."""
-    return desk.studio.ledger.sessions(limit)
+    return desk.studio.ledger.sessions_of(guest.id, limit)
 
 
 @router.get("/sessions/{session}")
-def session_state(desk: At, session: SessionId) -> SessionState:
+def session_state(desk: At, guest: For, session: SessionId) -> SessionState:
     """A session as it stands."""
-    check_session(desk, session)
+    check_session(desk, session, guest)
     lineage = Lineage(desk.studio.ledger, session)
     pictures = []
     for handle, node in lineage.nodes.items():
@@ -113,34 +114,35 @@ def session_state(desk: At, session: SessionId) -> SessionState:
 
 
 @router.post("/sessions/{session}/turns", status_code=202)
-def ask(desk: At, session: SessionId, asked: Ask) -> TurnState:
+def ask(desk: At, guest: For, session: SessionId, asked: Ask) -> TurnState:
     """Take a request, which is kept on return and carried out in its turn."""
-    check_session(desk, session)
-    return turn_state(desk, desk.take(asked.request, options_for(desk, asked, session), session))
+    check_session(desk, session, guest)
+    options = options_for(desk, asked, session)
+    return turn_state(desk, desk.take(asked.request, options, session, owner=guest.id))
 
 
 @router.get("/turns/{turn}")
-def turn(desk: At, turn: int) -> TurnState:
+def turn(desk: At, guest: For, turn: int) -> TurnState:
     """A turn as it stands."""
-    return turn_state(desk, job_of(desk, turn))
+    return turn_state(desk, job_of(desk, guest, turn))
 
 
 @router.post("/turns/{turn}/cancel", status_code=202)
-def cancel(desk: At, turn: int) -> TurnState:
+def cancel(desk: At, guest: For, turn: int) -> TurnState:
     """End a turn: at once where it waits, else at its next safe point."""
-    job = job_of(desk, turn)
+    job = job_of(desk, guest, turn)
     desk.cancel(job)
     return turn_state(desk, job)
 
 
 @router.get("/turns/{turn}/events", response_class=StreamingResponse)
 async def events(
-    desk: At, turn: int, request: Request,
+    desk: At, guest: For, turn: int,
     last_event_id: Annotated[int, Header(ge=0)] = 0,
 ) -> StreamingResponse:  # fmt: skip
     """What happens in a turn, as server-sent events. Whoever lost the connection goes on with
     ``Last-Event-ID``; progress, previews and words as they come have no id and pass by."""
-    job = await asyncio.to_thread(job_of, desk, turn)
+    job = await asyncio.to_thread(job_of, desk, guest, turn)
     return StreamingResponse(
         streamed(job, last_event_id), media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -148,19 +150,19 @@ async def events(
 
 
 @router.post("/sessions/{session}/pictures", status_code=201)
-async def upload(desk: At, session: SessionId, request: Request) -> SessionState:
+async def upload(desk: At, guest: For, session: SessionId, request: Request) -> SessionState:
     """Take in the picture in the body, PNG, JPEG or WebP; the session then stands at it."""
-    check_session(desk, session)
+    check_session(desk, session, guest)
     body = await request.body()
     usual = Options(0)
     await asyncio.to_thread(desk.studio.take_in, body, "picture", usual, session)
-    return await asyncio.to_thread(session_state, desk, session)
+    return await asyncio.to_thread(session_state, desk, guest, session)
 
 
 @router.post("/sessions/{session}/stand")
-def stand(desk: At, session: SessionId, where: Stand) -> SessionState:
+def stand(desk: At, guest: For, session: SessionId, where: Stand) -> SessionState:
     """Stand at another picture of the session: what is asked next goes on from there."""
-    check_session(desk, session)
+    check_session(desk, session, guest)
     talk = Session(desk.studio, Options(0), session)
     if where.picture is None:
         desk.studio.ledger.stand_at(session, None)
@@ -169,24 +171,24 @@ def stand(desk: At, session: SessionId, where: Stand) -> SessionState:
             talk.go(where.picture)
         except (BadInput, ToolError):
             raise NotThere(f"{where.picture} is no picture of this session.") from None
-    return session_state(desk, session)
+    return session_state(desk, guest, session)
 
 
 @router.get("/sessions/{session}/recipe", response_class=Response)
-def recipe(desk: At, session: SessionId) -> Response:
+def recipe(desk: At, guest: For, session: SessionId) -> Response:
     """The recipe of the session's pictures, which runs without any language model."""
-    check_session(desk, session)
+    check_session(desk, session, guest)
     text = export(desk.studio.ledger, desk.studio.engine.tools, session)
     return Response(text, media_type="application/yaml")
 
 
 @router.get("/sessions/{session}/pictures/{handle}", response_class=Response)
 def picture(
-    desk: At, session: SessionId, handle: Handle,
+    desk: At, guest: For, session: SessionId, handle: Handle,
     side: Annotated[int | None, Query(ge=16, le=2048)] = None,
 ) -> Response:  # fmt: skip
     """A picture of a session as PNG, at most ``side`` pixels wide and high."""
-    check_session(desk, session)
+    check_session(desk, session, guest)
     return Response(png(desk, session, handle, side), media_type="image/png")
 
 
@@ -219,12 +221,14 @@ def options_for(desk: Desk, asked: Ask, session: str) -> Options:
     return replace(options, **said)
 
 
-def job_of(desk: Desk, turn: int) -> Job:
-    """A turn's job. Raises `NotThere` where there is none."""
+def job_of(desk: Desk, guest: Guest, turn: int) -> Job:
+    """A turn's job. Raises `NotThere` where there is none, or it is another's."""
     try:
-        return desk.job(turn)
-    except BadInput as error:
-        raise NotThere(str(error.args[0])) from None
+        job = desk.job(turn)
+        check_session(desk, job.session, guest)
+    except BadInput:
+        raise NotThere(f"There is no turn {turn}.") from None
+    return job
 
 
 def turn_state(desk: Desk, job: Job) -> TurnState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 import re
 import time
@@ -22,7 +23,7 @@ from starlette.datastructures import UploadFile
 from ..agent.studio import DEFAULT_SIZE
 from ..tools.errors import BadInput, Stopped
 from ..tools.registry import HANDLE
-from .app import Door, NotThere, desk_of, door_of
+from .app import Door, Guest, NotThere, check_session, desk_of, door_of, guest_of
 from .desk import ENDED, Desk, Job
 from .native import SessionId, png, told
 
@@ -32,6 +33,7 @@ router = APIRouter(tags=["as OpenAI's"])
 files = APIRouter(tags=["as OpenAI's"])
 At = Annotated[Desk, Depends(desk_of)]
 By = Annotated[Door, Depends(door_of)]
+For = Annotated[Guest, Depends(guest_of)]
 _LINK = re.compile(r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?sig=([0-9a-f]{32})")
 _DATA = re.compile(r"data:image/(?:png|jpeg|webp);base64,(.+)", re.DOTALL)
 Format = Literal["png", "jpeg", "webp"]
@@ -68,14 +70,16 @@ def models() -> dict[str, Any]:
 
 
 @router.post("/images/generations")
-async def generate(desk: At, door: By, request: Request, asked: Generation) -> Response:
+async def generate(desk: At, door: By, guest: For, request: Request, asked: Generation) -> Response:
     """Make pictures from words, each in a session of its own."""
-    jobs = [await asyncio.to_thread(_begin, desk, asked, number) for number in range(asked.n)]
+    jobs = [
+        await asyncio.to_thread(_begin, desk, guest, asked, number) for number in range(asked.n)
+    ]
     return await _made(desk, door, request, asked, jobs, "image_generation")
 
 
 @router.post("/images/edits")
-async def edit(desk: At, door: By, request: Request) -> Response:
+async def edit(desk: At, door: By, guest: For, request: Request) -> Response:
     """Change a picture as the prompt says. A form with ``image`` (or ``image[]``), ``prompt``, and
     what `Generation` has; what is to be changed is said in words, and no mask is taken."""
     async with request.form(max_files=8, max_fields=32) as form:
@@ -91,16 +95,17 @@ async def edit(desk: At, door: By, request: Request) -> Response:
         image = await brought[0].read()
     asked = _fields(fields)
     jobs = [
-        await asyncio.to_thread(_begin, desk, asked, number, image) for number in range(asked.n)
+        await asyncio.to_thread(_begin, desk, guest, asked, number, image)
+        for number in range(asked.n)
     ]
     return await _made(desk, door, request, asked, jobs, "image_edit")
 
 
 @router.post("/chat/completions")
-async def chat(desk: At, door: By, request: Request, asked: Chat) -> Response:
+async def chat(desk: At, door: By, guest: For, request: Request, asked: Chat) -> Response:
     """Carry out the last message. The conversation goes on from the picture that an answer before
     links to, or from the one that the message brings."""
-    job = await asyncio.to_thread(_say, desk, door, asked)
+    job = await asyncio.to_thread(_say, desk, door, guest, asked)
     if asked.stream:
         return _stream(_chunks(desk, door, request, job))
     turn = await _ended(job)
@@ -135,15 +140,17 @@ def _fields(form: dict[str, str]) -> Generation:
         ) from None
 
 
-def _begin(desk: Desk, asked: Generation, number: int, image: bytes | None = None) -> Job:
-    session = desk.studio.ledger.new_session()
+def _begin(
+    desk: Desk, guest: Guest, asked: Generation, number: int, image: bytes | None = None
+) -> Job:
+    session = desk.studio.ledger.new_session(guest.id)
     options = replace(desk.studio.usual_options(session), size=_size(asked.size))
     if asked.seed is not None:
         options = replace(options, seed=(asked.seed + number) % 2**32)
     if image is not None:
         desk.studio.take_in(image, "picture", options, session)
         options = replace(options, base=desk.studio.usual_options(session).base)
-    return desk.take(asked.prompt, options, session)
+    return desk.take(asked.prompt, options, session, owner=guest.id)
 
 
 def _size(text: str | None) -> tuple[int, int]:
@@ -226,11 +233,11 @@ def _item(
 # -- chat
 
 
-def _say(desk: Desk, door: Door, asked: Chat) -> Job:
+def _say(desk: Desk, door: Door, guest: Guest, asked: Chat) -> Job:
     words, image = _last(asked.messages)
-    session, base = _where(door, asked.messages)
+    session, base = _where(desk, door, guest, asked.messages)
     if session is None:
-        session = desk.studio.ledger.new_session()
+        session = desk.studio.ledger.new_session(guest.id)
     options = desk.studio.usual_options(session)
     if base is not None:
         options = replace(options, base=base)
@@ -238,7 +245,7 @@ def _say(desk: Desk, door: Door, asked: Chat) -> Job:
         options = replace(options, seed=asked.seed)
     if image is not None:
         options = replace(options, base=desk.studio.take_in(image, "picture", options, session))
-    return desk.take(words, options, session)
+    return desk.take(words, options, session, owner=guest.id)
 
 
 def _last(messages: list[dict[str, Any]]) -> tuple[str, bytes | None]:
@@ -272,15 +279,20 @@ def _decoded(url: object) -> bytes:
         raise BadInput(f"The picture is not well-formed base64: {error}.") from None
 
 
-def _where(door: Door, messages: list[dict[str, Any]]) -> tuple[str | None, str | None]:
-    """The session and the picture that the last answer with a picture told of."""
+def _where(
+    desk: Desk, door: Door, guest: Guest, messages: list[dict[str, Any]]
+) -> tuple[str | None, str | None]:
+    """The session and the picture that the last answer with a picture told of, where it was given
+    to the same guest."""
     for message in reversed(messages):
         content = message.get("content")
         if message.get("role") != "assistant" or not isinstance(content, str):
             continue
         for session, handle, signature in reversed(_LINK.findall(content)):
             if _signed(door, session, handle, signature):
-                return session, handle
+                with contextlib.suppress(NotThere):
+                    check_session(desk, session, guest)
+                    return session, handle
     return None, None
 
 

@@ -24,10 +24,13 @@ class Running:
     """A server's address, its key, and what is behind it."""
 
     def __init__(self, url: str, door: Door, desk: Desk, engine: ScriptedEngine) -> None:
-        self.url, self.key, self.desk, self.engine = url, door.key, desk, engine
-        self.http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {door.key}"}, timeout=20
-        )
+        self.url, self.key, self.desk, self.engine = url, door.key or "", desk, engine
+        self.http = self.client(self.key)
+
+    def client(self, key: str) -> httpx.Client:
+        """A client with a key."""
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=20)
 
     def ask(self, request: str, session: str | None = None, **more: Any) -> dict[str, Any]:
         """Post a request; the turn as it stands then."""
@@ -63,7 +66,7 @@ def running(
         engine = ScriptedEngine(home.parent / "models", caption)
         engine.before = before
         studio.engine = engine
-        desk, door = Desk(studio, **how), Door.of(studio.home)
+        desk, door = Desk(studio, **how), Door(studio.ledger)
         server = uvicorn.Server(
             uvicorn.Config(create_app(desk, door), port=port, log_level="error", lifespan="on")
         )
