@@ -22,7 +22,7 @@ from .grammar import weighted
 from .noise import typed
 
 SHARES: tuple[tuple[float, str], ...] = (
-    (40, "make"), (42, "edit"), (5, "ask"), (6, "chat"), (3, "again"), (3, "rule"), (1, "too"),
+    (56, "make"), (27, "edit"), (4, "ask"), (5, "chat"), (3, "again"), (3, "rule"), (2, "too"),
 )  # fmt: skip
 _FRESH = {"make": 0.5, "edit": 0.04, "too": 0.0, "again": 0.0}
 """How often nothing is known when a request is said."""

@@ -9,9 +9,9 @@ from danqing.agent.language.lexicon import lexicon
 from danqing.agent.llm.forms import SaidClaim, Understanding
 from danqing.tools.world import world
 
-from . import phrases, scenes, words
+from . import around, doing, phrases, scenery, scenes, words
 from .grammar import Phrases
-from .said import COLORS, Fields, Group, Said, english, group, is_living, named
+from .said import COLORS, REMARK, Fields, Group, Said, english, group, is_living, named
 
 SCENES = ("season", "time", "weather", "setting", "style")
 PLACES_EN = {
@@ -47,6 +47,8 @@ LINKS_ZH = {
     "above": ("上", "上面", "上方"), "below": ("下", "下面", "下方", "底下"),
     "inside": ("里", "里面"), "near": ("旁边", "前面", "后面", "身边", "边上", "附近"),
 }  # fmt: skip
+UNWANTED = ("text", "watermark", "logo", "car", "animal", "building", "cloud", "border", "tree")
+"""What is often not wanted."""
 HOLDERS = (
     "sign",
     "banner",
@@ -68,10 +70,15 @@ def draw(rng: Random, chinese: bool) -> tuple[str, Understanding]:
         return _free(rng, chinese)
     said = scenes.described(rng, chinese) if roll > 0.93 else shown(rng, chinese)
     text = _framed(rng, said.text, chinese)
-    remarks: list[str] = []
+    remarks = [claim["value"] for claim in said.claims if claim["kind"] == REMARK]
+    claims = [claim for claim in said.claims if claim["kind"] != REMARK]
+    if not claims:
+        return draw(rng, chinese)
     if rng.random() < 0.12:
-        text, remarks = _praised(rng, text, chinese)
-    return text, Understanding(intent="make", claims=unique(said.claims), remarks=remarks)
+        text, more = _praised(rng, text, chinese)
+        remarks += more
+    told = list(dict.fromkeys(remarks))
+    return text, Understanding(intent="make", claims=unique(claims), remarks=told)
 
 
 def unique(claims: list[Fields]) -> list[SaidClaim]:
@@ -83,15 +90,70 @@ def shown(rng: Random, chinese: bool) -> Said:
     """Everything that a picture is to show, as a list of tags or as sentences."""
     mixed = not chinese if rng.random() < 0.05 else chinese  # two languages in one request
     things = _things(rng, chinese)
-    scene = _scene(rng, mixed, least=0 if things else 1)
-    if rng.random() < 0.1:
+    told = {str(claim["kind"]) for one in things for claim in one.claims}
+    scene = _scene(rng, mixed, least=0 if things else 1, told=told)
+    if rng.random() < 0.14:
         gone = absent(rng, chinese)
         there = {claim.get("subject") for one in things for claim in one.claims}
         if not there & {claim["subject"] for claim in gone.claims}:
             scene.append(gone)
     if rng.random() < 0.05:
         things.append(written(rng, chinese))
-    return _joined(rng, things, scene, chinese)
+    if rng.random() < 0.05:
+        return labelled(rng, things, scene, chinese)
+    said = _joined(rng, things, scene, chinese)
+    drawn = {claim["value"] for claim in said.claims if claim["kind"] == "style"}
+    if rng.random() < 0.2 and not drawn:
+        told = scenery.medium(rng, mixed, said.text)
+        return Said(told.text, [*told.claims, *said.claims])
+    return said
+
+
+_LABELS: dict[str, tuple[str, str]] = {
+    "object": ("Subject Subjects Main-subject Content Objects", "主体 内容 元素 主角 画面"),
+    "setting": ("Setting Background Location Scene Environment", "背景 场景 地点 环境"),
+    "season": ("Season", "季节"), "time": ("Time Time-of-day Lighting", "时间"),
+    "weather": ("Weather", "天气"), "style": ("Style Art-style Look Medium", "风格 画风"),
+    "absent": ("Avoid Exclude Negative Not-wanted", "避免 排除 不要出现"),
+}  # fmt: skip
+
+
+def labelled(rng: Random, things: list[Said], scene: list[Said], chinese: bool) -> Said:
+    """ "Subject: a fox. Setting: forest. Avoid: people", as designers write."""
+    lines: list[tuple[str, str]] = []
+    claims: list[Fields] = []
+    if things:
+        lines.append(("object", ("，" if chinese else ", ").join(one.text for one in things)))
+        claims += [claim for one in things for claim in one.claims]
+    kinds = list(
+        dict.fromkeys(c["kind"] for one in scene for c in one.claims if c["kind"] in SCENES)
+    )
+    for kind in kinds:
+        value = rng.choice(list(words.values(kind, chinese)))
+        lines.append((kind, rng.choice(words.values(kind, chinese)[value][:3])))
+        claims.append({"kind": kind, "value": value})
+    if rng.random() < 0.35:
+        there = {claim.get("subject") for claim in claims}
+        gone = [words.thing(rng, chinese) for _ in range(rng.choice((1, 1, 2, 3)))]
+        gone = [word for word in gone if word.name not in there]
+        nouns = [words.surface(rng, word, chinese) for word in gone]
+        if gone:
+            lines.append(("absent", ("、" if chinese else ", ").join(
+                nouns if chinese or rng.random() < 0.3 else map(words.many, nouns))))  # fmt: skip
+            claims += [{"kind": "absent", "subject": word.name} for word in gone]
+    if rng.random() < 0.3:
+        mood = rng.choice(phrases.MOODS[chinese])
+        lines.append(("mood", mood))
+        claims.append({"kind": REMARK, "value": mood})
+    labels = _LABELS | {"mood": ("Mood Atmosphere Feeling", "氛围 情绪 感觉")}
+    mark = rng.choice(("：", "：", ":") if chinese else (": ", ": ", " - ", ":"))
+    end = rng.choice(("；", "，", "。", "\n", " ") if chinese else ("; ", ". ", ", ", "\n", " | "))
+    told = [
+        (rng.choice(labels[kind][chinese].split()).replace("-", " "), text) for kind, text in lines
+    ]
+    if rng.random() < 0.4:
+        told = [(label.lower(), text) for label, text in told]
+    return Said(end.join(f"{label}{mark}{text}" for label, text in told), claims)
 
 
 # -- the things
@@ -104,7 +166,8 @@ def _things(rng: Random, chinese: bool) -> list[Said]:
     used: set[str] = set()
     while len(items) < n:
         item = _item(rng, chinese, bare, rich=1.0 if n < 3 else 0.7)
-        names = {str(claim["subject"]) for claim in item.claims}
+        names = {str(claim.get("subject") or claim["kind"]) for claim in item.claims}
+        names -= {REMARK}
         if not names & used:
             items.append(item)
             used |= names
@@ -113,7 +176,18 @@ def _things(rng: Random, chinese: bool) -> list[Said]:
 
 def _item(rng: Random, chinese: bool, bare: bool, rich: float) -> Said:
     roll = rng.random()
-    if roll < 0.06:
+    if roll < 0.24:
+        return doing.draw(rng, chinese)
+    if roll < 0.44:
+        return around.draw(rng, chinese)
+    if roll < 0.48:
+        return doing.lying(rng, chinese)
+    if roll < 0.51:
+        return bare_of(rng, chinese)
+    if roll < 0.61:
+        return scenery.around(rng, chinese, _item(rng, chinese, bare, rich))
+    roll = rng.random()
+    if roll < 0.08:
         return _by_color(rng, chinese)
     if roll < 0.34:
         return _related(rng, chinese, bare, rich)
@@ -125,7 +199,7 @@ def _item(rng: Random, chinese: bool, bare: bool, rich: float) -> Said:
         return _together(rng, chinese)
     if roll < 0.51:
         return _somebody(rng, chinese)
-    one = group(rng, chinese, rich=rich)
+    one = group(rng, chinese, rich=rich, remarked=True)
     if roll < 0.7:
         return _placed(rng, one, chinese, bare)
     if one.action or roll < 0.73:
@@ -142,6 +216,11 @@ def _by_color(rng: Random, chinese: bool) -> Said:
         replace(first, count=n, exact=False, color=(color, _plain(color, chinese)), told=True)
         for color, n in zip(colors, counts, strict=True)
     ]
+    roll = rng.random()
+    if roll < 0.15:
+        return _of_all(rng, groups, chinese)
+    if roll < 0.35:
+        return _told_apart(rng, groups, chinese)
     texts = [named(rng, g, chinese) for g in groups]
     if not chinese and rng.random() < 0.3:
         second = groups[1]
@@ -164,6 +243,57 @@ def _by_color(rng: Random, chinese: bool) -> Said:
     return Said(
         rng.choice(("和", "，") if chinese else (" and ", " and ", ", ")).join(texts), claims
     )
+
+
+def _of_all(rng: Random, groups: list[Group], chinese: bool) -> Said:
+    """ "three cups: two red, one blue": how many there are, and how many of each color."""
+    total = sum(int(g.count or 1) for g in groups)
+    whole = replace(groups[0], count=total, color=None, told=False)
+    parts = []
+    for g in groups:
+        n, color = int(g.count or 1), (g.color or ("", ""))[1]
+        if chinese:
+            m = words.measure(rng, g.word, g.noun)
+            parts.append(
+                f"{words.number(rng, n, True)}{m}{color if len(color) > 1 else color + '色'}的"
+            )
+        else:
+            ones = rng.choice((" one" if n == 1 else " ones", "", ""))
+            parts.append(f"{words.number(rng, n, False, digits=0.05)} {color}{ones}")
+    claims = [*whole.claims(), *(claim for g in groups for claim in g.claims())]
+    if chinese:
+        return Said(
+            f"{named(rng, whole, True)}，{rng.choice(('', '其中'))}{'，'.join(parts)}", claims
+        )
+    last = rng.choice((", ", " and ", ", and "))
+    return Said(f"{named(rng, whole, False)}{rng.choice((': ', ', '))}{last.join(parts)}", claims)
+
+
+def _told_apart(rng: Random, groups: list[Group], chinese: bool) -> Said:
+    """ "a white dog to the left of a brown dog", or all of them on something: what is said of one
+    of a name is said with its color."""
+    claims = [claim for g in groups for claim in g.claims()]
+    first, second = groups
+    value = rng.choice(("left of", "right of", "above", "below"))
+    link = rng.choice((LINKS_ZH if chinese else LINKS_EN)[value])
+    texts = [named(rng, g, chinese) for g in groups]
+    if rng.random() < 0.6:
+        relation: Fields = {"kind": "relation", "subject": first.name, "value": value,
+                            "object": second.name, "color": first.tag["color"],
+                            "object_color": second.tag["color"]}  # fmt: skip
+        be = rng.choice(("", "is " if first.count == 1 else "are "))
+        text = f"{texts[0]}在{texts[1]}{link}" if chinese else f"{texts[0]} {be}{link} {texts[1]}"
+        return Said(text, [*claims, relation])
+    ground = replace(group(rng, chinese, rich=0.4, one=True), exact=False, action=None)
+    if ground.name == first.name:
+        return Said((" and ", "和")[chinese].join(texts), claims)
+    relations: list[Fields] = [
+        {"kind": "relation", "subject": g.name, "value": value, "object": ground.name, **g.tag}
+        for g in groups
+    ]
+    both, on = (" and ", "和")[chinese].join(texts), named(rng, ground, chinese)
+    text = f"{both}在{on}{link}" if chinese else f"{both} {link} {on}"
+    return Said(text, [*claims, *ground.claims(), *relations])
 
 
 def _plain(color: str, chinese: bool) -> str:
@@ -325,7 +455,7 @@ def _having(rng: Random, chinese: bool) -> Said:
     if rng.random() < 0.5:
         return Said(f"{first}{zh}{second}", forward)
     number = first[: len(first) - len(who.noun)] if first.endswith(who.noun) else ""
-    if who.color or who.size or who.kind:
+    if who.color or who.size or who.kinds or who.mood:
         return Said(f"{first}{zh}{second}", forward)
     return Said(f"{number}{zh}{second}的{who.noun}", [*what.claims(), *who.claims(), *does])
 
@@ -387,12 +517,26 @@ def _together(rng: Random, chinese: bool) -> Said:
 # -- the whole picture
 
 
-def _scene(rng: Random, chinese: bool, *, least: int) -> list[Said]:
+def _scene(rng: Random, chinese: bool, *, least: int, told: set[str]) -> list[Said]:
+    """What is said of the whole picture, beside what is ``told`` already."""
     n = max(least, rng.choices((0, 1, 2, 3, 4), (40, 32, 17, 8, 3))[0])
-    kinds = rng.sample(SCENES, n)
-    if rng.random() < 0.15 and n >= 2:
+    kinds = [kind for kind in rng.sample(SCENES, n) if kind not in told]
+    if rng.random() < 0.15 and n >= 2 and not told & {"season", "time", "weather"}:
         return [_night_of_zh(rng) if chinese else _night_of(rng)]
-    return [scene(rng, kind, chinese) for kind in kinds]
+    found = []
+    for kind in kinds:
+        roll = rng.random()
+        if kind == "setting" and roll < 0.6:
+            found.append(scenery.environment(rng, chinese))
+        elif kind == "time" and roll < 0.2:
+            found.append(scenery.sky(rng, chinese))
+        elif kind == "style" and roll < 0.15:
+            found.append(scenery.tones(rng, chinese))
+        elif kind == "style" and roll < 0.25:  # of two styles
+            found += [scene(rng, kind, chinese), scene(rng, kind, chinese)]
+        else:
+            found.append(scene(rng, kind, chinese))
+    return found
 
 
 def scene(rng: Random, kind: str, chinese: bool, value: str | None = None) -> Said:
@@ -455,15 +599,48 @@ def _night_of_zh(rng: Random) -> Said:
 
 def absent(rng: Random, chinese: bool) -> Said:
     """What is not to be there."""
-    n = 2 if rng.random() < 0.15 else 1
+    language = "zh" if chinese else "en"
+    if rng.random() < 0.12:
+        nobody: Phrases = phrases.table("pictures")["nobody"][language]
+        return Said(nobody.draw(rng), [{"kind": "absent", "subject": "person"}])
+    n = rng.choices((1, 2, 3), (78, 16, 6))[0]
     gone = [words.thing(rng, chinese) for _ in range(n)]
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:
         gone[0] = words.known()["person"]
+    elif rng.random() < 0.25:
+        gone[0] = words.known()[rng.choice(UNWANTED)]
     nouns = [words.surface(rng, word, chinese) for word in gone]
-    x = ("和" if chinese else " or ").join(nouns if chinese else map(words.many, nouns))
-    frame: Phrases = phrases.table("pictures")["absent"]["zh" if chinese else "en"]
+    one = not chinese and rng.random() < 0.2
+    nouns = nouns if chinese or one else [words.many(noun) for noun in nouns]
+    last = rng.choice(
+        ("和", "、", "或", "也没有") if chinese else (" or ", " or ", " and ", ", no ")
+    )
+    x = last.join(filter(None, (("、" if chinese else ", ").join(nouns[:-1]), nouns[-1])))
+    frame: Phrases = phrases.table("pictures")["absent"][language]
     claims = [{"kind": "absent", "subject": word.name} for word in gone]
     return Said(frame.draw(rng, lambda name: x), claims)
+
+
+def bare_of(rng: Random, chinese: bool) -> Said:
+    """ "a tree without leaves": a thing, and what it has not."""
+    g = group(rng, chinese, rich=0.6, remarked=True)
+    g = replace(g, action=None)
+    part = words.thing(rng, chinese)
+    if rng.random() < 0.6:
+        name = rng.choice(list(phrases.PARTS))
+        part = words.Word(name, (name,), (phrases.PARTS[name],))
+    if part.name == g.name:
+        return bare_of(rng, chinese)
+    noun = words.surface(rng, part, chinese)
+    claims = [*g.claims(), {"kind": "absent", "subject": part.name}]
+    if chinese:
+        if g.color or g.size or g.kinds or g.mood:
+            return Said(f"{named(rng, g, True)}，没有{noun}", claims)
+        number = named(rng, g, True).removesuffix(g.noun)
+        return Said(f"{number}没有{noun}的{g.noun}", claims)
+    many = noun if rng.random() < 0.3 else words.many(noun)
+    link = rng.choice(("without", "without", "with no", "without any", "but no", "that has no"))
+    return Said(f"{named(rng, g, False)} {link} {many}", claims)
 
 
 def written(rng: Random, chinese: bool) -> Said:
@@ -474,6 +651,8 @@ def written(rng: Random, chinese: bool) -> Said:
         value = f"{value} {rng.choice(phrases.WRITTEN[False])}"
     marks = ("“”", "「」", '""', "‘’") if chinese else ('""', "''", "“”")
     q = value.join(rng.choice(marks))
+    if value.isupper() and len(value) > 2 and rng.random() < 0.4:
+        q = value  # capitals need no marks
     holder = words.one_of(rng, HOLDERS, chinese)
     claims: list[Fields] = []
 
@@ -520,7 +699,17 @@ def _joined(rng: Random, things: list[Said], scene: list[Said], chinese: bool) -
 
 def _framed(rng: Random, text: str, chinese: bool) -> str:
     frame: Phrases = phrases.table("pictures")["frame_zh" if chinese else "frame_en"]
-    return frame.draw(rng, lambda name: text)
+    whom: Phrases = phrases.table("pictures")["whom"]["zh" if chinese else "en"]
+
+    def fill(name: str) -> str:
+        return text if name == "all" else whom.draw(rng, lambda _: _topic(rng, chinese))
+
+    return frame.draw(rng, fill)
+
+
+def _topic(rng: Random, chinese: bool) -> str:
+    noun = words.surface(rng, words.thing(rng, chinese), chinese)
+    return noun if chinese or rng.random() < 0.4 else words.many(noun)
 
 
 def _praised(rng: Random, text: str, chinese: bool) -> tuple[str, list[str]]:
