@@ -32,7 +32,7 @@ BOTH = {"wing", "eye", "ear", "horn", "leg", "stripe", "spot", "petal", "feather
 def draw(rng: Random, chinese: bool) -> Said:
     """One of the ways below."""
     ways = (chained, chained, chained, having, having, holding, again, coordinated, two_colors,
-            on_part, covered)  # fmt: skip
+            on_part, covered, owned)  # fmt: skip
     return rng.choice(ways)(rng, chinese)
 
 
@@ -228,6 +228,22 @@ def covered(rng: Random, chinese: bool) -> Said:
                       "overgrown with", "framed by", "made for", "and also", "together with",
                       "along with", "as well as", "plus"))  # fmt: skip
     return Said(f"{first} {how} {second}", claims)
+
+
+def owned(rng: Random, chinese: bool) -> Said:
+    """ "a sailor and his parrot": whose it is, is no claim."""
+    a = thing(rng, chinese, 0.5, one=True)
+    word = words.thing(rng, chinese)
+    b = Group(word, words.surface(rng, word, chinese))
+    if a.name == b.name:
+        return owned(rng, chinese)
+    claims = [*a.claims(), *b.claims()]
+    first = named(rng, a, chinese)
+    if chinese:
+        its = rng.choice(("它", "他", "她") if is_living(a.word) else ("它",))
+        return Said(f"{first}和{its}的{b.noun}", claims)
+    its = rng.choice(("his", "her", "its") if is_living(a.word) else ("its",))
+    return Said(f"{first} {rng.choice(('and', 'with'))} {its} {b.noun}", claims)
 
 
 # -- said in two steps, and of several

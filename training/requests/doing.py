@@ -134,6 +134,10 @@ def _english(
             text = f"{at} {does} {subject}"
         back = [*ground.claims(), *_flat(people), *_acts(people, deed.value)]
         return Said(text, back + (onto.claims() if onto else []) + relations)
+    if ground and not onto and roll > 0.94 and len(people) == 1:
+        which = f"{link} which {rng.choice((f'{subject} {does}', f'{does} {subject}'))}"
+        back = [*ground.claims(), *_flat(people), *_acts(people, deed.value), *relations]
+        return Said(f"{named(rng, ground, False)}{rng.choice((' ', ', '))}{which}", back)
     both = "both " if len(people) == 2 and rng.random() < 0.1 else ""
     form = rng.choice((
         f"{subject} {both}{deed.value}{rest}", f"{subject} {both}{deed.value}{rest}",

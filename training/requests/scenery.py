@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from danqing.agent.language.lexicon import lexicon
+from danqing.tools.world import world
+
 from . import phrases, words
 from .grammar import Phrases
 from .said import REMARK, Fields, Said, pair
@@ -179,3 +182,61 @@ def medium(rng: Random, chinese: bool, rest: str) -> Said:
         mark = "" if said.endswith("的") else rng.choice(("，", "：", "，"))
         return Said(f"{said}{mark}{rest}", claims)
     return Said(f"{said} {rest}", claims)
+
+
+def scene(rng: Random, kind: str, chinese: bool, value: str | None = None) -> Said:
+    """One value of the whole picture, as people say it; half of them the painter's own."""
+    table = words.values(kind, chinese)
+    own = getattr(world(), f"{kind}s")
+    if value is None:
+        value = rng.choice(list(own)) if rng.random() < 0.7 else rng.choice(list(table))
+    claim = {"kind": kind, "value": value}
+    said: dict[str, Phrases] = phrases.table("pictures")["world_zh" if chinese else "world_en"]
+    if value in said and rng.random() < 0.75:
+        return Said(said[value].draw(rng), [claim])
+    options = table.get(value) or [value]
+    word = options[0] if rng.random() < 0.5 else rng.choice(options)
+    if chinese and kind == "setting" and value in lexicon().weak_settings:
+        return Said(f"在{word}", [claim])  # alone it would be a thing
+    frame: Phrases = phrases.table("pictures")["scene_zh" if chinese else "scene_en"][kind]
+    return Said(frame.draw(rng, lambda name: words.a(word) if name[0] == "a" else word), [claim])
+
+
+_NIGHT = {
+    "weather": {"rain": "rainy", "snow": "snowy", "fog": "foggy", "cloudy": "cloudy",
+                "clear": "clear", "storm": "stormy"},
+    "season": {"spring": "spring", "summer": "summer", "autumn": "autumn", "winter": "winter"},
+    "time": {"morning": "morning", "night": "night", "sunset": "evening", "day": "afternoon"},
+}  # fmt: skip
+
+
+def night(rng: Random) -> Said:
+    """ "on a snowy winter night"."""
+    kinds = ["weather", "season", "time"]
+    if rng.random() < 0.5:
+        kinds.pop(rng.randrange(2))
+    values = {kind: rng.choice(list(_NIGHT[kind])) for kind in kinds}
+    text = " ".join(_NIGHT[kind][value] for kind, value in values.items())
+    claims = [{"kind": kind, "value": value} for kind, value in values.items()]
+    return Said(f"{rng.choice(('on ', 'on ', ''))}{words.a(text)}", claims)
+
+
+_NIGHTS_ZH = {
+    "冬夜": ("season", "winter"), "夏夜": ("season", "summer"), "秋夜": ("season", "autumn"),
+    "春夜": ("season", "spring"), "雪夜": ("weather", "snow"), "雨夜": ("weather", "rain"),
+}  # fmt: skip
+
+
+def night_zh(rng: Random) -> Said:
+    """ "冬夜", "秋天的傍晚"."""
+    if rng.random() < 0.4:
+        word = rng.choice(list(_NIGHTS_ZH))
+        kind, value = _NIGHTS_ZH[word]
+        claims = [{"kind": kind, "value": value}, {"kind": "time", "value": "night"}]
+        return Said(f"{rng.choice(('', '在', '一个'))}{word}", claims)
+    season, time = (rng.choice(list(_NIGHT[kind])) for kind in ("season", "time"))
+    words_ = [
+        rng.choice(words.values(k, True)[v][:4]) for k, v in (("season", season), ("time", time))
+    ]
+    claims = [{"kind": "season", "value": season}, {"kind": "time", "value": time}]
+    return Said("的".join(words_), claims)

@@ -23,7 +23,8 @@ from . import phrases
 _COARSE = re.compile(
     "sex|porn|semen|sperm|peni[sl]|vagin|genit|nazi|slut|whore|rap(?:e|ist)$|anus|f(?:ae|e)c|urin"
     "|erot|orgas|amor(?:y|ist)|p(?:a|ae|e)do|suicid|f(?:o|)etus|abort|murder|corpse|tortur|terroris"
-    "|vulgar|brothel|hymen|vulva|seduc|pimp|prostit|condom|drug|heroin|cocain|opi(?:um|oid)|genocid|excre|dung|pus$|tit$|boob|breast"
+    "|vulgar|brothel|necroph|adulter|rapist|hymen|vulva|seduc|pimp|prostit|condom|drug|heroin"
+    "|cocain|opi(?:um|oid)|genocid|excre|dung|pus$|tit$|boob|breast"
 )
 """Nobody needs to draw these to learn."""
 _HAN = re.compile(r"[\u4e00-\u9fff]{2,3}")
