@@ -10,7 +10,9 @@ from .said import Fields, Group, Said, group, is_living, named
 
 ON = ("on", "on", "on top of", "atop", "upon")
 WHERE_EN: dict[str, tuple[str, ...]] = {
-    "above": ON, "below": ("under", "beneath", "below", "underneath"), "inside": ("in", "inside"),
+    "above": ON,
+    "below": ("under", "beneath", "below", "underneath"),
+    "inside": ("in", "inside", "in", "aboard"),
     "near": ("next to", "beside", "near", "by", "in front of", "behind", "around", "beyond", "at",
              "against", "towards", "past", "from", "through", "across", "along", "with"),
     "left of": ("to the left of", "left of"), "right of": ("to the right of", "right of"),
@@ -145,6 +147,7 @@ def _english(
         f"{subject} {does}{rest}", f"{subject} who {be} {deed.value}{rest}",
         f"{subject} that {does}{rest}", f"{subject}, {deed.value}{rest}",
         f"{subject}, {both}{deed.value}{rest}",
+        f"{subject} {deed.past}{rest}",
     ))  # fmt: skip
     if ground and not onto and one and rng.random() < 0.1:
         form = f"{subject} {rng.choice(('sitting', 'standing'))}"  # what follows is where

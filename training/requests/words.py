@@ -150,16 +150,17 @@ def _english_adjectives() -> tuple[str, ...]:
 
 @cache
 def _verb_forms() -> dict[str, dict[str, str]]:
-    """Each English verb with its forms: "ing", "s", "ed"."""
+    """Each English verb with its forms: "ing", "s", "ed", and "past" where that is irregular."""
     table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
     found: dict[str, dict[str, str]] = {}
     for line in table.splitlines():
         word, part, lemmas = line.split(",")
         base = lemmas.split("/")[0]
-        if part == "verb" and word.isalpha() and word.islower():
-            ends = [end for end in ("ing", "ed", "s") if word.endswith(end) and word != base]
-            if ends:
-                found.setdefault(base, {})[ends[0]] = word
+        if part == "verb" and word.isalpha() and word.islower() and word != base:
+            ends = [end for end in ("ing", "ed", "s") if word.endswith(end)]
+            if not ends and re.search("[^a]n$", word):
+                continue  # ridden
+            found.setdefault(base, {}).setdefault((ends or ["past"])[0], word)
     return {base: forms for base, forms in found.items() if {"ing", "s"} <= forms.keys()}
 
 
@@ -287,11 +288,12 @@ def adjective(rng: Random, chinese: bool) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Deed:
-    """What somebody does: the ``value`` of a claim, the English forms, and a Chinese word."""
+    """What is done: the ``value`` of a claim, the English forms, and a Chinese word."""
 
     value: str
     base: str = ""
     s: str = ""
+    past: str = ""
     zh: str = ""
 
 
@@ -308,8 +310,9 @@ def _deeds(chinese: bool, way: str) -> tuple[Deed, ...]:
         forms = _verb_forms().get(base, {})
         s = forms.get("s", base + "s")
         if not chinese:
-            found.append(Deed(value, base, s))
-        found += [Deed(value, base, s, one) for one in (given.split() or zh) if chinese]
+            past = forms.get("past") or forms.get("ed") or base
+            found.append(Deed(value, base, s, past))
+        found += [Deed(value, zh=one) for one in (given.split() or zh) if chinese]
     return tuple(found)
 
 
@@ -322,7 +325,7 @@ def deed(rng: Random, chinese: bool, way: str = "alone") -> Deed:
             return Deed(word, zh=word)
         base = rng.choice(_english_verbs())
         forms = _verb_forms()[base]
-        return Deed(forms["ing"], base, forms["s"])
+        return Deed(forms["ing"], base, forms["s"], forms.get("past") or forms.get("ed") or base)
     return rng.choice(_deeds(chinese, way))
 
 
