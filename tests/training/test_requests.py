@@ -18,6 +18,7 @@ from training.requests import (
     HELD_OUT,
     Sample,
     around,
+    colors,
     doing,
     noise,
     noted,
@@ -173,7 +174,7 @@ def test_what_is_done_is_claimed_of_everyone_who_does_it() -> None:
         deeds = Counter(
             c["value"]
             for c in said.claims
-            if "subject" in c and str(c.get("value")).endswith("ing")
+            if "subject" in c and str(c.get("value")).endswith(("ing", "parked"))
         )
         there = {c["subject"] for c in said.claims if c["kind"] in ("object", "count")}
         told = {c["subject"] for c in said.claims if c.get("value") in deeds and "subject" in c}
@@ -187,6 +188,22 @@ def test_a_lifeless_thing_that_hangs_somewhere_does_nothing() -> None:
         said = doing.lying(Random(seed), seed % 2 == 0)
         values = {c.get("value") for c in said.claims if c["kind"] == "object"}
         assert not values & set(doing.LIES_EN)
+
+
+def test_what_is_said_of_one_of_a_name_is_said_with_its_color() -> None:
+    for seed in range(300):
+        said = colors.draw(Random(seed), seed % 2 == 0)
+        name = said.claims[0]["subject"]
+        mine = [claim for claim in said.claims if claim["subject"] == name]
+        values = {claim["value"] for claim in mine if claim["kind"] == "color"}
+        assert len(values) == 2
+        told = [claim for claim in mine if claim["kind"] in ("count", "place", "relation")]
+        assert {claim.get("color") for claim in told} - {None} == values or "relation" in str(told)
+        whole = [
+            claim["value"] for claim in told if claim["kind"] == "count" and "color" not in claim
+        ]
+        each = [c["value"] for c in told if c["kind"] == "count" and "color" in c]
+        assert whole in ([], [sum(each)]), said
 
 
 def test_what_is_around_a_thing_is_told_by_it() -> None:

@@ -32,7 +32,8 @@ BOTH = {"wing", "eye", "ear", "horn", "leg", "stripe", "spot", "petal", "feather
 def draw(rng: Random, chinese: bool) -> Said:
     """One of the ways below."""
     ways = (chained, chained, chained, having, having, holding, again, coordinated, two_colors,
-            on_part, covered, owned)  # fmt: skip
+            on_part, covered, owned,
+            colored)  # fmt: skip
     return rng.choice(ways)(rng, chinese)
 
 
@@ -128,7 +129,7 @@ def _chain_zh(rng: Random, first: Group, others: list[Group], sides: list[str]) 
         alone = (
             side in ("above", "below", "inside") and len(others) == 1 and rng.random() < 0.5
         ) or (i and rng.random() < 0.6)
-        lead = rng.choice(("", "", "在")) if alone else again
+        lead = rng.choice(("", "", "在", "再在")) if alone else again
         whole = f"{lead}{where}"
         how = rng.choice(("有", "有", "是", "放着" if not is_living(g.word) else "有", "画", ""))
         if not alone and rng.random() < 0.25:
@@ -221,7 +222,16 @@ def covered(rng: Random, chinese: bool) -> Said:
     claims = [*a.claims(), *b.claims()]
     if chinese:
         how = rng.choice(
-            ("，周围{}", "，四周都是{}", "，被{}环绕", "，上面长满了{}", "装饰着{}", "，旁边围着{}")
+            (
+                "，周围{}",
+                "，四周都是{}",
+                "，被{}环绕",
+                "，上面长满了{}",
+                "，上面挂满了{}",
+                "开满了{}",
+                "装饰着{}",
+                "，旁边围着{}",
+            )
         )
         return Said(first + how.format(second), claims)
     how = rng.choice(("surrounded by", "covered with", "covered in", "decorated with", "full of",
@@ -310,6 +320,27 @@ def coordinated(rng: Random, chinese: bool) -> Said:
     text = rng.choice((f"{pair_}, {third} {where}", f"{pair_}, and {where} {third}",
                        f"{pair_} with {third} {where}"))  # fmt: skip
     return Said(text, [*claims, *c.claims(), *(_is(c, side, g) for g in both)])
+
+
+def colored(rng: Random, chinese: bool) -> Said:
+    """ "five red apples and two green pears on a table": of each kind its own number and color."""
+    groups = things(rng, chinese, rng.choice((2, 2, 3)), 0.0)
+    groups = [replace(g, color=pair(rng, "color", chinese), exact=False) for g in groups]
+    if len({g.name for g in groups}) < len(groups) or rng.random() < 0.5:
+        groups = [replace(g, count=rng.randint(1, 6)) for g in groups]
+    claims = [claim for g in groups for claim in g.claims()]
+    texts = [named(rng, g, chinese) for g in groups]
+    mark, last = ("、", "和") if chinese else (", ", " and ")
+    text = last.join(filter(None, (mark.join(texts[:-1]), texts[-1])))
+    ground = thing(rng, chinese, 0.4, one=True)
+    if rng.random() < 0.5 or ground.name in {g.name for g in groups}:
+        return Said(text, claims)
+    side = rng.choice(("above", "above", "below", "inside", "left of"))
+    claims += [*ground.claims(), *(_is(g, side, ground) for g in groups)]
+    at = named(rng, ground, chinese)
+    if chinese:
+        return Said(f"{text}在{at}{rng.choice(SIDES_ZH[side])}", claims)
+    return Said(f"{text} {rng.choice(SIDES_EN[side][:2]).format(at)}", claims)
 
 
 def two_colors(rng: Random, chinese: bool) -> Said:

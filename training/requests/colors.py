@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from . import words
-from .places import LINKS_EN, LINKS_ZH, at, is_at
+from .places import LINKS_EN, LINKS_ZH, PLACES_EN, PLACES_ZH, at, is_at
 from .said import COLORS, Fields, Group, Said, group, named
 
 
@@ -24,7 +24,10 @@ def draw(rng: Random, chinese: bool) -> Said:
         return _of_all(rng, groups, chinese)
     if roll < 0.35:
         return _told_apart(rng, groups, chinese)
-    texts = [named(rng, g, chinese) for g in groups]
+    if roll < 0.5:
+        return _each_at(rng, groups, chinese)
+    bare = chinese and rng.random() < 0.25
+    texts = [named(rng, g, chinese, bare=bare) for g in groups]
     if not chinese and rng.random() < 0.3:
         second = groups[1]
         ones = "one" if second.count == 1 else "ones"
@@ -63,13 +66,40 @@ def _of_all(rng: Random, groups: list[Group], chinese: bool) -> Said:
         else:
             ones = rng.choice((" one" if n == 1 else " ones", "", ""))
             parts.append(f"{words.number(rng, n, False, digits=0.05)} {color}{ones}")
-    claims = [*whole.claims(), *(claim for g in groups for claim in g.claims())]
+    each = [claim for g in groups for claim in g.claims()]
+    claims = [*whole.claims(), *each]
+    if not chinese and rng.random() < 0.25:
+        parts = [f"{words.a(part[4:]) if part.startswith('one ') else part}" for part in parts]
+        return Said(f"{words.many(whole.noun)}: {' and '.join(parts)}", each)
     if chinese:
         return Said(
             f"{named(rng, whole, True)}，{rng.choice(('', '其中'))}{'，'.join(parts)}", claims
         )
     last = rng.choice((", ", " and ", ", and "))
     return Said(f"{named(rng, whole, False)}{rng.choice((': ', ', '))}{last.join(parts)}", claims)
+
+
+def _each_at(rng: Random, groups: list[Group], chinese: bool) -> Said:
+    """ "the cup on the left is red and the one on the right is blue"."""
+    places = rng.sample(("left", "right", "center"), 2)
+    groups = [replace(g, count=1) for g in groups]
+    claims = [claim for g, place in zip(groups, places, strict=True)
+              for claim in [*g.claims(), is_at(g, place)]]  # fmt: skip
+    noun, colors = groups[0].noun, [g.tag["color"] for g in groups]
+    if chinese:
+        where = [rng.choice(PLACES_ZH[place]) for place in places]
+        told = [f"{at}的{noun}是{words.values('color', True)[color][1]}的"
+                for at, color in zip(where, colors, strict=True)]  # fmt: skip
+        return Said("，".join(told), claims)
+    where = [rng.choice(PLACES_EN[place]) for place in places]
+    if rng.random() < 0.5:
+        told = [f"{words.a(f'{color} {noun}')} is {at}"
+                for at, color in zip(where, colors, strict=True)]  # fmt: skip
+        return Said(rng.choice((", ", " and ", ". ")).join(told), claims)
+    first, second = (f"{at} {rng.choice(('is', 'should be'))} {color}"
+                     for at, color in zip(where, colors, strict=True))  # fmt: skip
+    again = rng.choice(("one", noun))
+    return Said(f"the {noun} {first}{rng.choice((' and', ','))} the {again} {second}", claims)
 
 
 def _told_apart(rng: Random, groups: list[Group], chinese: bool) -> Said:

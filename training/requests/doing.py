@@ -55,8 +55,9 @@ def who(rng: Random, chinese: bool, rich: float = 0.7) -> Group:
 
 def draw(rng: Random, chinese: bool) -> Said:
     """Somebody, or a few together, who do something, perhaps to something and somewhere."""
-    if rng.random() < 0.12:
-        return _lifeless(rng, chinese)
+    roll = rng.random()
+    if roll < 0.12:
+        return _parked(rng, chinese) if roll < 0.03 else _lifeless(rng, chinese)
     many = 1 if rng.random() < 0.78 else rng.choice((2, 2, 3))
     people = [who(rng, chinese, 0.8 if many == 1 else 0.4) for _ in range(many)]
     roll = rng.random()
@@ -69,6 +70,29 @@ def draw(rng: Random, chinese: bool) -> Said:
     where = rng.choices(list(WHERE_EN), WEIGHTS)[0]
     told = _chinese if chinese else _english
     return told(rng, people, deed, onto, ground, where)
+
+
+_VEHICLES = ("car", "truck", "bus", "bicycle", "motorcycle", "taxi", "van", "tractor", "scooter",
+             "sports car", "train", "carriage", "police car", "fire truck")  # fmt: skip
+
+
+def _parked(rng: Random, chinese: bool) -> Said:
+    """ "a yellow car parked in front of a house"."""
+    names = [name for name in _VEHICLES if name in words.known()]
+    car = group(rng, chinese, word=words.one_of(rng, names, chinese), rich=0.9)
+    car, ground = replace(car, action=None), _thing(rng, chinese, 0.6)
+    if car.name == ground.name:
+        return _parked(rng, chinese)
+    where = rng.choices(list(WHERE_EN), WEIGHTS)[0]
+    link = rng.choice((WHERE_ZH if chinese else WHERE_EN)[where])
+    first, second = named(rng, car, chinese), named(rng, ground, chinese)
+    acts, relations = _acts([car], "parked"), _relations([car], where, ground)
+    if chinese and rng.random() < 0.5:
+        back = [*ground.claims(), *car.claims(), *relations, *acts]
+        return Said(f"{second}{link}停着{first}", back)
+    be = rng.choice(("", "is " if car.count == 1 else "are "))
+    text = f"{first}停在{second}{link}" if chinese else f"{first} {be}parked {link} {second}"
+    return Said(text, [*car.claims(), *acts, *ground.claims(), *relations])
 
 
 def _lifeless(rng: Random, chinese: bool) -> Said:
@@ -123,6 +147,8 @@ def _english(
     forward += ground.claims() if ground else []
     relations = _relations(people, where, ground)
     roll = rng.random()
+    if deed.value == "sleeping" and rng.random() < 0.4:
+        return Said(f"{subject} {rng.choice(('', f'{be} '))}asleep{rest}", [*forward, *relations])
     if roll < 0.12 and len(people) == 1 and onto is None and people[0].noun == people[0].word.name:
         g = replace(people[0], kinds=((deed.value, deed.value), *people[0].kinds))
         return Said(f"{named(rng, g, False)} {at}".rstrip(), [

@@ -145,6 +145,10 @@ def sky(rng: Random, chinese: bool) -> Said:
         text = rng.choice((f"{word}的天空", f"在{word}的天空下", f"天空是{word}的") if chinese else
                           (f"under {words.a(word)} sky", f"{words.a(word)} sky", f"the sky is {word}"))  # noqa: E501  # fmt: skip
         return Said(text, claims)
+    if not chinese and rng.random() < 0.2:
+        claims = [{"kind": "object", "subject": "moon"},
+                  {"kind": "object", "subject": "moon", "value": "full"}]  # fmt: skip
+        return Said(rng.choice(("under a full moon", "a full moon", "with a full moon")), claims)
     text, time, thing = rng.choice(_SKY[chinese])
     return Said(text, [{"kind": "time", "value": time}, {"kind": "object", "subject": thing}])
 
