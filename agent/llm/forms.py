@@ -9,9 +9,9 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...tools.chinese import is_han
-from ..brief import MAX_CLAIMS, SCENE_KINDS, Brief, Change, Claim, Intent, Kind, Op, RelationValue
+from ..brief import MAX_CLAIMS, Brief, Change, Claim, Intent, Kind, Op, RelationValue
 from ..evidence import PLACES_TOLD
-from ..language.dictionary import english_of
+from ..language.dictionary import english_of, how_of
 from ..language.made import follows
 from ..language.text import language_of
 from ..settling import IT
@@ -119,8 +119,8 @@ def _numbered(told: Sequence[dict[str, Any]]) -> tuple[Claim, ...]:
 
 
 def _lower(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields in lower case, but for written words, and without spaces around; a Chinese noun in
-    English, where a dictionary has it; what is blank is left out."""
+    """The fields in lower case, but for written words, and without spaces around; Chinese nouns,
+    and how a thing is, in English, where a dictionary has them; what is blank is left out."""
     as_written = {"value"} if fields.get("kind") == "text" else set()
 
     def plain(name: str, value: Any) -> Any:
@@ -131,6 +131,8 @@ def _lower(fields: dict[str, Any]) -> dict[str, Any]:
             return words or None
         if name in _NOUNS and words and all(map(is_han, words)):
             words = english_of(words, "noun")
+        elif name == "value" and fields.get("kind") == "object" and all(map(is_han, words)):
+            words = how_of(words)
         return words.lower() or None
 
     return {name: plain(name, value) for name, value in fields.items()}
@@ -188,7 +190,12 @@ def _check_agreement(claims: Sequence[Claim]) -> None:
             )
         if claim.kind == "absent" and (claim.subject, claim.color) in there:
             raise ValueError(f"{claim.subject!r} is claimed to be there and to be absent")
-        if claim.kind in (*SCENE_KINDS, "count", "size"):
+        if claim.kind in (
+            "season",
+            "time",
+            "count",
+            "size",
+        ):  # there may be two styles, rain and fog
             key = (claim.kind, claim.subject, claim.color)
             if (other := one.setdefault(key, claim)).value != claim.value:
                 raise ValueError(

@@ -22,10 +22,10 @@ from .grammar import weighted
 from .noise import typed
 
 SHARES: tuple[tuple[float, str], ...] = (
-    (40, "make"), (42, "edit"), (5, "ask"), (6, "chat"), (3, "again"), (3, "rule"), (1, "too"),
+    (56, "make"), (27, "edit"), (4, "ask"), (5, "chat"), (3, "again"), (3, "rule"), (2, "too"),
 )  # fmt: skip
-_FRESH = {"make": 0.5, "edit": 0.04, "too": 0.0, "again": 0.0}
-"""How often nothing is known when a request is said."""
+_FRESH = {"make": 0.55, "edit": 0.2, "too": 0.0, "again": 0.0}
+"""How often nothing is known when a request is said, as where it is read alone."""
 HELD_OUT = 32
 """One request in so many, told by its text, is held out: no recipe trains on it."""
 
@@ -92,7 +92,7 @@ def draw(rng: Random) -> Sample:
         case _:
             text, told = talk.rule(rng, chinese)
     text = typed(rng, text, chinese)
-    if rng.random() < _FRESH.get(kind, 0.15):
+    if rng.random() < _FRESH.get(kind, 0.3):
         return Sample(message(text), told, kind, chinese, text)
     before = before or _before(rng, chinese, there, handles)
     lines = _around(rng, there, handles, text, before)

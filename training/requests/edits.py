@@ -13,7 +13,7 @@ from danqing.tools.world import world
 
 from . import phrases, words
 from .grammar import Phrases
-from .pictures import LINKS_EN, LINKS_ZH, PLACES_EN, PLACES_ZH
+from .places import LINKS_EN, LINKS_ZH, PLACES_EN, PLACES_ZH
 from .said import Fields, Group, group, named, pair
 from .words import Word
 

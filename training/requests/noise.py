@@ -9,6 +9,7 @@ from functools import cache
 from random import Random
 
 from danqing.agent.language import dictionary
+from danqing.agent.language.lexicon import lexicon
 
 EMOJI = ("🙏", "😊", "🎨", "🌸", "✨", "😂", "❤️", "👍", "😍", "🐱", "🏠", "🌙")
 FILLERS_EN = ("um, ", "uh, ", "like, ", "so yeah, ", "hmm ", "well ", "btw ", "ok so ")
@@ -16,7 +17,7 @@ FILLERS_ZH = ("那个，", "呃，", "嗯，", "就是，", "然后呢，", "话
 ENDS_ZH = ("啊", "哦", "哈", "呀", "~", "。。。", "！！", "啦", "嘞")
 ENDS_EN = ("!!", "...", " :)", " haha", " lol", " pls", " plz", " thx", "~", " tho")
 _WORD = re.compile(r"[a-z]{4,}")
-_QUOTED = re.compile(r"[\"“”'‘’「」『』]")
+_QUOTED = re.compile(r"[\"“”'‘’「」『』]|\b[A-Z]{3}")
 
 
 def typed(rng: Random, text: str, chinese: bool) -> str:
@@ -54,8 +55,9 @@ def _emoji(rng: Random, text: str) -> str:
 
 
 def _slip(rng: Random, text: str) -> str:
-    """One letter lost, doubled, exchanged or replaced, in a word of four letters or more."""
-    found = list(_WORD.finditer(text))
+    """One letter lost, doubled, exchanged or replaced, in a known word of four letters or more:
+    what nobody knows cannot be put right."""
+    found = [word for word in _WORD.finditer(text) if word[0] in lexicon().en]
     if not found:
         return text
     word = rng.choice(found)

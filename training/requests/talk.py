@@ -7,7 +7,7 @@ from random import Random
 
 from danqing.agent.llm.forms import Understanding
 
-from . import phrases, pictures, words
+from . import phrases, pictures, scenery, words
 from .edits import reference
 from .grammar import Phrases
 from .said import Said, group, named, pair
@@ -81,7 +81,7 @@ def again(rng: Random, chinese: bool) -> tuple[str, Understanding]:
 
 def _part(rng: Random, chinese: bool) -> Said:
     if rng.random() < 0.7:
-        return pictures.scene(rng, rng.choice(("season", "time", "weather", "style")), chinese)
+        return scenery.scene(rng, rng.choice(("season", "time", "weather", "style")), chinese)
     g = group(rng, chinese, rich=0.5)
     return Said(named(rng, g, chinese), g.claims())
 
@@ -110,7 +110,7 @@ def _rule(rng: Random, chinese: bool) -> Said:
         text = rng.choice(frames).format(noun if chinese else words.many(noun))
         return Said(text, [{"kind": "absent", "subject": word.name}])
     kind = rng.choice(("style", "style", "season", "time", "weather"))
-    said = pictures.scene(rng, kind, chinese)
+    said = scenery.scene(rng, kind, chinese)
     if chinese:
         return Said(f"{rng.choice(('用', '画成', '是', ''))}{said.text}", said.claims)
     return Said(f"{rng.choice(('everything ', 'draw ', ''))}{said.text}", said.claims)

