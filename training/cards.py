@@ -276,7 +276,7 @@ PLANNER = Card(
         "What a request means that nobody thought of making up, it guesses.",
         "Its vectors know one meaning in two languages, though not well: of 200 sentences on"
         " things, their color and a season, English ones were nearer to their own Chinese than to"
-        " 96 in 100 of the others, and nearest to it for 27 in 100.",
+        " 95 in 100 of the others, and nearest to it for 22 in 100.",
     ),
     command="python -m training.planner",
 )

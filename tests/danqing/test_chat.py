@@ -394,7 +394,7 @@ def test_a_picture_is_seen_while_it_is_drawn_unless_it_is_not_to_be(
 
     monkeypatch.setattr(engine, "call", call)
     monkeypatch.setattr(engine, "start", lambda roles: None)
-    monkeypatch.setattr(Studio, "_engine", lambda self, models: engine)
+    monkeypatch.setattr(Studio, "_engine", lambda self, models, planner: engine)
     home = str(tmp_path / "home")
     assert commandline("--home", home, "draw", "a red house", *arguments).exit_code == 0
     assert set(asked) == {seen}
