@@ -34,7 +34,10 @@ def photo() -> bytes:
     return coded.getvalue()
 
 
-def test_a_turn_is_taken_told_and_kept(server: Running) -> None:
+def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What passes by is told to whoever watches by then.
+    watched = {"text_to_image": 0.3}
+    monkeypatch.setattr(server.engine, "before", lambda tool: time.sleep(watched.get(tool, 0)))
     turn = server.ask("a red house", seed=7, size=[64, 64])
     told = server.events(turn["turn"])
     assert [name for _, name, _ in told][:2] == ["phase", "understood"]
