@@ -346,8 +346,14 @@ function showLineage() {
   const focused = $("lineage").contains(document.activeElement);
   $("lineage").replaceChildren(...(state.pictures.length ? [branch(null)] : []));
   const current = $("lineage").querySelector("[aria-current]");
-  current?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  if (focused) current?.focus();
+  if (!current) return;
+  if (focused) current.focus({ preventScroll: true });
+  const [inner, outer] = [current, $("lineage")].map((one) => one.getBoundingClientRect());
+  const over = (low, high) => Math.min(0, low - 10) + Math.max(0, high + 10);
+  $("lineage").scrollBy(
+    over(inner.left - outer.left, inner.right - outer.right),
+    over(inner.top - outer.top, inner.bottom - outer.bottom),
+  );
 }
 
 function stand(handle) {

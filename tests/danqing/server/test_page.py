@@ -300,6 +300,24 @@ def test_a_turn_goes_on_after_a_reload_and_can_be_cancelled(server: Running, bro
         server.engine.before = before
 
 
+def test_a_broken_stream_is_taken_up_where_it_broke(server: Running, browser: Any) -> None:
+    seen = Seen(browser, server)
+    came: list[str | None] = []
+
+    def broken(route: Any) -> None:
+        came.append(route.request.headers.get("last-event-id"))
+        if len(came) > 1:
+            return route.continue_()
+        told = 'id: 1\nevent: phase\ndata: {"name": "understanding", "note": ""}\n\nid: 2\nev'
+        return route.fulfill(content_type="text/event-stream", body=told)
+
+    seen.page.route("**/events", broken)
+    seen.ask("a red house")
+    seen.ended()
+    assert came == [None, "1"]
+    assert seen.page.locator(".turn.done table").count() == 1
+
+
 def test_a_picture_of_ones_own_is_brought_to_the_page(server: Running, browser: Any) -> None:
     coded = BytesIO()
     Image.linear_gradient("L").convert("RGB").resize((80, 60)).save(coded, "PNG")
