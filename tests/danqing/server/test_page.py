@@ -20,6 +20,13 @@ from danqing.agent.events import PhaseName
 from danqing.server.pages import FOLDER, KINDS
 
 CHROMIUM = Path("/usr/bin/chromium")
+BRING = """([how, bytes]) => {
+    const data = new DataTransfer(), told = { bubbles: true, cancelable: true };
+    data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+    document.dispatchEvent(how === "drop"
+        ? new DragEvent(how, { ...told, dataTransfer: data })
+        : new ClipboardEvent(how, { ...told, clipboardData: data }));
+}"""
 VOID = {"img", "input", "link", "meta"}
 
 
@@ -33,6 +40,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def part(name: str) -> str:
     return (FOLDER / name).read_text("utf-8")
+
+
+def picture(width: int) -> bytes:
+    coded = BytesIO()
+    Image.linear_gradient("L").convert("RGB").resize((width, 60)).save(coded, "PNG")
+    return coded.getvalue()
 
 
 class Read(HTMLParser):
@@ -319,13 +332,15 @@ def test_a_broken_stream_is_taken_up_where_it_broke(server: Running, browser: An
 
 
 def test_a_picture_of_ones_own_is_brought_to_the_page(server: Running, browser: Any) -> None:
-    coded = BytesIO()
-    Image.linear_gradient("L").convert("RGB").resize((80, 60)).save(coded, "PNG")
     seen = Seen(browser, server, viewport={"width": 390, "height": 844})
-    file = {"name": "a.png", "mimeType": "image/png", "buffer": coded.getvalue()}
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": picture(80)}
     seen.page.set_input_files("#file", [file])
     seen.page.wait_for_selector("#size >> text=80 × 60")
     assert seen.page.evaluate("document.documentElement.scrollWidth") == 390
+    for n, how in enumerate(("drop", "paste")):
+        seen.page.evaluate(BRING, [how, [*picture(90 + n)]])
+        seen.page.wait_for_selector(f"#size >> text={90 + n} × 60")
+    assert seen.page.locator("#lineage > ul > li").count() == 3
     seen.page.set_input_files("#file", [{**file, "buffer": b"GIF89a"}])
     seen.page.wait_for_selector("#trouble:visible")
     assert "PNG" in seen.text("#trouble")
