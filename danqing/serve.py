@@ -64,6 +64,6 @@ def serve(
         studio.warm_up()
         desk = Desk(studio, at_once=at_once)
         app = server.create_app(desk, guard, hosts)
-        with_key = f"  key: {guard.key}" if guard.key else ""
+        with_key = f"/#{guard.key}  key: {guard.key}" if guard.key else ""
         click.echo(f"http://{host}:{port}{with_key}", err=True)
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

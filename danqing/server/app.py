@@ -85,7 +85,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     """The server of a desk, for those that ask for one of ``hosts``."""
     from importlib.metadata import version
 
-    from . import native, openai
+    from . import native, openai, pages
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
@@ -102,6 +102,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     app.include_router(native.router, prefix="/api/v1", dependencies=key)
     app.include_router(openai.router, prefix="/v1", dependencies=key)
     app.include_router(openai.files)
+    app.include_router(pages.router)
     app.add_middleware(_Limited)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.add_exception_handler(DanqingError, _refuse)

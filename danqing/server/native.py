@@ -58,10 +58,12 @@ class TurnState(BaseModel):
 
 
 class PictureNode(BaseModel):
-    """A picture of a session, what it was made from, and the turn that made it."""
+    """A picture of a session, what it was made from, where the session stood before, and the turn
+    that made it."""
 
     handle: str
     parent: str | None
+    base: str | None
     turn: int
     request: str
     width: int
@@ -106,8 +108,8 @@ def session_state(desk: At, guest: For, session: SessionId) -> SessionState:
     for handle, node in lineage.nodes.items():
         kept = desk.studio.ledger.picture(handle)
         pictures.append(PictureNode(
-            handle=handle, parent=node.parent, turn=node.turn, request=node.request,
-            width=kept.width, height=kept.height,
+            handle=handle, parent=node.parent, base=node.base, turn=node.turn,
+            request=node.request, width=kept.width, height=kept.height,
         ))  # fmt: skip
     turns = [turn_state(desk, desk.job(turn.id)) for turn in lineage.turns]
     return SessionState(session=session, head=lineage.head, pictures=pictures, turns=turns)
@@ -185,11 +187,15 @@ def recipe(desk: At, guest: For, session: SessionId) -> Response:
 @router.get("/sessions/{session}/pictures/{handle}", response_class=Response)
 def picture(
     desk: At, guest: For, session: SessionId, handle: Handle,
-    side: Annotated[int | None, Query(ge=16, le=2048)] = None,
+    side: Annotated[int | None, Query(ge=16, le=2048)] = None, metadata: bool = False,
 ) -> Response:  # fmt: skip
-    """A picture of a session as PNG, at most ``side`` pixels wide and high."""
+    """A picture of a session as PNG, at most ``side`` pixels wide and high; or whole and, with
+    ``metadata``, with the account of how it was made."""
     check_session(desk, session, guest)
-    return Response(png(desk, session, handle, side), media_type="image/png")
+    data = png(desk, session, handle, side)
+    if metadata and side is None:
+        data = desk.studio.png(handle)
+    return Response(data, media_type="image/png")
 
 
 # -- what others use, too

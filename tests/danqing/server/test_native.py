@@ -34,7 +34,10 @@ def photo() -> bytes:
     return coded.getvalue()
 
 
-def test_a_turn_is_taken_told_and_kept(server: Running) -> None:
+def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What passes by is told to whoever watches by then.
+    watched = {"text_to_image": 0.3}
+    monkeypatch.setattr(server.engine, "before", lambda tool: time.sleep(watched.get(tool, 0)))
     turn = server.ask("a red house", seed=7, size=[64, 64])
     told = server.events(turn["turn"])
     assert [name for _, name, _ in told][:2] == ["phase", "understood"]
@@ -52,6 +55,10 @@ def test_a_turn_is_taken_told_and_kept(server: Running) -> None:
     session = server.http.get(f"/api/v1/sessions/{turn['session']}").json()
     handle = document["picture"]["handle"]
     assert session["head"] == handle
+    whole = f"/api/v1/sessions/{turn['session']}/pictures/{handle}"
+    for path, told in ((whole, False), (f"{whole}?metadata=true", True)):
+        file = Image.open(BytesIO(server.http.get(path).content))
+        assert ("danqing" in file.info) == told
     assert {node["handle"] for node in session["pictures"]} >= {handle}
     assert [kept["turn"] for kept in session["turns"]] == [turn["turn"]]
     assert turn["session"] in server.http.get("/api/v1/sessions").json()
@@ -77,6 +84,11 @@ def test_a_session_goes_on_from_where_it_stands(server: Running) -> None:
     handle = first["picture"]["handle"]
     second = server.events(server.ask("how many houses are there?", session)["turn"])[-1][2]
     assert second["turn"]["brief"]["target"] == handle
+    third = server.events(server.ask("a green tree", session)["turn"])[-1][2]["turn"]["picture"]
+    nodes = server.http.get(f"/api/v1/sessions/{session}").json()["pictures"]
+    assert {node["handle"]: (node["parent"], node["base"]) for node in nodes} == {
+        handle: (None, None), third["handle"]: (None, handle),
+    }  # fmt: skip
     stood = server.http.post(f"/api/v1/sessions/{session}/stand", json={"picture": None}).json()
     assert stood["head"] is None
     back = server.http.post(f"/api/v1/sessions/{session}/stand", json={"picture": handle})
