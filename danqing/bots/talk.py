@@ -24,7 +24,7 @@ from ..agent.session import Said, Session
 from ..agent.store import MAX_BYTES
 from ..display import HIDDEN_PHASES
 from ..documents import event_document
-from ..server.desk import ENDED, Desk, Job, Told
+from ..server.desk import ENDED, Desk, Job, Occupied, Told
 from ..tools.errors import DanqingError
 from ..words import say
 
@@ -173,6 +173,8 @@ class Talk:
             await reply.tell(progress.told)
             try:
                 given = await answer
+            except Occupied:  # it is at a turn that was taken up again
+                given = Answer(say("still at it", progress.language))
             except DanqingError as error:
                 given = Answer(str(error))
             await reply.give(given)

@@ -24,11 +24,12 @@ class Telegram:
         self.no_photos = False
         self.url = ""
         self._updates: list[dict[str, Any]] = []
+        self._sent = 0
         self._news = threading.Condition()
 
     def send(self, text: str = "", *, chat: int = 7, photo: bytes = b"", **more: Any) -> None:
         """A person sends something to the bot."""
-        number = len(self._updates) + 1
+        self._sent = number = self._sent + 1
         message: dict[str, Any] = {
             "message_id": number, "date": 1, "chat": {"id": chat, "type": "private"},
             "from": {"id": chat, "is_bot": False, "first_name": "A", "language_code": "en"},
@@ -68,9 +69,9 @@ class Telegram:
         if method == "getUpdates":
             with self._news:
                 after = int(told.get("offset", 0))
-                new = lambda: [u for u in self._updates if u["update_id"] >= after]  # noqa: E731
-                self._news.wait_for(lambda: bool(new()), min(0.3, float(told.get("timeout", 0))))
-                return new()
+                self._updates = [u for u in self._updates if u["update_id"] >= after]
+                self._news.wait_for(lambda: self._updates, min(0.3, float(told["timeout"])))
+                return list(self._updates)
         if method == "deleteWebhook":
             return True
         if method == "getFile":

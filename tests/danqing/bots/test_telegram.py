@@ -155,16 +155,19 @@ def test_who_waits_is_told_its_place_and_who_asks_twice_that_it_is_at_it(
     home: Path, service: Telegram
 ) -> None:
     gate = Gate()
-    with running(home, service, before=gate, at_once=1, allowed=(7, 8, 9)):
+    with running(home, service, before=gate, at_once=1, allowed=(7, 8, 9, 10)) as talk:
         service.send(HOUSE)
         assert gate.reached.wait(15)
         service.send("两棵树", chat=8)
         service.until("editMessageText", chat_id="8", text="排队中，第 1 位")
         service.send("a blue boat", chat=9)
         service.until("editMessageText", chat_id="9", text="waiting in line, at place 2")
-        service.send("a dog")
+        service.send("undo")
         told = service.until("sendMessage", 2, chat_id="7")[1]["text"]
         assert told.startswith("I am still at what was asked before")
+        talk.desk.take("a dog", None, talk.chats.session(10))  # as one that was left
+        service.send(HOUSE, chat=10)
+        service.until("sendMessage", chat_id="10", text=told)
         gate.open.set()
         for chat in ("7", "8", "9"):
             service.until("sendPhoto", chat_id=chat)
