@@ -80,11 +80,14 @@ class Session:
         self, words: str, *, seed: int | None = None, listener: events.Listener = events.nobody
     ) -> Said:
         """Carry out what ``words`` ask for: a request, or one of the acts below in words."""
+        said = self.act(words, listener=listener)
+        return said or _told(self._ask(words, seed, self.head, listener))
+
+    def act(self, words: str, *, listener: events.Listener = events.nobody) -> Said | None:
+        """What ``words`` said of the conversation itself, as "undo", lead to; None where they are
+        a request."""
         act = act_of(words)
-        if act is not None and (said := self._acted(act, words, listener)) is not None:
-            return said
-        turn = self._ask(words, seed, self.head, listener)
-        return _told(turn)
+        return None if act is None else self._acted(act, words, listener)
 
     def _acted(self, act: Act, words: str, listener: events.Listener) -> Said | None:
         """What an act in words leads to; None where it has to be understood as a request."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .bot_command import bot
 from .by_hand import tool
 from .chat.start import chat
 from .doctor import doctor
@@ -268,7 +269,8 @@ def replay(ctx: click.Context, handle: str) -> None:
 
 
 for command in (
-    chat, run, export, history, show, tool, tools, models, serve, keys, mcp, doctor, completion,
+    chat, run, export, history, show, tool, tools, models, serve, keys, mcp, bot, doctor,
+    completion,
 ):  # fmt: skip
     danqing.add_command(command)
 

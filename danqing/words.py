@@ -1,4 +1,4 @@
-"""The few words that the terminal itself says, in the languages a request can have."""
+"""The few words that the terminal and the bots themselves say, in a request's languages."""
 
 from __future__ import annotations
 
@@ -94,11 +94,36 @@ _WORDS: dict[str, tuple[str, str]] = {
     "at": ("at {handle}", "在 {handle}"),
     "at most": ("{n} pictures, {s:g} s", "{n} 张、{s:g} 秒"),
     "empty": ("no picture yet", "尚无图片"),
+    "working": ("working …", "正在处理…"),
+    "in line": ("waiting in line, at place {n}", "排队中，第 {n} 位"),
+    "still at it": (
+        "I am still at what was asked before; ask again when that is done.",
+        "上一个请求还没做完；做完后再说吧。",
+    ),
+    "stranger": (
+        "I answer only those I was told to. Whoever runs me can let you in with --allow {id}.",
+        "我只回答指定的人。运行我的人可以用 --allow {id} 让您使用。",
+    ),
+    "bot hello": (
+        "Say what the picture shows, or send one and say what is to be different. "
+        "/undo goes back, /new begins anew.",
+        "说说画面上要有什么，或者发一张图片，再说要怎么改。/undo 退回一步，/new 重新开始。",
+    ),
+    "anew": ("We begin anew.", "我们重新开始。"),
+    "too large": ("A picture may have {n} MB at most.", "图片最大 {n} MB。"),
+    "not brought": (
+        "The picture did not come through; send it again.",
+        "没有收到图片，请再发一次。",
+    ),
+    "bot leaving": (
+        "I have to go; when I am back I go on with this.",
+        "我要离开一下；回来后接着做。",
+    ),
 }
 
 
 def say(word: str, language: Language, **values: object) -> str:
-    """One of the terminal's words, filled in."""
+    """One of these words, filled in."""
     return _WORDS[word][language == "zh"].format(**values)
 
 

@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[1]
 LINKED = ("agent", "prompts", "tools")
 WEIGHTS = ROOT / "tools" / "weights"
 HEAVY = {
-    "accelerate", "controlnet_aux", "cv2", "diffusers", "fastapi", "langchain", "langchain_core",
-    "langgraph", "langsmith", "mcp", "skimage", "starlette", "torch", "torchvision", "transformers",
-    "uvicorn",
+    "accelerate", "controlnet_aux", "cv2", "diffusers", "discord", "fastapi", "langchain",
+    "langchain_core", "langgraph", "langsmith", "mcp", "skimage", "starlette", "telegram", "torch",
+    "torchvision", "transformers", "uvicorn",
 }  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     needed = project()["project"]
     extras = needed["optional-dependencies"]
     lines = [*needed["dependencies"]]
-    for extra in ("mcp", "rembg", "serve", "upscale"):
+    for extra in ("discord", "mcp", "rembg", "serve", "telegram", "upscale"):
         lines += extras[extra]
     declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     distributions = metadata.packages_distributions()
@@ -179,10 +179,20 @@ def modules_loaded(*arguments: str) -> set[str]:
         ("-m", "danqing", "draw", "--help"),
         ("-m", "danqing", "mcp", "--help"),
         ("-m", "danqing", "serve", "--help"),
+        ("-m", "danqing", "bot", "--help"),
         ("-m", "danqing", "--version"),
         ("-c", "import danqing; danqing.understand('two red houses, 秋天')"),
     ],
-    ids=["import", "help", "draw help", "mcp help", "serve help", "version", "understand"],
+    ids=[
+        "import",
+        "help",
+        "draw help",
+        "mcp help",
+        "serve help",
+        "bot help",
+        "version",
+        "understand",
+    ],
 )
 def test_nothing_heavy_is_imported_on_the_way_to(arguments: tuple[str, ...]) -> None:
     loaded = modules_loaded(*arguments)

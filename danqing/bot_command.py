@@ -1,0 +1,72 @@
+"""The command ``danqing bot``: the studio in chats."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import click
+
+from .door import Door, llm_option
+
+
+@click.command()
+@click.argument("service", type=click.Choice(["telegram", "discord"]))
+@click.option(
+    "--allow", "allowed", multiple=True, type=int, metavar="ID",
+    help="Answer this person, or this chat with all who are in it. As often as you like.",
+)  # fmt: skip
+@click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@click.option(
+    "--at-once", default=2, show_default=True, type=click.IntRange(1, 64),
+    help="Requests that are carried out at a time; the others wait in line.",
+)  # fmt: skip
+@llm_option
+@click.option("--no-metadata", is_flag=True, help="Keep request, seeds and models out of the file.")
+@click.pass_obj
+def bot(
+    door: Door, service: str, allowed: tuple[int, ...], profile: str | None, at_once: int,
+    llm: str | None, no_metadata: bool,
+) -> None:  # fmt: skip
+    """Answer in the chats of SERVICE, as the bot whose token is in TELEGRAM_TOKEN or DISCORD_TOKEN.
+
+    Nobody is answered but those who are allowed; whoever else writes is told the ID that it takes.
+    Each chat is a session of its own.
+    """
+    from importlib import import_module
+
+    from .agent.home import Home
+    from .agent.studio import Studio
+    from .commands import read_options
+    from .server.desk import Desk
+    from .tools.errors import BadInput, Stopped
+
+    name = f"{service.upper()}_TOKEN"
+    token = os.environ.get(name, "").strip()
+    if not token:
+        raise BadInput(f"There is no {name} in the environment.", hint="It is the bot's token.")
+    try:
+        face = import_module(f".bots.{service}", __package__)
+    except ImportError as error:
+        raise Stopped(
+            f"The bot needs {error.name}, which is not here.",
+            hint=f"pip install 'danqing[{service}]'",
+        ) from None
+    from .bots.talk import Talk
+
+    options = read_options(
+        out=None, seed=None, size=None, budget=None, profile=profile, llm=llm, llm_sees=False,
+        no_metadata=no_metadata,
+    )  # fmt: skip
+    home = Home.open(door.home)
+    with (
+        door.interruption.flagging() as asked,
+        Studio(home, models=options.models, llm=options.llm, batching=True) as studio,
+    ):
+        studio.warm_up()
+        desk = Desk(studio, at_once=at_once)
+        talk = Talk(desk, service, frozenset(allowed), asked, metadata=not no_metadata)
+        try:
+            asyncio.run(face.serve(talk, token))
+        finally:
+            desk.close()
