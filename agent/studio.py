@@ -340,10 +340,10 @@ class Studio:
         head = Lineage(self.ledger, session).head
         return Options(new_seed(), models=self._models, llm=self._llm, base=head)
 
-    def give_up(self, turn: Turn, why: str) -> None:
+    def give_up(self, turn: Turn, why: str, how: Literal["cancelled", "failed"]) -> None:
         """End a turn that was begun, without a picture, so that nothing resumes it."""
         outcome = {"reply": why, "picture": None, "satisfied": False, "stopped": why}
-        self.ledger.end_turn(turn, {**outcome, "given_up": True})
+        self.ledger.end_turn(turn, {**outcome, "given_up": how})
         self._cut_short.pop(turn.id, None)
 
     async def stream(

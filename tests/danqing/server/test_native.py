@@ -34,7 +34,12 @@ def photo() -> bytes:
     return coded.getvalue()
 
 
-def test_a_turn_is_taken_told_and_kept(server: Running) -> None:
+def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def watched(tool: str) -> None:
+        while not any(job._watchers for job in server.desk._jobs.values()):
+            time.sleep(0.01)
+
+    monkeypatch.setattr(server.engine, "before", watched)
     turn = server.ask("a red house", seed=7, size=[64, 64])
     told = server.events(turn["turn"])
     assert [name for _, name, _ in told][:2] == ["phase", "understood"]
