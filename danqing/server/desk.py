@@ -185,10 +185,12 @@ class Desk:
 
     def job(self, turn: int) -> Job:
         """A turn that is or was here. Raises `BadInput` where there is none."""
-        record = None if turn in self._jobs else self.studio.ledger.turn(turn)
-        with self._lock:  # it may have come in the meantime
-            if record is None or turn in self._jobs:
-                return self._jobs[turn]
+        if (here := self._jobs.get(turn)) is not None:
+            return here
+        record = self.studio.ledger.turn(turn)
+        with self._lock:  # it may be one that was just being taken
+            if (here := self._jobs.get(turn)) is not None:
+                return here
         job = Job(turn, record.session, record.request, state=_state(record))
         if job.state in ENDED:
             job.tell(job.state, {"turn": document(self.studio.document(turn))})
