@@ -73,7 +73,7 @@ class Hands:
                 f"{call.tool!r} cannot run now; offered are {', '.join(sorted(self.offered))}"
             )
         arguments = self._engine.arguments(call.tool, call.arguments)
-        pictures = {name: self._ledger.picture(handle) for name, handle in call.images.items()}
+        pictures = {name: self._picture(handle) for name, handle in call.images.items()}
         key = self._key(call.tool, arguments, pictures)
         self._asked[key] += 1
         if self._asked[key] > REPEATS_ALLOWED and not call.aid:  # a mask may serve many repairs
@@ -87,6 +87,11 @@ class Hands:
         if not closing and self._too_late(drawn):
             raise BudgetSpent("seconds")
         return self._run(call, arguments, pictures, key, closing)
+
+    def _picture(self, handle: str) -> Picture:
+        if self._owner is not None and not self._ledger.may_use(self._turn.session, handle):
+            raise ToolError(f"there is no picture {handle!r}")  # the nearest are not for them
+        return self._ledger.picture(handle)
 
     def _key(self, tool: str, arguments: Json, pictures: dict[str, Picture]) -> str:
         spec = self._engine.tools[tool]

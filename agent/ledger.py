@@ -435,7 +435,8 @@ class Ledger:
         Raises `BadInput` for what is no picture.
         """
         digest = self.store.take_in(data)
-        key = step_key("upload", {}, [digest], None, "")
+        session = self.turn(turn if isinstance(turn, int) else turn.id).session
+        key = step_key("upload", {}, [digest], None, self.owner(session) or "")
         earlier = self.find_step(key)
         if earlier is not None:
             return self.reuse_step(turn, earlier).pictures[0]
@@ -462,6 +463,17 @@ class Ledger:
                 None if form is None else int(form[1]),
             )
             return frozenset(row["session"] for row in rows)
+
+    def may_use(self, session: str, handle: str) -> bool:
+        """Whether a picture is there for a session: for the home's own every one, and for a key's
+        what sessions of that key have. Raises `BadInput` as `check_session`."""
+        owner = self.owner(session)
+        if owner is None:
+            form = _HANDLE.fullmatch(handle)
+            with self._db.reading():
+                there = "SELECT 1 FROM pictures WHERE id = ?"
+                return form is not None and self._db.first(there, int(form[1])) is not None
+        return any(self.owner(other) == owner for other in self.owners(handle))
 
     def step_of(self, handle: str) -> Step:
         """The step that made the picture of this handle."""

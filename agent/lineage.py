@@ -142,15 +142,11 @@ class Lineage:
         return [words] if words in self.nodes or self._elsewhere(words) else []
 
     def _elsewhere(self, handle: str) -> bool:
-        """Whether a handle is that of any picture that can still be used."""
-        from ..tools.errors import ToolError
-
-        try:
-            picture = self.ledger.picture(handle)
-        except ToolError:
-            return False
-        return handle not in self.ledger.forgotten(self.session) and self.ledger.store.has(
-            picture.digest
+        """Whether a handle is that of any picture that the session can still use."""
+        return (
+            self.ledger.may_use(self.session, handle)
+            and handle not in self.ledger.forgotten(self.session)
+            and self.ledger.store.has(self.ledger.picture(handle).digest)
         )
 
     def ancestors(self, handle: str | None) -> list[str]:

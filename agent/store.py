@@ -43,6 +43,7 @@ ORPHAN_SECONDS = 3600.0
 RECENT = 1 << 26
 """Bytes of pixels of the pictures last read or written that are held, to be had at once."""
 
+_DECODING = threading.BoundedSemaphore(2)  # so many uploads are decoded at once
 _PATIENCE = 60.0  # seconds on the clock for a decoder that waits instead of working
 _SIGNATURES = {
     "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
@@ -286,25 +287,26 @@ def _decoded(content: bytes, format: str, what: str) -> Image.Image:
 
     script = Path(__file__).with_name("decode.py")
     limits = (MAX_PIXELS, DECODE_MEMORY, DECODE_SECONDS)
-    with tempfile.TemporaryFile() as file:
-        file.write(content)
-        file.seek(0)
-        process = subprocess.Popen(
-            [sys.executable, "-I", str(script), format, *map(str, limits)],
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
-        )
-    patience = threading.Timer(_PATIENCE, process.kill)
-    patience.start()
-    try:
-        with process:
-            assert process.stdout is not None
-            head = process.stdout.readline(200)
-            pixels = process.stdout.read(4 * MAX_PIXELS + 1)
-    finally:
-        patience.cancel()
+    with _DECODING:
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.seek(0)
+            process = subprocess.Popen(
+                [sys.executable, "-I", str(script), format, *map(str, limits)],
+                stdin=file,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+            )
+        patience = threading.Timer(_PATIENCE, process.kill)
+        patience.start()
+        try:
+            with process:
+                assert process.stdout is not None
+                head = process.stdout.readline(200)
+                pixels = process.stdout.read(4 * MAX_PIXELS + 1)
+        finally:
+            patience.cancel()
     answer: dict[str, object] = {}
     if process.returncode == 0 and head.endswith(b"\n"):
         answer = json.loads(head)

@@ -340,10 +340,10 @@ class Studio:
         head = Lineage(self.ledger, session).head
         return Options(new_seed(), models=self._models, llm=self._llm, base=head)
 
-    def give_up(self, turn: Turn, why: str) -> None:
+    def give_up(self, turn: Turn, why: str, how: Literal["cancelled", "failed"]) -> None:
         """End a turn that was begun, without a picture, so that nothing resumes it."""
         outcome = {"reply": why, "picture": None, "satisfied": False, "stopped": why}
-        self.ledger.end_turn(turn, {**outcome, "given_up": True})
+        self.ledger.end_turn(turn, {**outcome, "given_up": how})
         self._cut_short.pop(turn.id, None)
 
     async def stream(
@@ -609,7 +609,7 @@ class Studio:
         if planner.gave_up is not None:
             words += "\n" + reply.took_over(brief.language, planner.name, planner.gave_up)
         return {
-            "reply": reply.only_known(words, self._knows),
+            "reply": reply.only_known(words, lambda h: self.ledger.may_use(turn.session, h)),
             "planner": {"name": planner.name, "gave_up": planner.gave_up},
             "picture": handle,
             "path": path,
@@ -621,13 +621,6 @@ class Studio:
                 "seconds": round(spent.seconds, 3), "money": spent.money,
             },
         }  # fmt: skip
-
-    def _knows(self, handle: str) -> bool:
-        try:
-            self.ledger.picture(handle)
-        except ToolError:
-            return False
-        return True
 
     def save(self, handle: str, out: str | Path | None = None, *, metadata: bool = True) -> Path:
         """Write a picture for the user: to ``out``, else into the home's ``pictures`` folder."""

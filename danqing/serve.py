@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 
 from .door import Door, llm_options
@@ -45,6 +47,7 @@ def serve(
 
         from .server import app as server
         from .server.desk import Desk
+        from .server.listening import Server
     except ImportError as error:
         raise Stopped(
             f"The server needs {error.name}, which is not here.",
@@ -65,5 +68,10 @@ def serve(
         desk = Desk(studio, at_once=at_once)
         app = server.create_app(desk, guard, hosts)
         with_key = f"/#{guard.key}  key: {guard.key}" if guard.key else ""
-        click.echo(f"http://{host}:{port}{with_key}", err=True)
-        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+        click.echo(f"http://{server.url_host(host)}:{port}{with_key}", err=True)
+        config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False)
+        listening = Server(config, desk)
+        with contextlib.suppress(KeyboardInterrupt):
+            listening.run()
+        if not listening.started:
+            ctx.exit(1)

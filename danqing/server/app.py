@@ -14,11 +14,15 @@ from typing import Any
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
 from ..agent import durable
+from ..agent.canonical import scrub
 from ..agent.ledger import Ledger
 from ..agent.store import MAX_BYTES
 from ..tools.errors import BadInput, DanqingError, Stopped, ToolError
@@ -28,7 +32,29 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 MAX_BODY = 2 * MAX_BYTES
 """Bytes of a request: a picture in base64, with room around it."""
 KEY_FILE = "server.key"
+KEYED = ("/api/", "/v1/")
+"""Where nothing begins without a key; of a request without one the body is not read."""
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+
+class Problem(BaseModel):
+    """What is wrong, in words."""
+
+    message: str
+    type: str
+    code: str | None
+    param: str | None
+
+
+class Refusal(BaseModel):
+    """A request that was not carried out."""
+
+    error: Problem
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Refusal}, "503": {"model": Refusal},
+}  # fmt: skip
 
 
 class NotThere(BadInput):
@@ -52,7 +78,9 @@ class Door:
         path = ledger.home.root / KEY_FILE
         if not path.exists():
             durable.write_file(path, f"dq-{secrets.token_urlsafe(32)}\n".encode())
-        self._own = path.read_text("ascii").strip()
+        self._own = path.read_text("ascii", "replace").strip()
+        if not self._own:
+            raise BadInput(f"There is no key in {path}.", hint="Remove the file to have one made.")
         self._keys = ledger.keys
         self.key = None if self._keys.all() else self._own
         """The home's own key, where it opens."""
@@ -98,24 +126,25 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
         description="A studio you talk to: pictures made, looked at, repaired and accounted for.",
     )  # fmt: skip
     app.state.desk, app.state.door = desk, door
-    key = [Depends(guest_of)]
-    app.include_router(native.router, prefix="/api/v1", dependencies=key)
-    app.include_router(openai.router, prefix="/v1", dependencies=key)
-    app.include_router(openai.files)
+    key = [Depends(HTTPBearer(auto_error=False)), Depends(guest_of)]  # the first is told, only
+    app.include_router(native.router, prefix="/api/v1", dependencies=key, responses=REFUSALS)
+    app.include_router(openai.router, prefix="/v1", dependencies=key, responses=REFUSALS)
+    app.include_router(openai.files, responses=REFUSALS)
     app.include_router(pages.router)
-    app.add_middleware(_Limited)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(_Limited, door=door)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_exception_handler(DanqingError, _refuse)
     app.add_exception_handler(StarletteHTTPException, _refuse_http)
     app.add_exception_handler(RequestValidationError, _refuse_fields)
+    app.add_exception_handler(Exception, _fail)
     return app
 
 
 class _Limited:
-    """Bodies of a certain size, and safe headers."""
+    """Bodies of a certain size, of those who have a key, and safe headers."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, app: Any, door: Door) -> None:
+        self._app, self._door = app, door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,7 +162,10 @@ class _Limited:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                told = [*message.get("headers", ()), *HEADERS]
+                if all(name != b"cache-control" for name, _ in told):
+                    told.append((b"cache-control", b"no-store"))
+                message["headers"] = told
             await send(message)
 
         told = dict(scope["headers"]).get(b"content-length", b"0")
@@ -141,14 +173,27 @@ class _Limited:
             refusal = _error(413, f"A request may have {MAX_BODY:,} bytes, not {int(told):,}.")
             await refusal(scope, receive, marked)
             return
+        if scope["path"].startswith(KEYED):
+            try:
+                await run_in_threadpool(self._door.guest, Request(scope))
+            except HTTPException as error:
+                await (await _refuse_http(Request(scope), error))(scope, receive, marked)
+                return
         await self._app(scope, limited, marked)
 
 
 def _error(status: int, message: str, kind: str = "", **more: Any) -> JSONResponse:
     """An error as OpenAI's clients read it, and ours."""
     kind = kind or ("server_error" if status >= 500 else "invalid_request_error")
-    told = {"message": message, "type": kind, "code": None, "param": None, **more}
+    told = {"message": scrub(message), "type": kind, "code": None, "param": None, **more}
     return JSONResponse({"error": told}, status)
+
+
+async def _fail(_: Request, error: Exception) -> JSONResponse:
+    """Of what nobody foresaw, only the log tells more."""
+    response = _error(500, "Something went wrong in the studio.")
+    response.headers.update({name.decode(): value.decode() for name, value in HEADERS})
+    return response
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:
@@ -211,6 +256,11 @@ def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[
     """By which names a server on ``host`` may be asked for: no other page in a browser may have its
     own name lead here. Raises `BadInput` for what is open to others without keys, or has no name
     for them."""
+    for name in names:
+        if "*" in name.removeprefix("*."):
+            raise BadInput(f"--name {name} is no name of one machine, nor *. and a domain.")
+    if not host:
+        raise BadInput("--host needs an address.")
     if host in LOOPBACK:
         return (*LOOPBACK, *names)
     if open_to_all:
@@ -223,7 +273,12 @@ def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[
             f"--host {host} is every address of this machine, and none is a name to ask for.",
             hint="Add --name HOST, as others will write it.",
         )
-    return (*LOOPBACK, host, *names)
+    return (*LOOPBACK, url_host(host), *names)
+
+
+def url_host(host: str) -> str:
+    """An address as it stands in a URL: that of the sixth version in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def raise_file_limit() -> None:

@@ -22,12 +22,14 @@ from PIL import Image
 
 from ..agent import events
 from ..agent.records import Turn, TurnRecord
-from ..agent.studio import Options, Studio
+from ..agent.studio import Options, Studio, TurnDocument
 from ..documents import event_document, parts, turn_document
 from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
+CLOSING = "closing"
+"""The event that tells whoever watches a turn that this process ends before it does."""
 LAST = 1_000_000
 """The number of the event that ends a turn, whatever came before."""
 KEPT_JOBS = 1000
@@ -66,6 +68,8 @@ class Job:
     cancel: threading.Event = field(default_factory=threading.Event)
     held: Turn | None = None
     owner: str | None = None
+    unwanted: bool = False
+    """Whether someone cancelled it."""
     _kept: list[Told] = field(default_factory=list)
     _watchers: list[Watcher] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -137,12 +141,14 @@ class Desk:
                 self._put(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
 
     def close(self) -> None:
-        """Stop what runs at its next safe point; all that has not ended is left for `start`."""
+        """Stop what runs at its next safe point, and let all who watch know; what has not ended,
+        unless it was cancelled, is left for `start`."""
         with self._lock:
             self._closing = True
-            running = [job for job in self._jobs.values() if job.state == "running"]
-        for job in running:
+            left = self._alive()
+        for job in left:
             job.cancel.set()
+            job.tell(CLOSING, {}, passes=True)
         self._workers.shutdown(cancel_futures=True)
 
     def take(
@@ -150,9 +156,12 @@ class Desk:
     ) -> Job:
         """A request of a session of an owner's, which is durable on return.
 
-        Raises `Full`, `Occupied`, and `BadInput` as `Studio.begin` does.
+        Raises `Full`, `Occupied`, `Stopped` once it is closed, and `BadInput` as `Studio.begin`
+        does.
         """
         with self._lock:
+            if self._closing:
+                raise closed()
             if len(self._queue) >= self._most:
                 raise Full(
                     f"There are {len(self._queue)} requests waiting, and no more are taken.",
@@ -176,14 +185,21 @@ class Desk:
 
     def job(self, turn: int) -> Job:
         """A turn that is or was here. Raises `BadInput` where there is none."""
-        with self._lock:
-            if turn in self._jobs:
-                return self._jobs[turn]
+        if (here := self._jobs.get(turn)) is not None:
+            return here
         record = self.studio.ledger.turn(turn)
+        with self._lock:  # it may be one that was just being taken
+            if (here := self._jobs.get(turn)) is not None:
+                return here
         job = Job(turn, record.session, record.request, state=_state(record))
         if job.state in ENDED:
-            job.tell(job.state, {"turn": turn_document(self.studio.document(turn))})
+            job.tell(job.state, {"turn": document(self.studio.document(turn))})
         return job
+
+    def check_here(self, job: Job) -> None:
+        """Raise `Occupied` for a turn that goes on elsewhere: nothing of it is heard here."""
+        if job.held is None and job.state not in ENDED:
+            raise Occupied(f"Turn {job.turn} is not carried out by this server.")
 
     def position(self, job: Job) -> int | None:
         """How many turns begin before this one does; None where it has begun."""
@@ -200,11 +216,14 @@ class Desk:
         return [job for _, _, job in sorted(ranked, key=lambda one: one[:2])]
 
     def cancel(self, job: Job) -> None:
-        """End a turn: at once where it waits, else at its next safe point."""
+        """End a turn: at once where it waits, else at its next safe point. Raises `Occupied` for
+        one that another process carries out."""
+        self.check_here(job)
         with self._lock:
             waited = job in self._queue
             if waited:
                 self._queue.remove(job)
+            job.unwanted = True
             job.cancel.set()
         if waited:
             self._end(job, "cancelled", Cancelled("It was cancelled before it began."))
@@ -233,7 +252,7 @@ class Desk:
         try:
             turn = self.studio.carry_out(job.held, listener=job.listen, cancel=job.cancel)
         except DanqingError as error:
-            if isinstance(error, Cancelled) and self._closing:
+            if isinstance(error, Cancelled) and self._closing and not job.unwanted:
                 return
             self._end(job, "cancelled" if isinstance(error, Cancelled) else "failed", error)
         except Exception:
@@ -241,13 +260,17 @@ class Desk:
             self._end(job, "failed", Stopped("Something went wrong in the studio."))
         else:
             job.state = "done"
-            job.tell("done", {"turn": turn_document(turn)})
+            job.tell("done", {"turn": document(turn)})
 
-    def _end(self, job: Job, state: State, error: DanqingError) -> None:
+    def _end(self, job: Job, state: Literal["cancelled", "failed"], error: DanqingError) -> None:
         assert job.held is not None
-        self.studio.give_up(job.held, str(error))
+        try:
+            if self.studio.ledger.turn(job.turn).ended is None:
+                self.studio.give_up(job.held, str(error), state)
+        except Exception:  # whoever waits has to hear it all the same
+            logging.getLogger(__name__).exception("turn %s is left unfinished", job.turn)
         job.state = state
-        turn = turn_document(self.studio.document(job.turn))
+        turn = document(self.studio.document(job.turn))
         job.tell(state, {**parts(error), "turn": turn})
 
 
@@ -255,7 +278,23 @@ def _state(record: TurnRecord) -> State:
     """How a turn stands that no job here is for."""
     if record.outcome is None:
         return "running"
-    return "cancelled" if record.outcome.get("given_up") else "done"
+    state: State = record.outcome.get("given_up", "done")
+    return state
+
+
+def closed() -> Stopped:
+    """What is told to whoever is still there when the server ends."""
+    return Stopped("The server is stopping.", hint="Try again later.")
+
+
+def document(turn: TurnDocument) -> dict[str, Any]:
+    """A turn as it is published here: its picture's ``path`` is one of this server."""
+    told = turn_document(turn)
+    if told["picture"] is not None:
+        told["picture"]["path"] = (
+            f"/api/v1/sessions/{turn.session}/pictures/{told['picture']['handle']}"
+        )
+    return told
 
 
 def data_url(image: Image.Image) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,14 +19,15 @@ from ..agent.lineage import Lineage
 from ..agent.recipe_export import export
 from ..agent.session import Session
 from ..agent.studio import LARGEST_SIZE, SMALLEST_SIZE, Options
-from ..documents import turn_document
-from ..tools.errors import BadInput, ToolError
+from ..tools.errors import BadInput, Stopped, ToolError
 from ..tools.registry import HANDLE
 from .app import Guest, NotThere, check_session, desk_of, guest_of
-from .desk import ENDED, Desk, Job, Told
+from .desk import CLOSING, ENDED, LAST, Desk, Job, Told, closed, document
 
 HEARTBEAT = 15.0
 """Seconds after which a stream of events shows that it is alive."""
+BEHIND = 100
+"""A reader that is so many events behind misses those that only pass by."""
 router = APIRouter(tags=["studio"])
 At = Annotated[Desk, Depends(desk_of)]
 For = Annotated[Guest, Depends(guest_of)]
@@ -145,6 +147,7 @@ async def events(
     """What happens in a turn, as server-sent events. Whoever lost the connection goes on with
     ``Last-Event-ID``; progress, previews and words as they come have no id and pass by."""
     job = await asyncio.to_thread(job_of, desk, guest, turn)
+    desk.check_here(job)
     return StreamingResponse(
         streamed(job, last_event_id), media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -243,17 +246,22 @@ def turn_state(desk: Desk, job: Job) -> TurnState:
     return TurnState(
         turn=job.turn, session=job.session, request=job.request, state=job.state,
         position=desk.position(job),
-        document=turn_document(desk.studio.document(job.turn)) if ended else None,
+        document=document(desk.studio.document(job.turn)) if ended else None,
     )  # fmt: skip
 
 
 async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
-    """What happens in a turn, to its end; None whenever nothing happens for a while."""
+    """What happens in a turn, to its end; None whenever nothing happens for a while. Raises
+    `Stopped` where the server ends first."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Told] = asyncio.Queue()
 
+    def put(one: Told) -> None:
+        if one.id is not None or one.event == CLOSING or queue.qsize() < BEHIND:
+            queue.put_nowait(one)
+
     def hear(one: Told) -> None:
-        loop.call_soon_threadsafe(queue.put_nowait, one)
+        loop.call_soon_threadsafe(put, one)
 
     leave = job.watch(hear, after)
     try:
@@ -263,6 +271,8 @@ async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
             except TimeoutError:
                 yield None
                 continue
+            if one.event == CLOSING:
+                raise closed()
             yield one
             if one.event in ENDED:
                 return
@@ -272,14 +282,13 @@ async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
 
 async def streamed(job: Job, after: int) -> AsyncIterator[bytes]:
     """The same as server-sent events; none where its end was told already."""
-    from .desk import LAST
-
     if after >= LAST:
         return
-    async for one in told(job, after):
-        if one is None:
-            yield b": alive\n\n"
-            continue
-        data = json.dumps({"turn_id": job.turn, **one.data}, ensure_ascii=False)
-        number = "" if one.id is None else f"id: {one.id}\n"
-        yield f"{number}event: {one.event}\ndata: {data}\n\n".encode()
+    with contextlib.suppress(Stopped):  # whoever wants to hear the rest comes back
+        async for one in told(job, after):
+            if one is None:
+                yield b": alive\n\n"
+                continue
+            data = json.dumps({"turn_id": job.turn, **one.data}, ensure_ascii=False)
+            number = "" if one.id is None else f"id: {one.id}\n"
+            yield f"{number}event: {one.event}\ndata: {data}\n\n".encode("utf-8", "replace")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import json
 import re
@@ -21,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from ..agent.studio import DEFAULT_SIZE
-from ..tools.errors import BadInput, Stopped
+from ..tools.errors import BadInput, DanqingError, Stopped
 from ..tools.registry import HANDLE
 from .app import Door, Guest, NotThere, check_session, desk_of, door_of, guest_of
 from .desk import ENDED, Desk, Job
@@ -36,6 +35,16 @@ By = Annotated[Door, Depends(door_of)]
 For = Annotated[Guest, Depends(guest_of)]
 _LINK = re.compile(r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?sig=([0-9a-f]{32})")
 _DATA = re.compile(r"data:image/(?:png|jpeg|webp);base64,(.+)", re.DOTALL)
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+_FORM = {
+    "required": True,
+    "content": {"multipart/form-data": {"schema": {
+        "type": "object", "required": ["image", "prompt"],
+        "properties": {
+            "image": {"type": "string", "format": "binary"}, "prompt": {"type": "string"},
+        },
+    }}},
+}  # fmt: skip
 Format = Literal["png", "jpeg", "webp"]
 
 
@@ -69,16 +78,14 @@ def models() -> dict[str, Any]:
     return {"object": "list", "data": [one]}
 
 
-@router.post("/images/generations")
+@router.post("/images/generations", responses=_STREAM)
 async def generate(desk: At, door: By, guest: For, request: Request, asked: Generation) -> Response:
     """Make pictures from words, each in a session of its own."""
-    jobs = [
-        await asyncio.to_thread(_begin, desk, guest, asked, number) for number in range(asked.n)
-    ]
+    jobs = await asyncio.to_thread(_begin, desk, guest, asked)
     return await _made(desk, door, request, asked, jobs, "image_generation")
 
 
-@router.post("/images/edits")
+@router.post("/images/edits", responses=_STREAM, openapi_extra={"requestBody": _FORM})
 async def edit(desk: At, door: By, guest: For, request: Request) -> Response:
     """Change a picture as the prompt says. A form with ``image`` (or ``image[]``), ``prompt``, and
     what `Generation` has; what is to be changed is said in words, and no mask is taken."""
@@ -94,21 +101,21 @@ async def edit(desk: At, door: By, guest: For, request: Request) -> Response:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         image = await brought[0].read()
     asked = _fields(fields)
-    jobs = [
-        await asyncio.to_thread(_begin, desk, guest, asked, number, image)
-        for number in range(asked.n)
-    ]
+    jobs = await asyncio.to_thread(_begin, desk, guest, asked, image)
     return await _made(desk, door, request, asked, jobs, "image_edit")
 
 
-@router.post("/chat/completions")
+@router.post("/chat/completions", responses=_STREAM)
 async def chat(desk: At, door: By, guest: For, request: Request, asked: Chat) -> Response:
     """Carry out the last message. The conversation goes on from the picture that an answer before
     links to, or from the one that the message brings."""
     job = await asyncio.to_thread(_say, desk, door, guest, asked)
     if asked.stream:
         return _stream(_chunks(desk, door, request, job))
-    turn = await _ended(job)
+    try:
+        turn = await _ended(request, job)
+    finally:
+        _leave(desk, [job])
     words, images = await asyncio.to_thread(_answer, desk, door, request, job, turn)
     message = {"role": "assistant", "content": words, "images": images}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
@@ -140,8 +147,20 @@ def _fields(form: dict[str, str]) -> Generation:
         ) from None
 
 
-def _begin(
-    desk: Desk, guest: Guest, asked: Generation, number: int, image: bytes | None = None
+def _begin(desk: Desk, guest: Guest, asked: Generation, image: bytes | None = None) -> list[Job]:
+    """A job for each picture, or none."""
+    jobs: list[Job] = []
+    try:
+        for number in range(asked.n):
+            jobs.append(_begin_one(desk, guest, asked, number, image))
+    except BaseException:
+        _leave(desk, jobs)
+        raise
+    return jobs
+
+
+def _begin_one(
+    desk: Desk, guest: Guest, asked: Generation, number: int, image: bytes | None
 ) -> Job:
     session = desk.studio.ledger.new_session(guest.id)
     options = replace(desk.studio.usual_options(session), size=_size(asked.size))
@@ -168,9 +187,12 @@ async def _made(
     if asked.stream:
         return _stream(_pictures(desk, door, request, asked, jobs, kind))
     data = []
-    for job in jobs:
-        turn = await _ended(job)
-        data.append(await asyncio.to_thread(_item, desk, door, request, asked, job, turn))
+    try:
+        for job in jobs:
+            turn = await _ended(request, job)
+            data.append(await asyncio.to_thread(_item, desk, door, request, asked, job, turn))
+    finally:
+        _leave(desk, jobs)
     return JSONResponse({
         "created": int(time.time()), "data": data, "output_format": asked.output_format,
         "size": asked.size or "auto", "quality": "auto", "background": "opaque",
@@ -205,7 +227,7 @@ async def _pictures(
                         **common, **item, "type": f"{kind}.completed", "usage": usage,
                         "output_format": asked.output_format,
                     })  # fmt: skip
-    except BadInput as error:
+    except DanqingError as error:
         yield _event({"type": "error", "error": {"message": str(error), "code": None}})
     finally:
         _leave(desk, jobs)
@@ -275,7 +297,7 @@ def _decoded(url: object) -> bytes:
         raise BadInput("A picture is sent as data:image/png;base64,… and by no other address.")
     try:
         return base64.b64decode(match[1], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadInput(f"The picture is not well-formed base64: {error}.") from None
 
 
@@ -315,6 +337,8 @@ async def _chunks(desk: Desk, door: Door, request: Request, job: Job) -> AsyncIt
                     yield chunk({"images": answer[1]})
         yield chunk({}, "stop")
         yield b"data: [DONE]\n\n"
+    except DanqingError as error:
+        yield _event({"error": {"message": str(error), "code": None}})
     finally:
         _leave(desk, [job])
 
@@ -348,9 +372,12 @@ def _usage(turn: dict[str, Any]) -> dict[str, int]:
 # -- what both share
 
 
-async def _ended(job: Job) -> dict[str, Any]:
-    """The turn of a job, once it has ended. Raises `Stopped` where it failed."""
+async def _ended(request: Request, job: Job) -> dict[str, Any]:
+    """The turn of a job, once it has ended. Raises `Stopped` where it failed, or nobody waits for
+    it any more."""
     async for one in told(job):
+        if one is None and await request.is_disconnected():
+            raise Stopped("Whoever asked is gone.")
         if one is not None and one.event in ENDED:
             if one.event == "failed":
                 raise Stopped(one.data["error"], hint=one.data.get("hint", ""))
@@ -375,7 +402,7 @@ def _stream(content: AsyncIterator[bytes]) -> StreamingResponse:
 
 def _event(data: dict[str, Any]) -> bytes:
     kind = f"event: {data['type']}\n" if "type" in data else ""
-    return f"{kind}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+    return f"{kind}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
 
 
 def _link(door: Door, request: Request, session: str, handle: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -394,6 +395,28 @@ def test_a_decoder_that_needs_too_much_memory_or_time_is_stopped(
         with pytest.raises(BadInput, match="0 seconds"):
             store.take_in(data)
     assert store.get(store.take_in(data)).size == (7000, 7000)
+
+
+def test_two_uploads_are_decoded_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[object] = []
+    seen: list[int] = []
+
+    class Counted(subprocess.Popen[bytes]):
+        def __enter__(self) -> Counted:
+            running.append(self)
+            seen.append(len(running))
+            time.sleep(0.1)
+            return self
+
+        def __exit__(self, *error: Any) -> None:
+            super().__exit__(*error)
+            running.remove(self)
+
+    monkeypatch.setattr(store_module.subprocess, "Popen", Counted)
+    content = encoded(gradient())
+    with ThreadPoolExecutor(4) as threads:
+        assert len(list(threads.map(store_module.upload, [content] * 4))) == 4
+    assert max(seen) == 2
 
 
 def test_what_cannot_be_read_is_refused_and_named(store: Store, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from scripted_engine import SCENE, ScriptedEngine
 from danqing.agent.studio import Studio
 from danqing.server.app import Door, create_app
 from danqing.server.desk import Desk
+from danqing.server.listening import Server
 
 
 class Running:
@@ -67,9 +68,8 @@ def running(
         engine.before = before
         studio.engine = engine
         desk, door = Desk(studio, **how), Door(studio.ledger)
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(desk, door), port=port, log_level="error", lifespan="on")
-        )
+        config = uvicorn.Config(create_app(desk, door), port=port, log_level="error", lifespan="on")
+        server = Server(config, desk)
         thread = threading.Thread(target=server.run)
         thread.start()
         while not server.started:

@@ -35,9 +35,11 @@ def photo() -> bytes:
 
 
 def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What passes by is told to whoever watches by then.
-    watched = {"text_to_image": 0.3}
-    monkeypatch.setattr(server.engine, "before", lambda tool: time.sleep(watched.get(tool, 0)))
+    def watched(tool: str) -> None:
+        while not any(job._watchers for job in server.desk._jobs.values()):
+            time.sleep(0.01)
+
+    monkeypatch.setattr(server.engine, "before", watched)
     turn = server.ask("a red house", seed=7, size=[64, 64])
     told = server.events(turn["turn"])
     assert [name for _, name, _ in told][:2] == ["phase", "understood"]
