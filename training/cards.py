@@ -211,7 +211,7 @@ GAN = Card(
     limits=(
         "It has learned plain scenes only.",
         "The semantic vector does little, the words do the rest: of style, setting, season, time"
-        " and weather 0.955 are seen as asked by the language model's, 0.955 by the text encoder's"
+        " and weather 0.956 are seen as asked by the language model's, 0.955 by the text encoder's"
         " and 0.954 by another sentence's, which only costs 4 of 100 styles (300 held-out scenes,"
         " `python -m benchmarks.tools --only meaning`, 2 CPU cores, no GPU).",
         "Light, setting and season are right (the season in 31 of 32 drafts), and things have their"
