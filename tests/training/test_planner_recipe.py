@@ -42,7 +42,7 @@ def words(tmp_path_factory) -> Any:
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setattr(planner, "SIZE", {"width": 64, "heads": 2, "shared": 1, "head": 32})
-    monkeypatch.setattr(planner, "ROW", 128)
+    monkeypatch.setattr(planner, "ROW", 192)
 
 
 # -- the tokenizer
