@@ -84,6 +84,11 @@ class Keys:
         with self._db.reading():
             return [_key(row) for row in self._db.all("SELECT * FROM keys ORDER BY created")]
 
+    def any(self) -> bool:
+        """Whether there is a key that opens now."""
+        now = datetime.now(UTC)
+        return any(key.holds(now) for key in self.all())
+
     def revoke(self, which: str) -> Key:
         """Let a key, by its id or its name, open nothing from now on. Raises `BadInput` where there
         is none that does."""

@@ -71,8 +71,8 @@ class Guest:
 
 
 class Door:
-    """Lets in who has a key: one of those of a home, or as long as there are none, the one that is
-    made for whoever can read the home's files."""
+    """Lets in who has a key: one of those of a home, or where none opens when the server starts,
+    the one that is made for whoever can read the home's files."""
 
     def __init__(self, ledger: Ledger) -> None:
         path = ledger.home.root / KEY_FILE
@@ -82,7 +82,7 @@ class Door:
         if not self._own:
             raise BadInput(f"There is no key in {path}.", hint="Remove the file to have one made.")
         self._keys = ledger.keys
-        self.key = None if self._keys.all() else self._own
+        self.key = None if self._keys.any() else self._own
         """The home's own key, where it opens."""
 
     def guest(self, request: Request) -> Guest:

@@ -14,6 +14,7 @@ from running import Running, running
 
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
+from danqing.server.app import Door
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from commandline import call
@@ -181,3 +182,8 @@ def test_others_are_served_only_with_keys_and_by_name(tmp_path: Path) -> None:
     refused = call(*home, "serve", "--host", "0.0.0.0")
     assert refused.exit_code == 2
     assert "--name HOST" in refused.stderr
+    call(*home, "keys", "revoke", "ada")
+    refused = call(*home, "serve", "--host", "0.0.0.0")
+    assert "without keys" in refused.stderr, "one that opens nothing is none"
+    with Ledger(Home.open(tmp_path / "home")) as ledger:
+        assert Door(ledger).key
