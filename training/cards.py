@@ -260,7 +260,8 @@ PLANNER = Card(
     " understood by it: new pictures, every kind of change, questions, talk, standing rules, half"
     " of them English and half Chinese, with slips, fillers and emoji. Words come from the reader's"
     " lexicon and from the word lists of lemminflect and CC-CEDICT. No collected text, no"
-    " pretrained weight.",
+    " pretrained weight. How many samples they were is estimated: steps times what a step holds on"
+    " average.",
     use="from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
     'model = AutoModelForCausalLM.from_pretrained("FOLDER")\n'
     'words = AutoTokenizer.from_pretrained("FOLDER")\n'

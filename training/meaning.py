@@ -32,7 +32,6 @@ from .scenes.spec import Scene
 SCENES = 2048
 """So many sentences of each kind are read: made up, of scenes in the painter's form, in English."""
 HELD_OUT = 256
-REGISTERS: tuple[captions.Register, ...] = ("terse", "plain", "florid")
 
 
 def main() -> None:
@@ -74,7 +73,8 @@ def manners(scenes: list[Scene]) -> dict[str, list[str]]:
     for k, scene in enumerate(scenes):
         forms.append((captions.composed if k % 2 else captions.canonical)(scene))
         rng = np.random.default_rng(scene.seed)
-        english.append(captions.caption(scene, rng, "en", REGISTERS[k % len(REGISTERS)]))
+        register = captions.REGISTERS[k % len(captions.REGISTERS)]
+        english.append(captions.caption(scene, rng, "en", register))
     return {"the painter's form": forms, "English": english}
 
 

@@ -7,6 +7,7 @@ The tool takes no s, so the models are loaded here, as it loads them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -66,12 +67,9 @@ def manners(scenes: Sequence[Scene]) -> dict[str, list[str]]:
         "with spots": [captions.composed(scene) for scene in scenes],
         "in English": [
             captions.caption(scene, chances(scene, SALT), "en", register)
-            for scene, register in zip(scenes, _REGISTERS * len(scenes), strict=False)
+            for scene, register in zip(scenes, cycle(captions.REGISTERS), strict=False)
         ],
     }
-
-
-_REGISTERS: tuple[captions.Register, ...] = ("terse", "plain", "florid")
 
 
 @torch.inference_mode()

@@ -33,18 +33,12 @@ def living(rng: Random, chinese: bool) -> words.Word:
     """Somebody, who may be whom nobody knows ("a quilter", "a ferryman")."""
     if not chinese and rng.random() < 0.2:
         first = f"{rng.choice(phrases.FIRST)} " if rng.random() < 0.4 else ""
-        name = first + rng.choice(_people())
+        name = first + rng.choice(words.people())
         return words.Word(name, (name,), ())
     while True:
         word = words.thing(rng, chinese)
         if is_living(word):
             return word
-
-
-def _people() -> list[str]:
-    """English nouns for somebody that the lexicon does not know."""
-    found = [noun for noun in words._english_nouns() if noun.endswith(("er", "ist", "man", "or"))]
-    return found or ["stranger"]
 
 
 def who(rng: Random, chinese: bool, rich: float = 0.7) -> Group:
@@ -78,8 +72,7 @@ _VEHICLES = ("car", "truck", "bus", "bicycle", "motorcycle", "taxi", "van", "tra
 
 def _parked(rng: Random, chinese: bool) -> Said:
     """ "a yellow car parked in front of a house"."""
-    names = [name for name in _VEHICLES if name in words.known()]
-    car = group(rng, chinese, word=words.one_of(rng, names, chinese), rich=0.9)
+    car = group(rng, chinese, word=words.one_of(rng, _VEHICLES, chinese), rich=0.9)
     car, ground = replace(car, action=None), _thing(rng, chinese, 0.6)
     if car.name == ground.name:
         return _parked(rng, chinese)

