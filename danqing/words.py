@@ -122,6 +122,27 @@ _WORDS: dict[str, tuple[str, str]] = {
 }
 
 
+class Phases:
+    """What the phases of a turn are called as they begin, in ``language``.
+
+    Planning and repairing have no title: they take no time, and a repair shows in that of the
+    drawing that follows.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._repairs = 0
+
+    def title(self, phase: str) -> str:
+        """The title of a phase that begins; "" where it has none."""
+        if phase == "repairing":
+            self._repairs += 1
+        if phase in ("planning", "repairing"):
+            return ""
+        word = "repairing" if phase == "drawing" and self._repairs else phase
+        return say(word, self.language, n=self._repairs)
+
+
 def say(word: str, language: Language, **values: object) -> str:
     """One of these words, filled in."""
     return _WORDS[word][language == "zh"].format(**values)

@@ -22,11 +22,10 @@ from ..agent.language.text import language_of
 from ..agent.ledger import Ledger
 from ..agent.session import Said, Session
 from ..agent.store import MAX_BYTES
-from ..display import HIDDEN_PHASES
 from ..documents import event_document
 from ..server.desk import ENDED, Desk, Job, Occupied, Told
 from ..tools.errors import DanqingError
-from ..words import say
+from ..words import Phases, say
 
 PACE = 1.5
 """Seconds from one word of progress to the next; the services let a bot edit about once a
@@ -256,14 +255,13 @@ class Talk:
         return Answer(words, tuple([await asyncio.to_thread(png, h) for h in handles]))
 
 
-class Progress:
+class Progress(Phases):
     """How a turn stands, as one line of ``text``, and what was ``told`` of that last. Any thread
     may let it hear."""
 
     def __init__(self, language: Language) -> None:
-        self.language = language
+        super().__init__(language)
         self.text = self.told = self._title = say("working", language)
-        self._repairs = 0
 
     def waiting(self, before: int) -> str:
         """The line of a turn with so many ``before`` it."""
@@ -277,11 +275,9 @@ class Progress:
         match name, data:
             case "understood", {"brief": brief}:
                 self.language = brief["language"]
-            case "phase", {"name": "repairing"}:
-                self._repairs += 1
-            case "phase", {"name": phase} if phase not in HIDDEN_PHASES:
-                word = "repairing" if phase == "drawing" and self._repairs else phase
-                self.text = self._title = f"{say(word, self.language, n=self._repairs)} …"
+            case "phase", {"name": phase}:
+                if title := self.title(phase):
+                    self.text = self._title = f"{title} …"
             case "working", {"done": done, "total": total}:
                 self.text = f"{self._title} {done}/{total}"
 
