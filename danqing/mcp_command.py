@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from .door import Door, llm_options
+from .door import Door, llm_options, models_option
 
 HOST, PORT = "127.0.0.1", 8765
 SDK = "2"
@@ -19,7 +19,7 @@ SDK = "2"
 @click.option("--http", is_flag=True, help="Serve HTTP, and not standard input and output.")
 @click.option("--host", metavar="HOST", help=f"Where to listen for HTTP on this machine [{HOST}].")
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", help=f"The port [{PORT}].")
-@click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@models_option
 @llm_options
 @click.pass_obj
 def mcp(
@@ -39,10 +39,7 @@ def mcp(
     from .commands import read_options
     from .mcp_server import over_http, over_stdio, server
 
-    options = read_options(
-        out=None, seed=None, size=None, budget=None, profile=profile, llm=llm, llm_sees=llm_sees,
-        no_metadata=False,
-    )  # fmt: skip
+    options = read_options(profile=profile, llm=llm, llm_sees=llm_sees)
     listening = listen(host or HOST, PORT if port is None else port) if http else None
     with door.studio(options.models, options.llm) as studio:
         if listening is None:
