@@ -38,6 +38,7 @@ def mcp(
 
     from .commands import read_options
     from .mcp_server import over_http, over_stdio, server
+    from .server.listening import url_host
 
     options = read_options(profile=profile, llm=llm, llm_sees=llm_sees)
     listening = listen(host or HOST, PORT if port is None else port) if http else None
@@ -48,8 +49,7 @@ def mcp(
             return
         with listening:
             at, number = listening.getsockname()[:2]
-            at = f"[{at}]" if ":" in at else at
-            click.echo(f"http://{at}:{number}/mcp; Ctrl-C ends it", err=True)
+            click.echo(f"http://{url_host(at)}:{number}/mcp; Ctrl-C ends it", err=True)
             anyio.run(over_http, server(studio, options), listening)
 
 

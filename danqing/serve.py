@@ -45,7 +45,7 @@ def serve(
 
         from .server import app as server
         from .server.desk import Desk
-        from .server.listening import Server
+        from .server.listening import Server, url_host
     except ImportError as error:
         raise Stopped(
             f"The server needs {error.name}, which is not here.",
@@ -62,7 +62,7 @@ def serve(
         desk = Desk(studio, at_once=at_once)
         app = server.create_app(desk, guard, hosts)
         with_key = f"/#{guard.key}  key: {guard.key}" if guard.key else ""
-        click.echo(f"http://{server.url_host(host)}:{port}{with_key}", err=True)
+        click.echo(f"http://{url_host(host)}:{port}{with_key}", err=True)
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False)
         listening = Server(config, desk)
         with contextlib.suppress(KeyboardInterrupt):

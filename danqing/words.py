@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .agent.brief import Brief, Claim, Language
     from .agent.llm.address import Address
+    from .agent.records import Step
     from .agent.verdict import Finding
 
 MARKS = {"met": "✓", "unmet": "✗", "unsure": "?", "unseen": "–"}
@@ -171,6 +172,13 @@ def rows(brief: Brief, verdict: dict[str, Finding]) -> list[tuple[str, str, str]
         for claim in brief.claims
         if claim.id in verdict
     ]
+
+
+def came_to(step: Step) -> str:
+    """What a tool's call came to, as a model is told: the pictures that it made, and its value."""
+    pictures = ", ".join(picture.handle for picture in step.pictures)
+    parts = [f"made {pictures}" if pictures else "", "" if step.value is None else str(step.value)]
+    return "; ".join(filter(None, parts)) or "done"
 
 
 def tally(outcome: Mapping[str, Any] | None) -> str:

@@ -22,7 +22,7 @@ from ..agent.language.text import language_of
 from ..agent.ledger import Ledger
 from ..agent.session import Said, Session
 from ..agent.store import MAX_BYTES
-from ..documents import event_document
+from ..documents import error_of, event_document
 from ..server.desk import ENDED, Desk, Job, Occupied, Told
 from ..tools.errors import DanqingError
 from ..words import Phases, say
@@ -105,7 +105,6 @@ class Talk:
         metadata: bool = True, pace: float = PACE,
     ) -> None:  # fmt: skip
         self.desk, self.studio, self.allowed, self.asked = desk, desk.studio, allowed, asked
-        self.studio.previews = False  # nobody sees them
         self.chats = Chats(self.studio.ledger, self.studio.home.root / f"{service}.chats.json")
         self._metadata, self._pace = metadata, pace
         self._at: set[str] = set()
@@ -158,10 +157,8 @@ class Talk:
             await asyncio.sleep(0.1)
 
     def _left(self) -> list[tuple[int, Job]]:
-        left = [turn for turn in self.studio.ledger.unfinished() if "served" in turn.options]
-        self.desk.start()
-        chats = [(self.chats.of(turn.session), turn.id) for turn in left]
-        return [(chat, self.desk.job(turn)) for chat, turn in chats if chat is not None]
+        found = [(self.chats.of(job.session), job) for job in self.desk.start()]
+        return [(chat, job) for chat, job in found if chat is not None]
 
     async def _give(
         self, session: str, progress: Progress, answer: Coroutine[Any, Any, Answer], reply: Reply
@@ -230,9 +227,7 @@ class Talk:
             return Answer(say("bot leaving", progress.language))
         data = ended.result().data
         if "error" in data:
-            return Answer(
-                " ".join(data[part] for part in ("error", "kept", "hint") if part in data)
-            )
+            raise error_of(data)
         picture = data["turn"]["picture"]
         return await self._shown(data["turn"]["reply"], [picture["handle"]] if picture else [])
 

@@ -125,20 +125,22 @@ class Desk:
         self, studio: Studio, *, at_once: int = 2, most: int = 1000, each: int = 100
     ) -> None:
         self.studio, self._most, self._each = studio, most, each
-        studio.previews = True
         self._jobs: dict[int, Job] = {}
         self._queue: list[Job] = []
         self._lock = threading.RLock()
         self._workers = ThreadPoolExecutor(at_once, "danqing-desk")
         self._closing = False
 
-    def start(self) -> None:
+    def start(self) -> list[Job]:
         """Go on with what an earlier process left, oldest first."""
+        left = []
         for record in self.studio.ledger.unfinished():
             if "served" in record.options:
                 turn = self.studio.ledger.reopen_turn(record.id)
                 owner = self.studio.ledger.owner(turn.session)
-                self._put(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
+                left.append(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
+                self._put(left[-1])
+        return left
 
     def close(self) -> None:
         """Stop what runs at its next safe point, and let all who watch know; what has not ended,
