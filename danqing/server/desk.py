@@ -74,6 +74,11 @@ class Job:
     _watchers: list[Watcher] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def came_to(self) -> dict[str, Any] | None:
+        """The turn as it is published, once all know that it has ended."""
+        return self._kept[-1].data.get("turn") if self._kept else None
+
     def watch(self, watcher: Watcher, after: int = 0) -> Callable[[], None]:
         """Tell ``watcher`` all that is kept and has a greater number than ``after``, and from now
         on all else, too; returns what ends that. A turn that is taken up again tells its beginning

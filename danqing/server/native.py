@@ -245,11 +245,10 @@ def job_of(desk: Desk, guest: Guest, turn: int) -> Job:
 
 def turn_state(desk: Desk, job: Job) -> TurnState:
     """How a turn stands."""
-    ended = job.state in ENDED
+    told = job.came_to or document(desk.studio.document(job.turn)) if job.state in ENDED else None
     return TurnState(
         turn=job.turn, session=job.session, request=job.request, state=job.state,
-        position=desk.position(job),
-        document=document(desk.studio.document(job.turn)) if ended else None,
+        position=desk.position(job), document=told,
     )  # fmt: skip
 
 
