@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import click
@@ -33,6 +32,7 @@ def bot(
     Nobody is answered but those who are allowed; whoever else writes is told the ID that it takes.
     Each chat is a session of its own.
     """
+    import asyncio
     from importlib import import_module
 
     from .commands import read_options

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import click
 
 from .door import Door, llm_options, models_option
+
+if TYPE_CHECKING:
+    import socket
 
 HOST, PORT = "127.0.0.1", 8765
 SDK = "2"
@@ -71,6 +73,9 @@ def check_sdk() -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket at a port of this machine; `BadInput` for another host or a port that is taken."""
+    import ipaddress
+    import socket
+
     from .tools.errors import BadInput
 
     try:
