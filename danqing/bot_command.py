@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import click
 
-from .door import Door, llm_option
+from .door import Door, llm_option, models_option
 
 
 @click.command()
@@ -16,7 +15,7 @@ from .door import Door, llm_option
     "--allow", "allowed", multiple=True, type=int, metavar="ID",
     help="Answer this person, or this chat with all who are in it. As often as you like.",
 )  # fmt: skip
-@click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@models_option
 @click.option(
     "--at-once", default=2, show_default=True, type=click.IntRange(1, 64),
     help="Requests that are carried out at a time; the others wait in line.",
@@ -33,10 +32,9 @@ def bot(
     Nobody is answered but those who are allowed; whoever else writes is told the ID that it takes.
     Each chat is a session of its own.
     """
+    import asyncio
     from importlib import import_module
 
-    from .agent.home import Home
-    from .agent.studio import Studio
     from .commands import read_options
     from .server.desk import Desk
     from .tools.errors import BadInput, Stopped
@@ -54,14 +52,10 @@ def bot(
         ) from None
     from .bots.talk import Talk
 
-    options = read_options(
-        out=None, seed=None, size=None, budget=None, profile=profile, llm=llm, llm_sees=False,
-        no_metadata=no_metadata,
-    )  # fmt: skip
-    home = Home.open(door.home)
+    options = read_options(profile=profile, llm=llm)
     with (
         door.interruption.flagging() as asked,
-        Studio(home, models=options.models, llm=options.llm, batching=True) as studio,
+        door.studio(options.models, options.llm, batching=True) as studio,
     ):
         studio.warm_up()
         desk = Desk(studio, at_once=at_once)

@@ -281,8 +281,9 @@ def _one_of(request: str | None, lines: str | None) -> None:
 
 
 def read_options(
-    *, out: str | None, seed: int | None, size: str | None, budget: str | None,
-    profile: str | None, llm: str | None, llm_sees: bool, no_metadata: bool,
+    *, out: str | None = None, seed: int | None = None, size: str | None = None,
+    budget: str | None = None, profile: str | None = None, llm: str | None = None,
+    llm_sees: bool = False, no_metadata: bool = False,
 ) -> Options:  # fmt: skip
     """A command line's choices as `Options`; raises `BadInput` before anything is begun."""
     from .agent.budget import Budget

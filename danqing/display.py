@@ -15,7 +15,7 @@ from . import terminal
 from .agent import events
 from .interrupt import Interruption
 from .tools.errors import Cancelled
-from .words import MARKS, STYLES, rows, say
+from .words import MARKS, STYLES, Phases, rows, say
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .agent.verdict import Finding, Verdict
     from .tools.call import Progress
 
-HIDDEN_PHASES = {"planning", "repairing"}
-"""They take no time; a repair shows in the name of the drawing that follows."""
 SHOW_CURSOR = b"\x1b[?25h\r\n"
 PREVIEW_COLUMNS, PREVIEW_ROWS = 24, 12
 """The most that a preview takes of the live area."""
@@ -118,23 +116,20 @@ def _put_cursor_back(descriptor: int) -> None:
 
 
 def _plain_phases(language: Language) -> events.Listener:
-    repairs, last = 0, ""
+    phases, last = Phases(language), ""
 
     def listen(event: events.Event) -> None:
-        nonlocal repairs, language, last
+        nonlocal last
         match event:
             case events.Understood(brief):
-                language = brief.language
-            case events.Phase("repairing"):
-                repairs += 1
-            case events.Phase(name) if name not in HIDDEN_PHASES:
-                word = "repairing" if name == "drawing" and repairs else name
-                title = say(word, language, n=repairs)
-                if title != last:  # a phase may take several steps
+                phases.language = brief.language
+            case events.Phase(name):
+                title = phases.title(name)
+                if title and title != last:  # a phase may take several steps
                     print(f"{title} …", file=sys.stderr, flush=True)
-                last = title
+                last = title or last
             case events.TookOver(planner, why):
-                told = say("took over", language, planner=planner, why=why)
+                told = say("took over", phases.language, planner=planner, why=why)
                 print(told, file=sys.stderr, flush=True)
 
     return listen
@@ -170,11 +165,10 @@ class LiveArea:
         from rich.spinner import Spinner
 
         self._console = console
-        self._language, self._asked, self._accepted = language, asked, accepted
+        self._phases, self._asked, self._accepted = Phases(language), asked, accepted
         self._brief: Brief | None = None
         self._verdict: Verdict | None = None
         self._lines: list[Line] = []
-        self._repairs = 0
         self._best: str = ""
         self._words = ""
         self._first_progress = 0.0
@@ -183,13 +177,11 @@ class LiveArea:
 
     def __call__(self, event: events.Event) -> None:
         match event:
-            case events.Phase("repairing"):
-                self._repairs += 1
-            case events.Phase(name) if name not in HIDDEN_PHASES:
+            case events.Phase(name):
                 self._begin(name)
             case events.Understood(brief):
-                self._language = brief.language
-                self._lines[-1].title = say("understanding", self._language)
+                self._phases.language = brief.language
+                self._lines[-1].title = say("understanding", self._phases.language)
                 self._lines[-1].note = " · ".join(_claims(brief))
                 self._brief = brief
             case events.Working(progress):
@@ -207,12 +199,14 @@ class LiveArea:
                 if best:
                     self._verdict = verdict
                     met, total = len(verdict.with_status("met")), len(verdict.findings)
-                    self._best = say("best", self._language, handle=handle, met=met, total=total)
+                    self._best = say(
+                        "best", self._phases.language, handle=handle, met=met, total=total
+                    )
                 self._lines[-1].note = self._best
             case events.Saying(text):
                 self._words += text
             case events.TookOver(planner, why):
-                told = say("took over", self._language, planner=planner, why=why)
+                told = say("took over", self._phases.language, planner=planner, why=why)
                 self._lines[-1].note = told
 
     def accept(self) -> None:
@@ -221,15 +215,15 @@ class LiveArea:
             self._accepted.set()
 
     def _begin(self, name: str) -> None:
-        word = "repairing" if name == "drawing" and self._repairs else name
-        line = Line(say(word, self._language, n=self._repairs))
-        if self._lines and self._lines[-1].title == line.title:
+        title = self._phases.title(name)
+        if not title or (self._lines and self._lines[-1].title == title):
             return  # another step of it
         if self._lines:
             self._lines[-1].end()
         self._preview = None
+        line = Line(title)
         if name == "drawing" and not self._first_progress:
-            line.note = say("loading", self._language)
+            line.note = say("loading", self._phases.language)
         self._lines.append(line)
 
     def __rich__(self) -> RenderableType:
@@ -300,11 +294,13 @@ class LiveArea:
         from rich.text import Text
 
         if self._asked.is_set():
-            return Text(f"  {say('stopping', self._language)}", "yellow")
+            return Text(f"  {say('stopping', self._phases.language)}", "yellow")
         if self._accepted is None or self._verdict is None:
             return Text("")
         word = "accepting" if self._accepted.is_set() else "accept"
-        return Text(f"  {say(word, self._language)}", "yellow" if word == "accepting" else "cyan")
+        return Text(
+            f"  {say(word, self._phases.language)}", "yellow" if word == "accepting" else "cyan"
+        )
 
     def _activity(self, line: Line) -> RenderableType:
         from rich.progress_bar import ProgressBar
@@ -317,7 +313,7 @@ class LiveArea:
         row = Table.grid(padding=(0, 1))
         told = f"{done}/{total}"
         if 0 < done < total:
-            told += "  " + say("left", self._language, n=max(1, round(left)))
+            told += "  " + say("left", self._phases.language, n=max(1, round(left)))
         bar = ProgressBar(total, done, width=24, complete_style="cyan", finished_style="cyan")
         row.add_row(bar, Text(told, "bright_black"))
         return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from .agent.brief import Brief
     from .agent.events import Event
     from .agent.studio import TurnDocument
-    from .tools.errors import DanqingError
+    from .tools.errors import DanqingError, Stopped
 
 
 def brief_document(brief: Brief) -> dict[str, Any]:
@@ -63,6 +64,13 @@ def parts(error: DanqingError) -> dict[str, str]:
     said = {"error": str(error.args[0])}
     said |= {name: getattr(error, name, "") for name in ("kept", "hint")}
     return {name: text for name, text in said.items() if text}
+
+
+def error_of(told: Mapping[str, Any]) -> Stopped:
+    """The error that was told by its `parts`."""
+    from .tools.errors import Stopped
+
+    return Stopped(told["error"], kept=told.get("kept", ""), hint=told.get("hint", ""))
 
 
 def _without_nulls(model: BaseModel) -> dict[str, Any]:

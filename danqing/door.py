@@ -40,12 +40,15 @@ class Door:
         return Home.place(self.home)
 
     @contextmanager
-    def studio(self, models: str, llm: str = "builtin") -> Iterator[Studio]:
+    def studio(
+        self, models: str, llm: str = "builtin", *, batching: bool = False
+    ) -> Iterator[Studio]:
         """A studio that ends its running step, and its turn with it, on the first Ctrl-C."""
         from .agent.home import Home
         from .agent.studio import Studio
 
-        with Studio(Home.open(self.home), models=models, llm=llm) as studio:
+        home = Home.open(self.home)
+        with Studio(home, models=models, llm=llm, batching=batching) as studio:
             studio.cancel = self.interruption.asked
             yield studio
 
@@ -99,6 +102,13 @@ def llm_options(command: Command) -> Command:
         "--llm-sees", is_flag=True, help="Let the language model look at pictures, too."
     )
     return llm_option(sees(command))
+
+
+def models_option(command: Command) -> Command:
+    """What to draw with."""
+    return click.option(
+        "--models", "profile", metavar="NAME|FOLDER", help="What to draw with."
+    )(command)  # fmt: skip
 
 
 def preview_option(command: Command) -> Command:

@@ -30,6 +30,7 @@ from .agent.records import Step
 from .agent.session import Said, Session
 from .tools.errors import Cancelled, Stopped, ToolError
 from .tools.registry import HANDLE, SEEDS, ToolSpec, refusals
+from .words import came_to
 
 EVENT = "danqing"
 """The name of the custom events that tell of progress."""
@@ -115,7 +116,7 @@ def _use(session: Session, name: str) -> Any:
     def use(**arguments: Any) -> tuple[str, dict[str, Any]]:
         with _told_to_the_model():
             step = session.use(name, arguments)
-        return _told(step), _artifact(session, step)
+        return came_to(step), _artifact(session, step)
 
     return use
 
@@ -145,12 +146,6 @@ def _told_to_the_model() -> Iterator[None]:
         raise
     except (ToolError, Stopped) as error:
         raise ToolException(str(error)) from error
-
-
-def _told(step: Step) -> str:
-    pictures = ", ".join(picture.handle for picture in step.pictures)
-    parts = [f"made {pictures}" if pictures else "", "" if step.value is None else str(step.value)]
-    return "; ".join(filter(None, parts)) or "done"
 
 
 def _artifact(session: Session, step: Step) -> dict[str, Any]:

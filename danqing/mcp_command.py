@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import click
 
-from .door import Door, llm_options
+from .door import Door, llm_options, models_option
+
+if TYPE_CHECKING:
+    import socket
 
 HOST, PORT = "127.0.0.1", 8765
 SDK = "2"
@@ -19,7 +21,7 @@ SDK = "2"
 @click.option("--http", is_flag=True, help="Serve HTTP, and not standard input and output.")
 @click.option("--host", metavar="HOST", help=f"Where to listen for HTTP on this machine [{HOST}].")
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", help=f"The port [{PORT}].")
-@click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@models_option
 @llm_options
 @click.pass_obj
 def mcp(
@@ -38,11 +40,9 @@ def mcp(
 
     from .commands import read_options
     from .mcp_server import over_http, over_stdio, server
+    from .server.listening import url_host
 
-    options = read_options(
-        out=None, seed=None, size=None, budget=None, profile=profile, llm=llm, llm_sees=llm_sees,
-        no_metadata=False,
-    )  # fmt: skip
+    options = read_options(profile=profile, llm=llm, llm_sees=llm_sees)
     listening = listen(host or HOST, PORT if port is None else port) if http else None
     with door.studio(options.models, options.llm) as studio:
         if listening is None:
@@ -51,8 +51,7 @@ def mcp(
             return
         with listening:
             at, number = listening.getsockname()[:2]
-            at = f"[{at}]" if ":" in at else at
-            click.echo(f"http://{at}:{number}/mcp; Ctrl-C ends it", err=True)
+            click.echo(f"http://{url_host(at)}:{number}/mcp; Ctrl-C ends it", err=True)
             anyio.run(over_http, server(studio, options), listening)
 
 
@@ -74,6 +73,9 @@ def check_sdk() -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket at a port of this machine; `BadInput` for another host or a port that is taken."""
+    import ipaddress
+    import socket
+
     from .tools.errors import BadInput
 
     try:

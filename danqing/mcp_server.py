@@ -19,7 +19,6 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
 from itertools import count
 from typing import Annotated, Any, TypeVar
 
@@ -37,14 +36,16 @@ from . import __version__
 from .agent import events
 from .agent.language.text import clean
 from .agent.lineage import Lineage
+from .agent.provenance import encoded
 from .agent.session import Session
 from .agent.store import MAX_BYTES
 from .agent.studio import Options, Studio, new_seed
 from .agent.verdict import Status
+from .server.listening import url_host
 from .tools.engine import WorkerFailed
 from .tools.errors import BadInput, Stopped, ToolError
 from .tools.registry import SEEDS, ToolSpec, refusals
-from .words import rows
+from .words import came_to, rows
 
 PICTURES = "danqing://pictures/"
 PREVIEW = 768
@@ -213,10 +214,8 @@ class Served:
         session = self._session(id.session, cancel)
         step = session.use(spec.name, arguments, listener=listener)
         made = [picture.handle for picture in step.pictures]
-        told = [f"made {', '.join(made)}"] if made else []
-        told += [str(step.value)] if step.value is not None else []
         result = Made(session=session.id, at=session.head, pictures=made, value=step.value)
-        return self._told(result, "; ".join(told) or "done")
+        return self._told(result, came_to(step))
 
     def _session(self, id: str | None, cancel: threading.Event) -> Session:
         """A session of a client's, or a new one, for one call."""
@@ -330,7 +329,7 @@ async def over_http(server: Server[Any], listening: socket.socket) -> None:
     """
     names = ["127.0.0.1", "localhost", "[::1]"]
     host, port = listening.getsockname()[:2]
-    here = [f"{name}:{port}" for name in {*names, host if ":" not in host else f"[{host}]"}]
+    here = [f"{name}:{port}" for name in {*names, url_host(host)}]
     security = TransportSecuritySettings(
         allowed_hosts=here, allowed_origins=[f"http://{name}" for name in here]
     )
@@ -418,9 +417,7 @@ def _refused(words: str) -> types.CallToolResult:
 def _small(picture: Image.Image, side: int) -> types.ImageContent:
     """A picture as a PNG of at most ``side`` pixels a side."""
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    coded = BytesIO()
-    picture.save(coded, "PNG")
-    data = base64.b64encode(coded.getvalue()).decode("ascii")
+    data = base64.b64encode(encoded(picture, None)).decode("ascii")
     return types.ImageContent(type="image", data=data, mime_type="image/png")
 
 

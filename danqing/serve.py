@@ -6,7 +6,7 @@ import contextlib
 
 import click
 
-from .door import Door, llm_options
+from .door import Door, llm_options, models_option
 
 
 @click.command()
@@ -19,7 +19,7 @@ from .door import Door, llm_options
     help="A name that the server is asked for by, beside those of this machine.",
 )  # fmt: skip
 @click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@models_option
 @click.option(
     "--at-once", default=2, show_default=True, type=click.IntRange(1, 64),
     help="Turns that are carried out at a time; what they wait to paint is painted in one batch.",
@@ -36,8 +36,6 @@ def serve(
     printed, and kept in the home, in a file that nobody else can read. With keys (`danqing keys
     add NAME`) those are let in, each to sessions of its own.
     """
-    from .agent.home import Home
-    from .agent.studio import Studio
     from .commands import read_options
     from .tools.errors import BadInput, Stopped
 
@@ -47,7 +45,7 @@ def serve(
 
         from .server import app as server
         from .server.desk import Desk
-        from .server.listening import Server
+        from .server.listening import Server, url_host
     except ImportError as error:
         raise Stopped(
             f"The server needs {error.name}, which is not here.",
@@ -55,12 +53,8 @@ def serve(
         ) from None
     if llm_sees:
         raise BadInput("--llm-sees is not for a server.")
-    options = read_options(
-        out=None, seed=None, size=None, budget=None, profile=profile, llm=llm, llm_sees=False,
-        no_metadata=False,
-    )  # fmt: skip
-    home = Home.open(door.home)
-    with Studio(home, models=options.models, llm=options.llm, batching=True) as studio:
+    options = read_options(profile=profile, llm=llm)
+    with door.studio(options.models, options.llm, batching=True) as studio:
         guard = server.Door(studio.ledger)
         hosts = server.hosts_for(host, names, open_to_all=guard.key is not None)
         server.raise_file_limit()
@@ -68,7 +62,7 @@ def serve(
         desk = Desk(studio, at_once=at_once)
         app = server.create_app(desk, guard, hosts)
         with_key = f"/#{guard.key}  key: {guard.key}" if guard.key else ""
-        click.echo(f"http://{server.url_host(host)}:{port}{with_key}", err=True)
+        click.echo(f"http://{url_host(host)}:{port}{with_key}", err=True)
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False)
         listening = Server(config, desk)
         with contextlib.suppress(KeyboardInterrupt):

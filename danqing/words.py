@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .agent.brief import Brief, Claim, Language
     from .agent.llm.address import Address
+    from .agent.records import Step
     from .agent.verdict import Finding
 
 MARKS = {"met": "✓", "unmet": "✗", "unsure": "?", "unseen": "–"}
@@ -122,6 +123,27 @@ _WORDS: dict[str, tuple[str, str]] = {
 }
 
 
+class Phases:
+    """What the phases of a turn are called as they begin, in ``language``.
+
+    Planning and repairing have no title: they take no time, and a repair shows in that of the
+    drawing that follows.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._repairs = 0
+
+    def title(self, phase: str) -> str:
+        """The title of a phase that begins; "" where it has none."""
+        if phase == "repairing":
+            self._repairs += 1
+        if phase in ("planning", "repairing"):
+            return ""
+        word = "repairing" if phase == "drawing" and self._repairs else phase
+        return say(word, self.language, n=self._repairs)
+
+
 def say(word: str, language: Language, **values: object) -> str:
     """One of these words, filled in."""
     return _WORDS[word][language == "zh"].format(**values)
@@ -150,6 +172,13 @@ def rows(brief: Brief, verdict: dict[str, Finding]) -> list[tuple[str, str, str]
         for claim in brief.claims
         if claim.id in verdict
     ]
+
+
+def came_to(step: Step) -> str:
+    """What a tool's call came to, as a model is told: the pictures that it made, and its value."""
+    pictures = ", ".join(picture.handle for picture in step.pictures)
+    parts = [f"made {pictures}" if pictures else "", "" if step.value is None else str(step.value)]
+    return "; ".join(filter(None, parts)) or "done"
 
 
 def tally(outcome: Mapping[str, Any] | None) -> str:

@@ -22,11 +22,10 @@ from ..agent.language.text import language_of
 from ..agent.ledger import Ledger
 from ..agent.session import Said, Session
 from ..agent.store import MAX_BYTES
-from ..display import HIDDEN_PHASES
-from ..documents import event_document
+from ..documents import error_of, event_document
 from ..server.desk import ENDED, Desk, Job, Occupied, Told
 from ..tools.errors import DanqingError
-from ..words import say
+from ..words import Phases, say
 
 PACE = 1.5
 """Seconds from one word of progress to the next; the services let a bot edit about once a
@@ -106,7 +105,6 @@ class Talk:
         metadata: bool = True, pace: float = PACE,
     ) -> None:  # fmt: skip
         self.desk, self.studio, self.allowed, self.asked = desk, desk.studio, allowed, asked
-        self.studio.previews = False  # nobody sees them
         self.chats = Chats(self.studio.ledger, self.studio.home.root / f"{service}.chats.json")
         self._metadata, self._pace = metadata, pace
         self._at: set[str] = set()
@@ -159,10 +157,8 @@ class Talk:
             await asyncio.sleep(0.1)
 
     def _left(self) -> list[tuple[int, Job]]:
-        left = [turn for turn in self.studio.ledger.unfinished() if "served" in turn.options]
-        self.desk.start()
-        chats = [(self.chats.of(turn.session), turn.id) for turn in left]
-        return [(chat, self.desk.job(turn)) for chat, turn in chats if chat is not None]
+        found = [(self.chats.of(job.session), job) for job in self.desk.start()]
+        return [(chat, job) for chat, job in found if chat is not None]
 
     async def _give(
         self, session: str, progress: Progress, answer: Coroutine[Any, Any, Answer], reply: Reply
@@ -231,9 +227,7 @@ class Talk:
             return Answer(say("bot leaving", progress.language))
         data = ended.result().data
         if "error" in data:
-            return Answer(
-                " ".join(data[part] for part in ("error", "kept", "hint") if part in data)
-            )
+            raise error_of(data)
         picture = data["turn"]["picture"]
         return await self._shown(data["turn"]["reply"], [picture["handle"]] if picture else [])
 
@@ -256,14 +250,13 @@ class Talk:
         return Answer(words, tuple([await asyncio.to_thread(png, h) for h in handles]))
 
 
-class Progress:
+class Progress(Phases):
     """How a turn stands, as one line of ``text``, and what was ``told`` of that last. Any thread
     may let it hear."""
 
     def __init__(self, language: Language) -> None:
-        self.language = language
+        super().__init__(language)
         self.text = self.told = self._title = say("working", language)
-        self._repairs = 0
 
     def waiting(self, before: int) -> str:
         """The line of a turn with so many ``before`` it."""
@@ -277,11 +270,9 @@ class Progress:
         match name, data:
             case "understood", {"brief": brief}:
                 self.language = brief["language"]
-            case "phase", {"name": "repairing"}:
-                self._repairs += 1
-            case "phase", {"name": phase} if phase not in HIDDEN_PHASES:
-                word = "repairing" if phase == "drawing" and self._repairs else phase
-                self.text = self._title = f"{say(word, self.language, n=self._repairs)} …"
+            case "phase", {"name": phase}:
+                if title := self.title(phase):
+                    self.text = self._title = f"{title} …"
             case "working", {"done": done, "total": total}:
                 self.text = f"{self._title} {done}/{total}"
 

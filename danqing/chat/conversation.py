@@ -203,7 +203,9 @@ class _Inside(Door):
         self._studio = studio
 
     @contextmanager
-    def studio(self, models: str, llm: str = "builtin") -> Iterator[Studio]:
+    def studio(
+        self, models: str, llm: str = "builtin", *, batching: bool = False
+    ) -> Iterator[Studio]:
         yield self._studio
 
     @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..door import Door, llm_options, preview_option
+from ..door import Door, llm_options, models_option, preview_option
 
 if TYPE_CHECKING:
     from ..agent.brief import Language
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, metavar="N", help="Draw from this seed, not from random ones.")
 @click.option("--size", metavar="WxH", help="Width and height in pixels, or one number for both.")
 @click.option("--budget", metavar="LIST", help="The most to use for one request, as in pictures=8.")
-@click.option("--models", "profile", metavar="NAME|FOLDER", help="What to draw with.")
+@models_option
 @llm_options
 @click.option("--no-metadata", is_flag=True, help="Keep requests, seeds and models out of files.")
 @preview_option
@@ -73,7 +73,7 @@ def _conversation(
     from .screen import Screen
     from .stream import Stream
 
-    options = read_options(out=None, **choices)
+    options = read_options(**choices)
     studio = stack.enter_context(door.studio(options.models, options.llm))
     if session == "last":
         session = next(iter(studio.ledger.sessions(1)), None)

@@ -27,6 +27,7 @@ from ..agent.ledger import Ledger
 from ..agent.store import MAX_BYTES
 from ..tools.errors import BadInput, DanqingError, Stopped, ToolError
 from .desk import Desk, Full, Occupied
+from .listening import url_host
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 MAX_BODY = 2 * MAX_BYTES
@@ -125,6 +126,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
         title="Danqing", version=version("danqing"), lifespan=living, docs_url=None, redoc_url=None,
         description="A studio you talk to: pictures made, looked at, repaired and accounted for.",
     )  # fmt: skip
+    desk.studio.previews = True
     app.state.desk, app.state.door = desk, door
     key = [Depends(HTTPBearer(auto_error=False)), Depends(guest_of)]  # the first is told, only
     app.include_router(native.router, prefix="/api/v1", dependencies=key, responses=REFUSALS)
@@ -274,11 +276,6 @@ def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[
             hint="Add --name HOST, as others will write it.",
         )
     return (*LOOPBACK, url_host(host), *names)
-
-
-def url_host(host: str) -> str:
-    """An address as it stands in a URL: that of the sixth version in brackets."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def raise_file_limit() -> None:

@@ -74,6 +74,11 @@ class Job:
     _watchers: list[Watcher] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def came_to(self) -> dict[str, Any] | None:
+        """The turn as it is published, once all know that it has ended."""
+        return self._kept[-1].data.get("turn") if self._kept else None
+
     def watch(self, watcher: Watcher, after: int = 0) -> Callable[[], None]:
         """Tell ``watcher`` all that is kept and has a greater number than ``after``, and from now
         on all else, too; returns what ends that. A turn that is taken up again tells its beginning
@@ -125,20 +130,22 @@ class Desk:
         self, studio: Studio, *, at_once: int = 2, most: int = 1000, each: int = 100
     ) -> None:
         self.studio, self._most, self._each = studio, most, each
-        studio.previews = True
         self._jobs: dict[int, Job] = {}
         self._queue: list[Job] = []
         self._lock = threading.RLock()
         self._workers = ThreadPoolExecutor(at_once, "danqing-desk")
         self._closing = False
 
-    def start(self) -> None:
+    def start(self) -> list[Job]:
         """Go on with what an earlier process left, oldest first."""
+        left = []
         for record in self.studio.ledger.unfinished():
             if "served" in record.options:
                 turn = self.studio.ledger.reopen_turn(record.id)
                 owner = self.studio.ledger.owner(turn.session)
-                self._put(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
+                left.append(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
+                self._put(left[-1])
+        return left
 
     def close(self) -> None:
         """Stop what runs at its next safe point, and let all who watch know; what has not ended,

@@ -13,6 +13,11 @@ PATIENCE = 10
 """Seconds that those who are still there have to take their last answer."""
 
 
+def url_host(host: str) -> str:
+    """An address as it stands in a URL: that of the sixth version in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 class Server(uvicorn.Server):
     """Uvicorn's server, which closes its desk before it waits for connections to end: streams end
     with the desk, and would else last as long as the turns that they tell of."""

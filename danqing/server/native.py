@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from io import BytesIO
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..agent.budget import Budget
 from ..agent.lineage import Lineage
+from ..agent.provenance import encoded
 from ..agent.recipe_export import export
 from ..agent.session import Session
 from ..agent.studio import LARGEST_SIZE, SMALLEST_SIZE, Options
@@ -148,10 +148,7 @@ async def events(
     ``Last-Event-ID``; progress, previews and words as they come have no id and pass by."""
     job = await asyncio.to_thread(job_of, desk, guest, turn)
     desk.check_here(job)
-    return StreamingResponse(
-        streamed(job, last_event_id), media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )  # fmt: skip
+    return event_stream(streamed(job, last_event_id))
 
 
 @router.post("/sessions/{session}/pictures", status_code=201)
@@ -204,6 +201,14 @@ def picture(
 # -- what others use, too
 
 
+def event_stream(content: AsyncIterator[bytes]) -> StreamingResponse:
+    """Server-sent events, on their way as they come."""
+    return StreamingResponse(
+        content, media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )  # fmt: skip
+
+
 def png(desk: Desk, session: str, handle: str, side: int | None = None) -> bytes:
     """The file of a picture of a session. Raises `NotThere` for any other picture."""
     if handle not in Lineage(desk.studio.ledger, session).nodes:
@@ -212,9 +217,7 @@ def png(desk: Desk, session: str, handle: str, side: int | None = None) -> bytes
     if side is None or max(image.size) <= side:
         return data
     image.thumbnail((side, side), reducing_gap=2.0)
-    coded = BytesIO()
-    image.save(coded, "PNG")
-    return coded.getvalue()
+    return encoded(image, None)
 
 
 def options_for(desk: Desk, asked: Ask, session: str) -> Options:
@@ -242,11 +245,10 @@ def job_of(desk: Desk, guest: Guest, turn: int) -> Job:
 
 def turn_state(desk: Desk, job: Job) -> TurnState:
     """How a turn stands."""
-    ended = job.state in ENDED
+    told = job.came_to or document(desk.studio.document(job.turn)) if job.state in ENDED else None
     return TurnState(
         turn=job.turn, session=job.session, request=job.request, state=job.state,
-        position=desk.position(job),
-        document=document(desk.studio.document(job.turn)) if ended else None,
+        position=desk.position(job), document=told,
     )  # fmt: skip
 
 

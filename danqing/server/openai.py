@@ -5,34 +5,33 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hmac
 import json
 import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from io import BytesIO
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 
+from ..agent.provenance import encoded
 from ..agent.studio import DEFAULT_SIZE
+from ..documents import error_of
 from ..tools.errors import BadInput, DanqingError, Stopped
-from ..tools.registry import HANDLE
-from .app import Door, Guest, NotThere, check_session, desk_of, door_of, guest_of
+from .app import Door, Guest, NotThere, check_session, door_of
 from .desk import ENDED, Desk, Job
-from .native import SessionId, png, told
+from .native import At, For, Handle, SessionId, event_stream, png, told
 
 MODEL = "danqing"
 MOST_PICTURES = 10
 router = APIRouter(tags=["as OpenAI's"])
 files = APIRouter(tags=["as OpenAI's"])
-At = Annotated[Desk, Depends(desk_of)]
 By = Annotated[Door, Depends(door_of)]
-For = Annotated[Guest, Depends(guest_of)]
 _LINK = re.compile(r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?sig=([0-9a-f]{32})")
 _DATA = re.compile(r"data:image/(?:png|jpeg|webp);base64,(.+)", re.DOTALL)
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
@@ -111,7 +110,7 @@ async def chat(desk: At, door: By, guest: For, request: Request, asked: Chat) ->
     links to, or from the one that the message brings."""
     job = await asyncio.to_thread(_say, desk, door, guest, asked)
     if asked.stream:
-        return _stream(_chunks(desk, door, request, job))
+        return event_stream(_chunks(desk, door, request, job))
     try:
         turn = await _ended(request, job)
     finally:
@@ -126,7 +125,7 @@ async def chat(desk: At, door: By, guest: For, request: Request, asked: Chat) ->
 
 @files.get("/files/{session}/{handle}.png", response_class=Response)
 def file(
-    desk: At, door: By, session: SessionId, handle: Annotated[str, Path(pattern=HANDLE)],
+    desk: At, door: By, session: SessionId, handle: Handle,
     sig: Annotated[str, Query(pattern="^[0-9a-f]{32}$")],
 ) -> Response:  # fmt: skip
     """A picture, for whoever was given its link."""
@@ -167,8 +166,7 @@ def _begin_one(
     if asked.seed is not None:
         options = replace(options, seed=(asked.seed + number) % 2**32)
     if image is not None:
-        desk.studio.take_in(image, "picture", options, session)
-        options = replace(options, base=desk.studio.usual_options(session).base)
+        options = replace(options, base=desk.studio.take_in(image, "picture", options, session))
     return desk.take(asked.prompt, options, session, owner=guest.id)
 
 
@@ -185,7 +183,7 @@ async def _made(
     desk: Desk, door: Door, request: Request, asked: Generation, jobs: list[Job], kind: str
 ) -> Response:
     if asked.stream:
-        return _stream(_pictures(desk, door, request, asked, jobs, kind))
+        return event_stream(_pictures(desk, door, request, asked, jobs, kind))
     data = []
     try:
         for job in jobs:
@@ -245,10 +243,7 @@ def _item(
         return {"url": _link(door, request, job.session, handle), **more}
     data = png(desk, job.session, handle)
     if asked.output_format != "png":
-        coded = BytesIO()
-        image = desk.studio.image(handle).convert("RGB")
-        image.save(coded, asked.output_format.upper(), quality=95)
-        data = coded.getvalue()
+        data = encoded(desk.studio.image(handle), None, asked.output_format.upper())
     return {"b64_json": base64.b64encode(data).decode(), **more}
 
 
@@ -380,7 +375,7 @@ async def _ended(request: Request, job: Job) -> dict[str, Any]:
             raise Stopped("Whoever asked is gone.")
         if one is not None and one.event in ENDED:
             if one.event == "failed":
-                raise Stopped(one.data["error"], hint=one.data.get("hint", ""))
+                raise error_of(one.data)
             turn: dict[str, Any] = one.data["turn"]
             return turn
     raise AssertionError("every turn ends")
@@ -391,13 +386,6 @@ def _leave(desk: Desk, jobs: list[Job]) -> None:
     for job in jobs:
         if job.state not in ENDED:
             desk.cancel(job)
-
-
-def _stream(content: AsyncIterator[bytes]) -> StreamingResponse:
-    return StreamingResponse(
-        content, media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )  # fmt: skip
 
 
 def _event(data: dict[str, Any]) -> bytes:
@@ -411,6 +399,4 @@ def _link(door: Door, request: Request, session: str, handle: str) -> str:
 
 
 def _signed(door: Door, session: str, handle: str, signature: str) -> bool:
-    import hmac
-
     return hmac.compare_digest(door.signature(f"/files/{session}/{handle}.png"), signature)

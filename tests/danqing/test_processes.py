@@ -21,7 +21,7 @@ from danqing.agent.ledger import Ledger
 from danqing.agent.studio import Options
 
 HEAVY = {
-    "torch", "diffusers", "transformers", "langchain", "langgraph", "cv2", "PIL", "rich",
+    "torch", "diffusers", "transformers", "langchain", "langgraph", "cv2", "PIL", "rich", "asyncio",
     "pydantic", "numpy",
 }  # fmt: skip
 
