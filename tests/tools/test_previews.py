@@ -198,7 +198,7 @@ def test_what_is_not_finite_is_no_preview() -> None:
 @pytest.fixture
 def at_leisure(monkeypatch: pytest.MonkeyPatch) -> None:
     """All the time in the world for previews."""
-    for name, value in (("EVERY", 0.0), ("FIRST", 0.0), ("SHARE", math.inf)):
+    for name, value in leisurely_tools.AT_LEISURE.items():
         monkeypatch.setattr(previews, name, value)
 
 
