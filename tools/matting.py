@@ -4,7 +4,6 @@ user who has rembg and a network for it."""
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +32,16 @@ class Matting(nn.Module):
         return matte  # type: ignore[no-any-return]
 
 
-def load(folder: Path, files: tuple[str, ...], session: str = USUAL) -> Matting:
-    """The network in an .onnx file, or in the one of a folder that is among ``files``, patterns of
-    paths below it; it is used as rembg's ``session`` of that name.
+def load(file: Path, session: str) -> Matting:
+    """The network in an .onnx file, used as rembg's ``session`` of that name.
 
     rembg itself would fetch a network, and takes none from outside of a folder of its own; so the
     session is told that the one in the file is what it has fetched.
 
-    Raises OSError where there is none, ValueError for another session and for a file that is no
-    such network.
+    Raises ValueError for another session and for a file that is no such network.
     """
     if session not in SESSIONS:
         raise ValueError(f"session = {session!r} is refused; allowed is one of {list(SESSIONS)}")
-    there = [folder] if folder.is_file() else [
-        path for path in sorted(folder.rglob("*.onnx"))
-        if any(fnmatchcase(path.relative_to(folder).as_posix(), pattern) for pattern in files)
-    ]  # fmt: skip
-    if not there:
-        raise OSError("it has no .onnx file that is wanted")
     # rembg imports more than it needs here, which numba would compile for half a minute.
     os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     import onnxruntime
@@ -58,7 +49,7 @@ def load(folder: Path, files: tuple[str, ...], session: str = USUAL) -> Matting:
     from rembg.sessions import sessions
 
     kind: Any = sessions[session]
-    own = type(kind.__name__, (kind,), {"download_models": lambda *_, **__: there[0]})
+    own = type(kind.__name__, (kind,), {"download_models": lambda *_, **__: file})
     try:
         opened = own(session, onnxruntime.SessionOptions())
     except (refused.Fail, refused.InvalidGraph, refused.InvalidProtobuf) as error:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -86,7 +86,8 @@ class Models:
     @property
     def roles(self) -> tuple[Role, ...]:
         """The roles now in memory, least recently used first."""
-        return tuple(self._loaded)
+        with self._lock:
+            return tuple(self._loaded)
 
     def get(self, role: Role, *, offloaded: bool = False) -> Loaded:
         """The model for ``role``; loads it on first use. A pipeline that is ``offloaded`` once
@@ -506,15 +507,12 @@ def _load_ip_adapter(
     from safetensors.torch import load_file
     from transformers import CLIPVisionModelWithProjection
 
-    weights = [
-        path for path in sorted(Path(folder).rglob("ip-adapter*.safetensors"))
-        if any(fnmatchcase(path.relative_to(folder).as_posix(), pattern) for pattern in files)
-    ]  # fmt: skip
+    weights = _wanted(Path(folder), "ip-adapter*.safetensors", files)
     encoder = next(iter(sorted(Path(folder).rglob("image_encoder"))), None)
-    if not weights or encoder is None:
+    if weights is None or encoder is None:
         raise OSError("it has no ip-adapter*.safetensors, or no folder image_encoder")
     parts: dict[str, dict[str, Any]] = {"image_proj": {}, "ip_adapter": {}}
-    for key, weight in load_file(weights[0]).items():
+    for key, weight in load_file(weights).items():
         part, _, name = key.partition(".")
         parts[part][name] = weight.to(dtype)
     model = CLIPVisionModelWithProjection.from_pretrained(
@@ -529,8 +527,21 @@ def _load_rembg(
 ) -> tuple[Any, Any]:  # fmt: skip
     from . import matting
 
-    session = str(architecture.get("session", matting.USUAL))
-    return matting.load(Path(folder), files, session), None
+    source = Path(folder)
+    file = source if source.is_file() else _wanted(source, "*.onnx", files)
+    if file is None:
+        raise OSError("it has no .onnx file that is wanted")
+    return matting.load(file, str(architecture.get("session", matting.USUAL))), None
+
+
+def _wanted(folder: Path, name: str, files: Sequence[str]) -> Path | None:
+    """The first file below a folder with a name like ``name`` that is among ``files``, patterns of
+    paths below it; None where there is none."""
+    there = (
+        path for path in sorted(folder.rglob(name))
+        if any(fnmatchcase(path.relative_to(folder).as_posix(), pattern) for pattern in files)
+    )  # fmt: skip
+    return next(there, None)
 
 
 def _load_vgg(folder: str, _: Any) -> tuple[Any, Any]:

@@ -25,16 +25,8 @@ from .controls import HINTED, Sketch, in_cells, lined_cells, shown, takes_pictur
 from .errors import ToolError
 from .models import Loaded
 from .pipelines import PIPELINES, Pipeline
-from .previews import Previews
-from .registry import (
-    IN_TILES,
-    OFFLOADED,
-    ONE_BY_ONE,
-    SMALLER,
-    Context,
-    Role,
-    flatten,
-)
+from .previews import Decoder, Previews
+from .registry import IN_TILES, OFFLOADED, ONE_BY_ONE, SMALLER, Context, Role, flatten
 
 MANNER = 0.7
 """How much of a style-adapter's is heeded, where 1 is all."""
@@ -128,9 +120,10 @@ def paint(
         smaller = {side: _smaller(more[side], kind) for side in ("width", "height")}
         if any(smaller[side] < more[side] for side in smaller) and context.saves(SMALLER):
             more |= smaller
-    own = painter.entry.schedule
+    own, guide = painter.entry.schedule, None
     if own and steps == len(own) and start is None:
         more |= {"timesteps": list(own), "callback_on_step_end_tensor_inputs": _TENSORS}
+        guide = _Guide(painter, said["prompt"], said["negative_prompt"], scales)
     else:
         more["num_inference_steps"] = steps
     blender = None
@@ -138,11 +131,6 @@ def paint(
         blender = _Blender(painter, kept, generators)
         if start is None:
             more["latents"] = blender.noise
-
-    guide = None
-    if "timesteps" in more:
-        guide = _Guide(painter, said["prompt"], said["negative_prompt"], scales)
-
     previews = _previews(context, painter)
 
     def on_step_end(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -193,19 +181,17 @@ def paint(
 
 
 def _previews(context: Context, painter: Loaded) -> Previews:
-    """Previews by a decoder that is small, the painter's own or one made for it; none where nobody
-    wants them, where there is no such decoder, and where memory is short. The own decoder of an
+    """Previews by a decoder that is small, the painter's own or the profile's for its painter of
+    words; none where there is no such decoder, and where memory is short. The own decoder of an
     offloaded painter would change places with its denoiser each time."""
-    own = getattr(painter.model, "vae", None)
-    if not context.previews or context.thrift:
-        return Previews(None)
-    if type(own).__name__ == "AutoencoderTiny" and not painter.offloaded:
-        return Previews(lambda: partial(decoded, own), context.previews)
-    if context.models.has("previewer"):
-        return Previews(
-            lambda: partial(decoded, context.models.get("previewer").model), context.previews
-        )
-    return Previews(None)
+    models, own = context.models, painter.model.vae
+    tiny = type(own).__name__ == "AutoencoderTiny" and not painter.offloaded
+
+    def load() -> Decoder:
+        return partial(decoded, own if tiny else models.get("previewer").model)
+
+    made = models.has("previewer") and models.entries.get("text-to-image") == painter.entry
+    return Previews(load if (tiny or made) and not context.thrift else None, context.previews)
 
 
 @contextlib.contextmanager

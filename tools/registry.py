@@ -41,7 +41,9 @@ SMALLEST, LARGEST = 16, 8192
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _no_progress(done: int, total: int, note: str = "", preview: Image.Image | None = None) -> None:
+def _no_progress(
+    done: int, total: int, note: str = "", previews: Sequence[Image.Image] = ()
+) -> None:
     """Progress that nobody listens to."""
 
 
@@ -63,10 +65,10 @@ class Context:
     """What a tool may use beside its arguments.
 
     ``models.get(role)`` loads a model, and ``models.has(role)`` says whether an optional one is
-    there; ``progress(done, total, note, previews)`` reports; and
-    ``check_cancelled()`` raises `Cancelled` once the caller no longer wants the result. ``thrift``
-    counts the rungs of `THRIFT` that may be used, and ``saved`` names those that were.
-    ``previews`` are the numbers of the pictures that somebody wants to see while they are painted.
+    there; ``progress(done, total, note, previews)`` reports; and ``check_cancelled()`` raises
+    `Cancelled` once the caller no longer wants the result. ``thrift`` counts the rungs of `THRIFT`
+    that may be used, and ``saved`` names those that were. ``previews`` are the numbers of the
+    pictures that somebody wants to see while they are painted.
     """
 
     models: Models

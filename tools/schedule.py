@@ -4,9 +4,9 @@ batch can answer are answered together."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from .frames import Frame
 from .registry import Role, ToolSpec
@@ -17,14 +17,25 @@ MOST = 8
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A call that came in. ``models`` are those that it may use, by their sources; ``alone`` is for
-    one that must have the worker to itself."""
+    """A call that came in. ``models`` are those that it may use, by their sources."""
 
-    id: int
     tool: ToolSpec
     frame: Frame
     models: frozenset[str]
-    alone: bool = False
+
+    @property
+    def id(self) -> int:
+        return int(self.frame.data["id"])
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """In full, as `ToolSpec.validate` gives them."""
+        return self.frame.data["arguments"]  # type: ignore[no-any-return]
+
+    @property
+    def alone(self) -> bool:
+        """Whether it must have the worker to itself."""
+        return bool(self.frame.data["alone"])
 
     @property
     def watched(self) -> bool:
@@ -124,7 +135,7 @@ class Schedule:
         """Let ``run`` answer those waiting calls, too, that have the same ``key`` as its first, as
         long as all ask for `MOST` pictures at most."""
         first = run.calls[0]
-        wanted, pictures = key(first), len(first.frame.data["arguments"]["seeds"])
+        wanted, pictures = key(first), len(first.arguments["seeds"])
         with self._changed:
             waiting = [c for c in self._waiting if c.tool is first.tool and not c.alone]
         alike = [call for call in waiting if key(call) == wanted]  # which may take its time
@@ -132,7 +143,7 @@ class Schedule:
             for call in alike:
                 if call not in self._waiting:
                     continue
-                pictures += len(call.frame.data["arguments"]["seeds"])
+                pictures += len(call.arguments["seeds"])
                 if pictures > MOST:
                     break
                 self._waiting.remove(call)

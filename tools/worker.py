@@ -81,7 +81,7 @@ class Worker:
         module, _, name = frame.data["function"].partition(":")
         tool = spec(getattr(importlib.import_module(module), name))
         models = self._sources((*tool.roles, *tool.optional_roles))
-        self._schedule.add(Asked(frame.data["id"], tool, frame, models, frame.data["alone"]))
+        self._schedule.add(Asked(tool, frame, models))
 
     def _sources(self, roles: tuple[Role, ...]) -> frozenset[str]:
         """Which models these are; one may play several roles."""
@@ -116,16 +116,13 @@ class Worker:
             traceback.print_exc()
             os._exit(70)
 
-    @contextlib.contextmanager
-    def _beside(self, run: Run) -> Iterator[None]:
+    def _beside(self, run: Run) -> contextlib.AbstractContextManager[Any]:
         """On a GPU, a stream of its own for each kind of model but the painter, so that what runs
         beside another waits for nothing of it."""
         roles = (run.role,) if run.role else run.calls[0].tool.roles
         if not self._schedule.side_by_side or self._models.device != "cuda" or not roles:
-            yield
-            return
-        with self._models.stream(roles[0]):
-            yield
+            return contextlib.nullcontext()
+        return self._models.stream(roles[0])
 
     def _load(self, role: Role) -> None:
         """Load a model ahead of its first use; a failure shows when it is asked for."""
@@ -161,7 +158,7 @@ class Worker:
         assert together is not None
         context = Context(self._models)
         with contextlib.suppress(Exception):  # what is wrong with a call, it says itself
-            self._schedule.join(run, lambda c: together.key(context, c.frame.data["arguments"]))
+            self._schedule.join(run, lambda c: together.key(context, c.arguments))
 
     def _answer_together(self, run: Run) -> None:
         """Answer all calls of a run with one batch. Raises what the batch does; those that were
@@ -169,7 +166,7 @@ class Worker:
         calls = [*run.calls]
         tool = calls[0].tool
         assert tool.together is not None
-        given = [call.frame.data["arguments"] for call in calls]
+        given = [call.arguments for call in calls]
         firsts = accumulate((len(arguments["seeds"]) for arguments in given), initial=0)
         watched = {n: call for n, call in zip(firsts, calls, strict=False) if call.watched}
 
@@ -186,7 +183,7 @@ class Worker:
                     self._refuse(call.id, cancelled(call))
                     self._schedule.answered(run, call)
             if not run.calls:
-                raise Cancelled(f"{tool.name} was cancelled.")
+                raise cancelled(calls[0])
 
         context = Context(self._models, progress, check_cancelled, previews=(*watched,))
         with self._measured(run) as cost:
@@ -229,7 +226,7 @@ class Worker:
     def _within_memory(self, run: Run, call: Asked, context: Context) -> tuple[Any, list[str]]:
         """Run, and again with more thrift whenever memory runs out; the result, and how memory was
         saved. Raises `ToolError` where all of `THRIFT` does not help."""
-        tool, given = call.tool, call.frame
+        tool = call.tool
         paints = not PAINTERS.isdisjoint((*tool.roles, *tool.optional_roles))
         ladder = [*range(len(THRIFT) + 1)] if paints else [0, ALONE]
         if self._models.device != "cuda" and paints:
@@ -240,7 +237,7 @@ class Worker:
                 self._schedule.be_alone(run, context.check_cancelled)
                 self._models.unload(keep=(*tool.roles, *tool.optional_roles))
             try:
-                return tool.run(context, given.data["arguments"], given.images), context.saved
+                return tool.run(context, call.arguments, call.frame.images), context.saved
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise

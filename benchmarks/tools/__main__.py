@@ -18,6 +18,7 @@ from danqing.tools.call import WorkerCrashed, WorkerFailed
 from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.engine import Engine
 from danqing.tools.errors import Stopped
+from danqing.tools.own_models import LOADERS
 from training import grader
 
 from . import (
@@ -50,11 +51,6 @@ MEASURES: dict[str, tuple[Callable[[Studio], list[Row]], tuple[str, ...]]] = {
     "cost": (cost.measure, ()),
 }
 """What is measured, and the tools without which it cannot be."""
-LOADERS = {
-    "text-to-image": "diffusers", "captioner": "image-text-to-text", "upscaler": "image-to-image",
-    "panoptic": "image-segmentation", "controlnet": "controlnet", "generator": "generator",
-    "stylizer": "autoencoder", "style-features": "vgg", "embedder": "causal-lm",
-}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,10 +94,10 @@ def with_roles(profile: Profile, given: Sequence[str]) -> Profile:
         source = str(Path(folder).resolve())
         old = entries.get(role)  # type: ignore[call-overload]
         entries[role] = (  # type: ignore[index]
-            old.model_copy(update={"source": source}) if old
-            else Entry(source=source, loader=LOADERS[role], license="see its model card",  # type: ignore[arg-type]
-                       commercial=False, size_mb=0, memory_mb=0)
-        )  # fmt: skip
+            old.model_copy(update={"source": source})
+            if old
+            else Entry(source=source, loader=LOADERS[role])  # type: ignore[index, arg-type]
+        )
     return Profile(name=profile.name, summary=profile.summary, models=entries)
 
 

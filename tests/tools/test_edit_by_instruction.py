@@ -13,7 +13,7 @@ from PIL import Image
 from danqing.tools import catalogue, edit_by_instruction, text_to_image
 from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.engine import Engine
-from danqing.tools.errors import Cancelled, ToolError
+from danqing.tools.errors import ToolError
 from danqing.tools.models import Models
 from danqing.tools.registry import Context
 
@@ -72,17 +72,12 @@ def test_transparency_is_kept_and_gray_may_become_color(
 def test_it_reports_every_step_and_can_be_stopped_between_two(
     context: Context, photo: Image.Image
 ) -> None:
-    reported: list[tuple[int, int]] = []
-
-    def cancel_after_two() -> None:
-        if len(reported) == 3:
-            raise Cancelled("enough")
-
-    told = Context(
-        context.models, lambda done, total, note: reported.append((done, total)), cancel_after_two
+    reported = tiny_pipelines.cancelled_after_two(
+        context,
+        lambda told: edit_by_instruction(
+            told, photo, instruction="make it snow", seeds=[1], steps=5
+        ),
     )
-    with pytest.raises(Cancelled, match="enough"):
-        edit_by_instruction(told, photo, instruction="make it snow", seeds=[1], steps=5)
     assert reported == [(0, 5), (1, 5), (2, 5)]
 
 

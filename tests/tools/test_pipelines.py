@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -135,17 +136,9 @@ def test_calls_in_one_batch_get_what_each_gets_alone(context: Context) -> None:
 
 
 def test_it_reports_every_step_and_can_be_stopped_between_two(context: Context) -> None:
-    reported: list[tuple[int, int]] = []
-
-    def cancel_after_two() -> None:
-        if len(reported) == 3:
-            raise Cancelled("enough")
-
-    told = Context(
-        context.models, lambda done, total, note: reported.append((done, total)), cancel_after_two
+    reported = tiny_pipelines.cancelled_after_two(
+        context, partial(text_to_image, prompt="a red house", seeds=[1], steps=5)
     )
-    with pytest.raises(Cancelled, match="enough"):
-        text_to_image(told, prompt="a red house", seeds=[1], steps=5)
     assert [done for done, _ in reported] == [0, 1, 2]
 
 

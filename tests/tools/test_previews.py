@@ -21,7 +21,14 @@ import torch
 from PIL import Image, ImageDraw
 from skimage.metrics import peak_signal_noise_ratio
 
-from danqing.tools import catalogue, inpaint, previews, style_transfer, text_to_image
+from danqing.tools import (
+    catalogue,
+    edit_by_instruction,
+    inpaint,
+    previews,
+    style_transfer,
+    text_to_image,
+)
 from danqing.tools.engine import Engine, Progress
 from danqing.tools.models import Models
 from danqing.tools.previews import Noised, Previews, clean, noise
@@ -191,7 +198,7 @@ def test_what_is_not_finite_is_no_preview() -> None:
 @pytest.fixture
 def at_leisure(monkeypatch: pytest.MonkeyPatch) -> None:
     """All the time in the world for previews."""
-    for name, value in (("EVERY", 0.0), ("FIRST", 0.0), ("SHARE", math.inf)):
+    for name, value in leisurely_tools.AT_LEISURE.items():
         monkeypatch.setattr(previews, name, value)
 
 
@@ -261,6 +268,17 @@ def test_a_painter_without_a_tiny_decoder_has_none(tmp_path: Path) -> None:
     context, seen = watched(Models({"text-to-image": entry}, device="cpu"))
     assert text_to_image(context, prompt="a house", seeds=[1])
     assert not seen
+
+
+@pytest.mark.usefixtures("at_leisure")
+def test_the_decoder_for_one_painter_is_not_that_of_another_that_edits(
+    models: Models, photo: Image.Image, tmp_path: Path
+) -> None:
+    editor = tiny_pipelines.write_pipeline("Flux2KleinPipeline", tmp_path)
+    context, seen = watched(Models({**models.entries, "editor": editor}, device="cpu"))
+    assert edit_by_instruction(context, photo, instruction="make it snow", seeds=[1])
+    assert not seen
+    assert context.models.roles == ("editor",)
 
 
 @pytest.mark.usefixtures("at_leisure")

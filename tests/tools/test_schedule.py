@@ -22,8 +22,9 @@ def drawn(context: Context, *, seeds: list[int]) -> list[Image.Image]:
 
 def call(id_: int, models: str, *, pictures: int = 1, alone: bool = False) -> Asked:
     """A call that uses a model for each letter."""
-    frame = Frame("call", {"arguments": {"seeds": [*range(pictures)]}, "previews": False})
-    return Asked(id_, spec(drawn), frame, frozenset(models), alone)
+    arguments = {"seeds": [*range(pictures)]}
+    data = {"id": id_, "arguments": arguments, "alone": alone, "previews": False}
+    return Asked(spec(drawn), Frame("call", data), frozenset(models))
 
 
 def schedule(*calls: Asked, side_by_side: bool = True) -> Schedule:
@@ -106,7 +107,7 @@ def test_a_run_takes_up_what_it_can_answer_too_but_no_more_than_a_batch() -> Non
         call(7, "p", pictures=2),
     )  # fmt: skip
     run = made.next()
-    made.join(run, lambda c: len(c.frame.data["arguments"]["seeds"]))
+    made.join(run, lambda c: len(c.arguments["seeds"]))
     assert [one.id for one in run.calls] == [1, 2, 5, 6]
     assert MOST == 8
     for one in [*run.calls]:

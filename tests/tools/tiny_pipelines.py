@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from tokenizers import pre_tokenizers
 
 from danqing.tools.catalogue import Entry
+from danqing.tools.errors import Cancelled
 from danqing.tools.pipelines import PIPELINES
+from danqing.tools.registry import Context
 
 CHAT = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
@@ -22,6 +26,25 @@ SIDES = {
     "Flux2KleinPipeline": 128,
 }  # fmt: skip
 """The side in pixels of what each of them paints."""
+
+
+def cancelled_after_two(
+    context: Context, draw: Callable[[Context], object]
+) -> list[tuple[int, int]]:
+    """What a painting tool reports, done and in all, until it hears after its second step that
+    nobody wants its picture any more; it stops there."""
+    reported: list[tuple[int, int]] = []
+
+    def check_cancelled() -> None:
+        if len(reported) == 3:
+            raise Cancelled("enough")
+
+    told = Context(
+        context.models, lambda done, total, note: reported.append((done, total)), check_cancelled
+    )
+    with pytest.raises(Cancelled, match="enough"):
+        draw(told)
+    return reported
 
 
 def write_pipeline(kind: str, folder: Path) -> Entry:
