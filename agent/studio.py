@@ -218,7 +218,7 @@ class Studio:
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
         self.previews = False
         """Set it to have listeners told what is being painted, in `events.Working`."""
-        self._cut_short: dict[int, Turn] = {}
+        self._cut_short: dict[int, Turn] = {}  # held by this process, so `unfinished` names none
         self._reaches: dict[str, Reach] = {}
         self._witnessing: Witness | None = None
         self._switching = threading.Lock()
@@ -472,13 +472,16 @@ class Studio:
 
         A turn that cannot go on does not keep the others waiting: its error is raised at the end.
         """
-        turns = [t for t in self._cut_short.values() if session in (None, t.session)]
-        turns += [self.ledger.reopen_turn(id) for id in self.cut_short(session)]
+        for id in self.cut_short(session):
+            self._cut_short[id] = self.ledger.reopen_turn(id)
+        turns = [t for t in [*self._cut_short.values()] if session in (None, t.session)]
         finished: list[TurnDocument] = []
         trouble: DanqingError | None = None
         for turn in sorted(turns, key=lambda turn: turn.id):
             try:
-                finished.append(self.carry_out(turn, listener=listener))
+                with self._turn_in(turn.session):
+                    if turn.id in self._cut_short:  # nobody else took it up meanwhile
+                        finished.append(self.carry_out(turn, listener=listener))
             except Cancelled:
                 raise
             except DanqingError as error:
@@ -492,14 +495,19 @@ class Studio:
         cancel: threading.Event | None = None,
     ) -> TurnDocument:  # fmt: skip
         """Bring a turn that was begun to its end; all else as `ask`."""
-        self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
+        self._cut_short.pop(turn.id, None)
         options = Options.read(turn.options)
-        with ExitStack() as stack:
-            try:
-                engine = stack.enter_context(self._using(options))
-            except BadInput:  # its language model may be gone since, no reason to be stuck
-                engine = stack.enter_context(self._using(replace(options, llm=BUILTIN)))
-            return self._work(engine, turn, options, listener, asker, cancel or self.cancel)
+        try:
+            with ExitStack() as stack:
+                try:
+                    engine = stack.enter_context(self._using(options))
+                except BadInput:  # its language model may be gone since, no reason to be stuck
+                    engine = stack.enter_context(self._using(replace(options, llm=BUILTIN)))
+                return self._work(engine, turn, options, listener, asker, cancel or self.cancel)
+        except BaseException:
+            if self.ledger.turn(turn.id).ended is None:
+                self._cut_short[turn.id] = turn
+            raise
 
     def _work(
         self, engine: Engine, turn: Turn, options: Options, listener: events.Listener,
@@ -525,11 +533,9 @@ class Studio:
             if self.ledger.turn(turn.id).brief is None:  # nothing was begun, so nothing resumes
                 ended = {"reply": str(error), "picture": None, "satisfied": False}
                 self.ledger.end_turn(turn, {**ended, "stopped": "it could not be understood"})
-                del self._cut_short[turn.id]
             raise
         outcome = self._outcome(turn, state, planner, options, spent)
         self.ledger.end_turn(turn, outcome)
-        del self._cut_short[turn.id]
         return self.document(turn.id)
 
     def _planner(
