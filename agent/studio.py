@@ -260,11 +260,9 @@ class Studio:
             if engine is not self.engine:
                 engine.close()
 
-    @contextmanager
-    def _turn_in(self, session: str) -> Iterator[None]:
-        """One request at a time in a session."""
-        with self._talking.setdefault(session, threading.Lock()):
-            yield
+    def _turn_in(self, session: str) -> threading.Lock:
+        """What one request at a time holds in a session."""
+        return self._talking.setdefault(session, threading.Lock())
 
     def __enter__(self) -> Self:
         return self
@@ -324,10 +322,9 @@ class Studio:
 
         check(request)
         options = options or self.usual_options(session)
-        if options.llm != BUILTIN or options.models != self.engine.profile.name:
-            with self._using(options) as engine:  # a turn that cannot be planned is not begun
-                if options.llm != BUILTIN:
-                    self._reach(options.llm, engine)
+        with self._using(options) as engine:  # a turn that cannot be planned is not begun
+            if options.llm != BUILTIN:
+                self._reach(options.llm, engine)
         kept = options.as_json() | ({"served": True} if served else {})
         turn = self.ledger.begin_turn(session, request, kept)
         if brief is not None:
@@ -412,43 +409,43 @@ class Studio:
         Raises `ToolError` for what is refused, and what `ask` does.
         """
         with self._turn_in(session), self._using(options) as engine:
-            how = listener, cancel or self.cancel
-            return self._use(engine, tool, arguments, options, session, *how)
-
-    def _use(
-        self, engine: Engine, tool: str, arguments: Mapping[str, Any], options: Options,
-        session: str, listener: events.Listener, cancel: threading.Event,
-    ) -> Step:  # fmt: skip
-        spec = engine.tools.get(tool)
-        fields = {} if spec is None else spec.arguments.model_fields
-        seeds = {
-            name: value for name, value in (("seeds", [options.seed]), ("seed", options.seed))
-            if name in fields and arguments.get(name) is None
-        }  # fmt: skip
-        turn = self.ledger.begin_turn(session, tool, {**options.as_json(), "tool": True})
-        handle, outcome = None, "it failed"
-        try:
-            self.ledger.record_brief(
-                turn, Brief(language="en", intent="chat").model_dump(mode="json")
-            )
-            hands = Hands(
-                self.ledger, engine, turn, Spent(options.budget),
-                on_progress=lambda p: listener(events.Working(p)), cancel=cancel,
-                previews=self.previews,
-            )  # fmt: skip
-            if spec is None or tool not in hands.offered:
-                raise ToolError(
-                    f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"
+            spec = engine.tools.get(tool)
+            fields = {} if spec is None else spec.arguments.model_fields
+            seeds = {
+                name: value for name, value in (("seeds", [options.seed]), ("seed", options.seed))
+                if name in fields and arguments.get(name) is None
+            }  # fmt: skip
+            turn = self.ledger.begin_turn(session, tool, {**options.as_json(), "tool": True})
+            handle, outcome = None, "it failed"
+            try:
+                self.ledger.record_brief(
+                    turn, Brief(language="en", intent="chat").model_dump(mode="json")
                 )
-            images, values = spec.parse({**arguments, **seeds})
-            step = hands.run(Call(tool=tool, arguments=values, images=images))
-            if step.pictures and tool not in MASKS:
-                handle = step.pictures[0].handle
-            outcome = "answered"
-            return step
-        finally:
-            ended = {"reply": "", "picture": handle, "satisfied": outcome == "answered"}
-            self.ledger.end_turn(turn, {**ended, "stopped": outcome})
+                hands = self.hands(engine, turn, Spent(options.budget), listener, cancel)
+                if spec is None or tool not in hands.offered:
+                    raise ToolError(
+                        f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"
+                    )
+                images, values = spec.parse({**arguments, **seeds})
+                step = hands.run(Call(tool=tool, arguments=values, images=images))
+                if step.pictures and tool not in MASKS:
+                    handle = step.pictures[0].handle
+                outcome = "answered"
+                return step
+            finally:
+                ended = {"reply": "", "picture": handle, "satisfied": outcome == "answered"}
+                self.ledger.end_turn(turn, {**ended, "stopped": outcome})
+
+    def hands(
+        self, engine: Engine, turn: Turn, spent: Spent, listener: events.Listener,
+        cancel: threading.Event | None = None,
+    ) -> Hands:  # fmt: skip
+        """What runs the calls of a turn; ``listener`` is told how each gets on. ``cancel`` is as in
+        `ask`."""
+        return Hands(
+            self.ledger, engine, turn, spent, on_progress=lambda p: listener(events.Working(p)),
+            cancel=cancel or self.cancel, previews=self.previews,
+        )  # fmt: skip
 
     def image(self, handle: str) -> Image.Image:
         """The pixels of a picture. Raises `ToolError` for one that is not there."""
@@ -517,11 +514,7 @@ class Studio:
         worked = [s.cost.get("seconds", 0.0) for s in record.steps]
         spent = Spent(options.budget, carried=sum(worked))
         planner = self._planner(engine, turn, options, spent, listener, cancel)
-        hands = Hands(
-            self.ledger, engine, turn, spent,
-            on_progress=lambda p: listener(events.Working(p)), cancel=cancel,
-            previews=self.previews,
-        )  # fmt: skip
+        hands = self.hands(engine, turn, spent, listener, cancel)
         loop = Loop(
             turn, self.ledger, planner, hands, options.seed, options.size, base=options.base,
             ask=asker, emit=listener, judge=self._judge, witness=self._witness(engine),
