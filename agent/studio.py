@@ -236,15 +236,15 @@ class Studio:
 
     @contextmanager
     def _using(self, options: Options) -> Iterator[Engine]:
-        """An engine with the models that the options name; the one before it ends with its last
-        turn. Raises what `Engine` and `_engine` do."""
+        """An engine with the models that the options name, if it can be one that still works; the
+        one before it ends with its last turn. Raises what `Engine` and `_engine` do."""
         wanted = options.models, _local(options.llm)
         with self._switching:
             before = self.engine
-            if wanted != (before.profile.name, before.planner):
-                self.engine = self._engine(*wanted)
-                self._let_go(before)
-            engine = self.engine
+            there = (before, *self._users)
+            same = (one for one in there if (one.profile.name, one.planner) == wanted)
+            engine = self.engine = next(same, None) or self._engine(*wanted)
+            self._let_go(before)
             self._users[engine] += 1
         try:
             yield engine

@@ -99,8 +99,9 @@ def test_sessions_are_served_at_once_and_one_session_in_turn(studio: Studio) -> 
     assert not studio.cut_short()
 
 
+@pytest.mark.parametrize("again", [False, True])
 def test_an_engine_ends_when_its_last_turn_does(
-    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
 ) -> None:
     first, closed = studio.engine, list[Engine]()
     assert isinstance(first, ScriptedEngine)
@@ -122,9 +123,14 @@ def test_an_engine_ends_when_its_last_turn_does(
         assert studio.ask("a red house", Options(2, SMALL, models="other")).satisfied
         assert studio.engine is other
         assert not closed
+        if again:  # the first is still there, and no other is needed with its models
+            drawing.clear()
+            more = pool.submit(studio.ask, "a red house", Options(3, SMALL))
+            assert drawing.wait(10)
         go_on.set()
         assert slow.result().satisfied
-    assert closed == [first]
+        assert not again or more.result().satisfied
+    assert (closed, studio.engine) == (([other], first) if again else ([first], other))
     assert {name for name, _ in first.calls} >= {"text_to_image", "caption"}
 
 
