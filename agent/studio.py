@@ -636,9 +636,18 @@ class Studio:
         return provenance.encoded(image, self.account(handle) if metadata else None, png=png)
 
     def account(self, handle: str) -> Json:
-        """The provenance of a picture: request, steps, seeds, models with hashes, versions."""
+        """The provenance of a picture: request, steps, seeds, models with hashes, versions. The
+        models are those of its turn's profile; none, where that is not there any more."""
         profile = self.engine.profile
-        models, versions = made_with(profile, catalogue.available(profile))
+        roles = catalogue.available(profile)
+        name = self.ledger.turn(self.ledger.picture(handle).turn).options["models"]
+        if name != profile.name:
+            try:
+                profile = Engine(name, home=self.home.root).profile
+                roles = catalogue.available(profile)
+            except BadInput:
+                roles = frozenset()
+        models, versions = made_with(profile, roles)
         return provenance.account(self.ledger, handle, models, versions)
 
     def document(self, turn_id: int) -> TurnDocument:
