@@ -435,7 +435,7 @@ class Ledger:
         Raises `BadInput` for what is no picture.
         """
         digest = self.store.take_in(data)
-        session = self.turn(turn if isinstance(turn, int) else turn.id).session
+        session = self.turn(turn).session if isinstance(turn, int) else turn.session
         key = step_key("upload", {}, [digest], None, self.owner(session) or "")
         earlier = self.find_step(key)
         if earlier is not None:

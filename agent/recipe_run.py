@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..tools.errors import DanqingError, Stopped, ToolError
 from . import events
-from .act import BudgetSpent, Hands
+from .act import BudgetSpent
 from .brief import Claim
 from .budget import CLOSING_STEPS, Budget, Spent
 from .canonical import canonical
@@ -185,11 +185,7 @@ class _Run:
     _answers: dict[str, Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.hands = Hands(
-            self.studio.ledger, self.studio.engine, self.turn, self.spent,
-            on_progress=lambda p: self.listener(events.Working(p)), cancel=self.studio.cancel,
-            previews=self.studio.previews,
-        )  # fmt: skip
+        self.hands = self.studio.hands(self.studio.engine, self.turn, self.spent, self.listener)
 
     def run(self) -> None:
         ledger = self.studio.ledger

@@ -77,7 +77,7 @@ ADDED = {
         """CREATE TABLE owners (
             session TEXT PRIMARY KEY REFERENCES sessions, key TEXT NOT NULL REFERENCES keys
         ) STRICT""",
-        "CREATE INDEX owners_by_key ON owners (key)",
+        "CREATE INDEX steps_with_picture ON step_pictures (picture)",
     ),
 }
 """What each later version of the schema adds to the one before it."""

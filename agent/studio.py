@@ -218,7 +218,7 @@ class Studio:
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
         self.previews = False
         """Set it to have listeners told what is being painted, in `events.Working`."""
-        self._cut_short: dict[int, Turn] = {}
+        self._cut_short: dict[int, Turn] = {}  # held by this process, so `unfinished` names none
         self._reaches: dict[str, Reach] = {}
         self._witnessing: Witness | None = None
         self._switching = threading.Lock()
@@ -236,15 +236,15 @@ class Studio:
 
     @contextmanager
     def _using(self, options: Options) -> Iterator[Engine]:
-        """An engine with the models that the options name; the one before it ends with its last
-        turn. Raises what `Engine` and `_engine` do."""
+        """An engine with the models that the options name, if it can be one that still works; the
+        one before it ends with its last turn. Raises what `Engine` and `_engine` do."""
         wanted = options.models, _local(options.llm)
         with self._switching:
             before = self.engine
-            if wanted != (before.profile.name, before.planner):
-                self.engine = self._engine(*wanted)
-                self._let_go(before)
-            engine = self.engine
+            there = (before, *self._users)
+            same = (one for one in there if (one.profile.name, one.planner) == wanted)
+            engine = self.engine = next(same, None) or self._engine(*wanted)
+            self._let_go(before)
             self._users[engine] += 1
         try:
             yield engine
@@ -260,11 +260,9 @@ class Studio:
             if engine is not self.engine:
                 engine.close()
 
-    @contextmanager
-    def _turn_in(self, session: str) -> Iterator[None]:
-        """One request at a time in a session."""
-        with self._talking.setdefault(session, threading.Lock()):
-            yield
+    def _turn_in(self, session: str) -> threading.Lock:
+        """What one request at a time holds in a session."""
+        return self._talking.setdefault(session, threading.Lock())
 
     def __enter__(self) -> Self:
         return self
@@ -324,10 +322,9 @@ class Studio:
 
         check(request)
         options = options or self.usual_options(session)
-        if options.llm != BUILTIN or options.models != self.engine.profile.name:
-            with self._using(options) as engine:  # a turn that cannot be planned is not begun
-                if options.llm != BUILTIN:
-                    self._reach(options.llm, engine)
+        with self._using(options) as engine:  # a turn that cannot be planned is not begun
+            if options.llm != BUILTIN:
+                self._reach(options.llm, engine)
         kept = options.as_json() | ({"served": True} if served else {})
         turn = self.ledger.begin_turn(session, request, kept)
         if brief is not None:
@@ -412,43 +409,43 @@ class Studio:
         Raises `ToolError` for what is refused, and what `ask` does.
         """
         with self._turn_in(session), self._using(options) as engine:
-            how = listener, cancel or self.cancel
-            return self._use(engine, tool, arguments, options, session, *how)
-
-    def _use(
-        self, engine: Engine, tool: str, arguments: Mapping[str, Any], options: Options,
-        session: str, listener: events.Listener, cancel: threading.Event,
-    ) -> Step:  # fmt: skip
-        spec = engine.tools.get(tool)
-        fields = {} if spec is None else spec.arguments.model_fields
-        seeds = {
-            name: value for name, value in (("seeds", [options.seed]), ("seed", options.seed))
-            if name in fields and arguments.get(name) is None
-        }  # fmt: skip
-        turn = self.ledger.begin_turn(session, tool, {**options.as_json(), "tool": True})
-        handle, outcome = None, "it failed"
-        try:
-            self.ledger.record_brief(
-                turn, Brief(language="en", intent="chat").model_dump(mode="json")
-            )
-            hands = Hands(
-                self.ledger, engine, turn, Spent(options.budget),
-                on_progress=lambda p: listener(events.Working(p)), cancel=cancel,
-                previews=self.previews,
-            )  # fmt: skip
-            if spec is None or tool not in hands.offered:
-                raise ToolError(
-                    f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"
+            spec = engine.tools.get(tool)
+            fields = {} if spec is None else spec.arguments.model_fields
+            seeds = {
+                name: value for name, value in (("seeds", [options.seed]), ("seed", options.seed))
+                if name in fields and arguments.get(name) is None
+            }  # fmt: skip
+            turn = self.ledger.begin_turn(session, tool, {**options.as_json(), "tool": True})
+            handle, outcome = None, "it failed"
+            try:
+                self.ledger.record_brief(
+                    turn, Brief(language="en", intent="chat").model_dump(mode="json")
                 )
-            images, values = spec.parse({**arguments, **seeds})
-            step = hands.run(Call(tool=tool, arguments=values, images=images))
-            if step.pictures and tool not in MASKS:
-                handle = step.pictures[0].handle
-            outcome = "answered"
-            return step
-        finally:
-            ended = {"reply": "", "picture": handle, "satisfied": outcome == "answered"}
-            self.ledger.end_turn(turn, {**ended, "stopped": outcome})
+                hands = self.hands(engine, turn, Spent(options.budget), listener, cancel)
+                if spec is None or tool not in hands.offered:
+                    raise ToolError(
+                        f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"
+                    )
+                images, values = spec.parse({**arguments, **seeds})
+                step = hands.run(Call(tool=tool, arguments=values, images=images))
+                if step.pictures and tool not in MASKS:
+                    handle = step.pictures[0].handle
+                outcome = "answered"
+                return step
+            finally:
+                ended = {"reply": "", "picture": handle, "satisfied": outcome == "answered"}
+                self.ledger.end_turn(turn, {**ended, "stopped": outcome})
+
+    def hands(
+        self, engine: Engine, turn: Turn, spent: Spent, listener: events.Listener,
+        cancel: threading.Event | None = None,
+    ) -> Hands:  # fmt: skip
+        """What runs the calls of a turn; ``listener`` is told how each gets on. ``cancel`` is as in
+        `ask`."""
+        return Hands(
+            self.ledger, engine, turn, spent, on_progress=lambda p: listener(events.Working(p)),
+            cancel=cancel or self.cancel, previews=self.previews,
+        )  # fmt: skip
 
     def image(self, handle: str) -> Image.Image:
         """The pixels of a picture. Raises `ToolError` for one that is not there."""
@@ -472,13 +469,16 @@ class Studio:
 
         A turn that cannot go on does not keep the others waiting: its error is raised at the end.
         """
-        turns = [t for t in self._cut_short.values() if session in (None, t.session)]
-        turns += [self.ledger.reopen_turn(id) for id in self.cut_short(session)]
+        for id in self.cut_short(session):
+            self._cut_short[id] = self.ledger.reopen_turn(id)
+        turns = [t for t in [*self._cut_short.values()] if session in (None, t.session)]
         finished: list[TurnDocument] = []
         trouble: DanqingError | None = None
         for turn in sorted(turns, key=lambda turn: turn.id):
             try:
-                finished.append(self.carry_out(turn, listener=listener))
+                with self._turn_in(turn.session):
+                    if turn.id in self._cut_short:  # nobody else took it up meanwhile
+                        finished.append(self.carry_out(turn, listener=listener))
             except Cancelled:
                 raise
             except DanqingError as error:
@@ -492,14 +492,19 @@ class Studio:
         cancel: threading.Event | None = None,
     ) -> TurnDocument:  # fmt: skip
         """Bring a turn that was begun to its end; all else as `ask`."""
-        self._cut_short[turn.id] = turn  # held by this process, so `unfinished` will not name it
+        self._cut_short.pop(turn.id, None)
         options = Options.read(turn.options)
-        with ExitStack() as stack:
-            try:
-                engine = stack.enter_context(self._using(options))
-            except BadInput:  # its language model may be gone since, no reason to be stuck
-                engine = stack.enter_context(self._using(replace(options, llm=BUILTIN)))
-            return self._work(engine, turn, options, listener, asker, cancel or self.cancel)
+        try:
+            with ExitStack() as stack:
+                try:
+                    engine = stack.enter_context(self._using(options))
+                except BadInput:  # its language model may be gone since, no reason to be stuck
+                    engine = stack.enter_context(self._using(replace(options, llm=BUILTIN)))
+                return self._work(engine, turn, options, listener, asker, cancel or self.cancel)
+        except BaseException:
+            if self.ledger.turn(turn.id).ended is None:
+                self._cut_short[turn.id] = turn
+            raise
 
     def _work(
         self, engine: Engine, turn: Turn, options: Options, listener: events.Listener,
@@ -509,11 +514,7 @@ class Studio:
         worked = [s.cost.get("seconds", 0.0) for s in record.steps]
         spent = Spent(options.budget, carried=sum(worked))
         planner = self._planner(engine, turn, options, spent, listener, cancel)
-        hands = Hands(
-            self.ledger, engine, turn, spent,
-            on_progress=lambda p: listener(events.Working(p)), cancel=cancel,
-            previews=self.previews,
-        )  # fmt: skip
+        hands = self.hands(engine, turn, spent, listener, cancel)
         loop = Loop(
             turn, self.ledger, planner, hands, options.seed, options.size, base=options.base,
             ask=asker, emit=listener, judge=self._judge, witness=self._witness(engine),
@@ -525,11 +526,9 @@ class Studio:
             if self.ledger.turn(turn.id).brief is None:  # nothing was begun, so nothing resumes
                 ended = {"reply": str(error), "picture": None, "satisfied": False}
                 self.ledger.end_turn(turn, {**ended, "stopped": "it could not be understood"})
-                del self._cut_short[turn.id]
             raise
         outcome = self._outcome(turn, state, planner, options, spent)
         self.ledger.end_turn(turn, outcome)
-        del self._cut_short[turn.id]
         return self.document(turn.id)
 
     def _planner(
@@ -637,9 +636,18 @@ class Studio:
         return provenance.encoded(image, self.account(handle) if metadata else None, png=png)
 
     def account(self, handle: str) -> Json:
-        """The provenance of a picture: request, steps, seeds, models with hashes, versions."""
+        """The provenance of a picture: request, steps, seeds, models with hashes, versions. The
+        models are those of its turn's profile; none, where that is not there any more."""
         profile = self.engine.profile
-        models, versions = made_with(profile, catalogue.available(profile))
+        roles = catalogue.available(profile)
+        name = self.ledger.turn(self.ledger.picture(handle).turn).options["models"]
+        if name != profile.name:
+            try:
+                profile = Engine(name, home=self.home.root).profile
+                roles = catalogue.available(profile)
+            except BadInput:
+                roles = frozenset()
+        models, versions = made_with(profile, roles)
         return provenance.account(self.ledger, handle, models, versions)
 
     def document(self, turn_id: int) -> TurnDocument:

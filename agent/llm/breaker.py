@@ -25,14 +25,13 @@ class Breaker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failures, self._rests_until = 0, 0.0
-        self._probed, self._opened = False, 0
+        self._failures, self._rests_until, self._probed = 0, 0.0, False
 
     @contextmanager
     def trying(self, failure: type[Exception]) -> Iterator[None]:
         """One try: an error of the kind ``failure`` is one, no error is an answer, and another
         error, such as that of who was cancelled, is neither. Raises `Resting`."""
-        probe, began = self._let_through()
+        probe, rested = self._let_through()
         answered: bool | None = None
         try:
             yield
@@ -42,29 +41,28 @@ class Breaker:
             raise
         finally:
             with self._lock:
-                self._ended(answered, probe, began)
+                self._ended(answered, probe, rested)
 
     @property
     def resting(self) -> bool:
         """Whether it is open."""
         return self._rests_until > time.monotonic()
 
-    def _let_through(self) -> tuple[bool, int]:
-        """Whether this try is the one that finds out, and how often it had opened before."""
+    def _let_through(self) -> tuple[bool, float]:
+        """Whether this try is the one that finds out, and until when it rested last."""
         with self._lock:
             if (rest := self._rests_until - time.monotonic()) > 0:
                 raise Resting(f"it failed {FAILURES} times and is left alone for {rest:.0f} s")
             if self._probed:
                 raise Resting(f"it failed {FAILURES} times and is left alone until it answers")
             self._probed = self._failures >= FAILURES
-            return self._probed, self._opened
+            return self._probed, self._rests_until
 
-    def _ended(self, answered: bool | None, probe: bool, began: int) -> None:
+    def _ended(self, answered: bool | None, probe: bool, rested: float) -> None:
         if probe:
             self._probed = False
-        if answered is None or began != self._opened:  # it says nothing of how things are now
+        if answered is None or rested != self._rests_until:  # it says nothing of how things are now
             return
         self._failures = 0 if answered else self._failures + 1
         if self._failures >= FAILURES:
-            self._opened += 1
             self._rests_until = time.monotonic() + REST

@@ -190,12 +190,8 @@ def _check_agreement(claims: Sequence[Claim]) -> None:
             )
         if claim.kind == "absent" and (claim.subject, claim.color) in there:
             raise ValueError(f"{claim.subject!r} is claimed to be there and to be absent")
-        if claim.kind in (
-            "season",
-            "time",
-            "count",
-            "size",
-        ):  # there may be two styles, rain and fog
+        # There may be two styles, and rain and fog.
+        if claim.kind in ("season", "time", "count", "size"):
             key = (claim.kind, claim.subject, claim.color)
             if (other := one.setdefault(key, claim)).value != claim.value:
                 raise ValueError(

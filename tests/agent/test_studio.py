@@ -14,8 +14,10 @@ from danqing.agent.brief import Brief
 from danqing.agent.budget import Budget
 from danqing.agent.home import Home
 from danqing.agent.lineage import Lineage
-from danqing.agent.studio import Options, Studio, TurnDocument
+from danqing.agent.studio import Options, Studio, TurnDocument, made_with
 from danqing.agent.verdict import Finding, Verdict
+from danqing.tools import catalogue
+from danqing.tools.engine import Engine
 from danqing.tools.errors import BadInput
 
 OPTIONS = Options(seed=1, size=(64, 64))
@@ -94,6 +96,22 @@ def test_a_later_turn_is_not_what_an_earlier_one_was_about(studio: Studio) -> No
     studio.ask("a red house, winter", Options(seed=9, size=(64, 64)), session=session)
     assert not Lineage(studio.ledger, session, before=first.turn).nodes
     assert len(Lineage(studio.ledger, session).nodes) == 2
+
+
+def test_a_picture_is_of_the_models_of_its_turn_whatever_works_now(studio: Studio) -> None:
+    ours, other = studio.engine.profile, studio.engine.profile.model_copy(update={"name": "other"})
+    made: dict[str, str] = {}
+    for seed, profile in ((1, ours), (99, other)):
+        studio.engine.profile = profile
+        turn = studio.ask("a red house", Options(seed, (64, 64), models=profile.name))
+        assert turn.picture is not None
+        made[profile.name] = turn.picture.handle
+        assert studio.account(made[profile.name])["models"].keys() == ours.models.keys()
+    profile = Engine().profile
+    built_in, _ = made_with(profile, catalogue.available(profile))
+    assert studio.account(made[ours.name])["models"] == built_in
+    studio.engine.profile = ours
+    assert studio.account(made["other"])["models"] == {}, "nobody knows them any more"
 
 
 def test_a_judge_of_ones_own_looks_in_the_place_of_the_built_in_ones(tmp_path: Path) -> None:

@@ -99,8 +99,9 @@ def test_sessions_are_served_at_once_and_one_session_in_turn(studio: Studio) -> 
     assert not studio.cut_short()
 
 
+@pytest.mark.parametrize("again", [False, True])
 def test_an_engine_ends_when_its_last_turn_does(
-    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
 ) -> None:
     first, closed = studio.engine, list[Engine]()
     assert isinstance(first, ScriptedEngine)
@@ -122,10 +123,49 @@ def test_an_engine_ends_when_its_last_turn_does(
         assert studio.ask("a red house", Options(2, SMALL, models="other")).satisfied
         assert studio.engine is other
         assert not closed
+        if again:  # the first is still there, and no other is needed with its models
+            drawing.clear()
+            more = pool.submit(studio.ask, "a red house", Options(3, SMALL))
+            assert drawing.wait(10)
         go_on.set()
         assert slow.result().satisfied
-    assert closed == [first]
+        assert not again or more.result().satisfied
+    assert (closed, studio.engine) == (([other], first) if again else ([first], other))
     assert {name for name, _ in first.calls} >= {"text_to_image", "caption"}
+
+
+def test_what_runs_is_not_resumed_beside_itself(studio: Studio) -> None:
+    engine = studio.engine
+    assert isinstance(engine, ScriptedEngine)
+    drawing, go_on = threading.Event(), threading.Event()
+
+    def wait(tool: str) -> None:
+        drawing.set()
+        assert go_on.wait(10)
+
+    engine.before = wait
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(studio.ask, "a red house")
+        assert drawing.wait(10)
+        resumed = pool.submit(studio.resume)
+        time.sleep(0.2)  # it would be drawing, too
+        go_on.set()
+        assert (asked.result().satisfied, resumed.result()) == (True, [])
+
+
+def test_who_stops_what_is_resumed_can_take_up_the_rest(studio: Studio, tmp_path: Path) -> None:
+    engine = studio.engine
+    assert isinstance(engine, ScriptedEngine)
+    begun = [studio.begin("a red house", session=studio.ledger.new_session()) for _ in range(2)]
+    studio.ledger.close()
+    with Studio(tmp_path / "home") as studio:
+        studio.engine = engine
+        engine.before = lambda tool: studio.cancel.set()
+        with pytest.raises(Cancelled):
+            studio.resume()
+        engine.before = lambda tool: None
+        studio.cancel.clear()
+        assert [turn.turn for turn in studio.resume()] == [turn.id for turn in begun]
 
 
 def test_a_stream_tells_what_happens_and_last_the_turn(studio: Studio) -> None:

@@ -37,6 +37,10 @@ def called(name: str, **arguments: Any) -> Say:
     return Say(calls=[(name, json.dumps(arguments, ensure_ascii=False))])
 
 
+def kill(tool: str) -> None:
+    raise Killed
+
+
 class Desk:
     """Answers by what is asked for: an understanding, a plan, a repair, words."""
 
@@ -565,9 +569,6 @@ def test_a_turn_that_is_killed_hears_the_same_again(tmp_path: Path) -> None:
     def engine() -> ScriptedEngine:
         return ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a red house.")
 
-    def kill(tool: str) -> None:
-        raise Killed
-
     with provider(desk) as server:
         options = Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny")
         with Studio(Home.open(home)) as studio:
@@ -597,9 +598,6 @@ def test_all_that_was_paid_for_is_counted_wherever_a_turn_is_killed(
     def engine() -> ScriptedEngine:
         return ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a blue house.")
 
-    def kill(tool: str) -> None:
-        raise Killed
-
     monkeypatch.setenv("DANQING_LLM_PRICE", "1000/2000")
     with provider(desk, dialect=Broken()) as server:
         budget = Budget(money=99.0)
@@ -627,9 +625,6 @@ def test_a_budget_holds_when_a_turn_is_resumed(tmp_path: Path) -> None:
 
     def engine() -> ScriptedEngine:
         return ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a blue house.")
-
-    def kill(tool: str) -> None:
-        raise Killed
 
     with provider(desk) as server:
         once = Options(seed=1, size=(64, 64), llm=f"{server.url}#tiny")
