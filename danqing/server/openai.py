@@ -33,6 +33,10 @@ router = APIRouter(tags=["as OpenAI's"])
 files = APIRouter(tags=["as OpenAI's"])
 By = Annotated[Door, Depends(door_of)]
 _LINK = re.compile(r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?sig=([0-9a-f]{32})")
+_BESIDE = re.compile(r"<attached_files>.*?</attached_files>\s*", re.DOTALL)
+"""What Open WebUI puts before the words of whoever brings a file; the file itself comes, too."""
+_CHORE = re.compile(r"\s*### Task:\n.*<chat_history>", re.DOTALL)
+"""How Open WebUI asks a model for a chat's title, tags, or what might be asked next."""
 _DATA = re.compile(r"data:image/(?:png|jpeg|webp);base64,(.+)", re.DOTALL)
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 _FORM = {
@@ -283,7 +287,13 @@ def _last(messages: list[dict[str, Any]]) -> tuple[str, bytes | None]:
             image = _decoded(given.get("url") if isinstance(given, dict) else given)
         else:
             raise BadInput(f"A part of a message of type {kind!r} cannot be read.")
-    return "\n".join(words), image
+    request = _BESIDE.sub("", "\n".join(words))
+    if _CHORE.match(request):
+        raise BadInput(
+            "The studio makes pictures and no titles, tags or suggestions for a chat.",
+            hint="Name a language model for them, in Open WebUI as its task model.",
+        )
+    return request, image
 
 
 def _decoded(url: object) -> bytes:
