@@ -86,6 +86,7 @@ class Ledger:
         self.home = home
         self.store = Store(home)
         self._open: dict[int, durable.Lock] = {}
+        self._told: dict[int, list[Json]] = {}
         self._db = Database(home)
         self.keys = Keys(self._db)
 
@@ -207,9 +208,38 @@ class Ledger:
             rows = self._db.all("SELECT reply FROM replies WHERE turn = ? ORDER BY created", id)
             return [json.loads(row["reply"]) for row in rows]
 
+    def tell(self, turn: Turn | int, event: Json) -> None:
+        """Keep an event of the turn from when it ends; a turn that is cut short before tells all
+        of them again."""
+        self._told.setdefault(self._held(turn), []).append(event)
+
+    def told(self, turn: Turn | int) -> list[Json]:
+        """What `tell` kept of a turn that has ended, in order."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.reading():
+            row = self._db.first("SELECT events FROM told WHERE turn = ?", id)
+            return [] if row is None else list(json.loads(row["events"]))
+
+    def mark_unwanted(self, turn: Turn | int) -> None:
+        """Record that nobody wants a turn any more that has not ended yet, so that whoever takes it
+        up only ends it."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.writing():
+            self._db.execute(
+                "INSERT OR IGNORE INTO unwanted SELECT id, ? FROM turns"
+                " WHERE id = ? AND ended IS NULL",
+                _now(), id,
+            )  # fmt: skip
+
+    def unwanted(self, turn: Turn | int) -> bool:
+        """Whether a turn was marked by `mark_unwanted`."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.reading():
+            return self._db.first("SELECT 1 FROM unwanted WHERE turn = ?", id) is not None
+
     def end_turn(self, turn: Turn | int, outcome: Json) -> None:
-        """Record how the turn ended, once, and give up its lock. The conversation then stands at
-        the ``picture`` of the outcome, where there is one."""
+        """Record how the turn ended, once, with all that it told, and give up its lock. The
+        conversation then stands at the ``picture`` of the outcome, where there is one."""
         with self._db.writing():
             id = self._held(turn)
             self._close_steps(id, "cancelled", "the turn ended before the step did")
@@ -219,9 +249,12 @@ class Ledger:
                 _now(),
                 id,
             )
+            if told := self._told.get(id):
+                self._db.insert("INSERT INTO told VALUES (?, ?)", id, canonical(told))
             if outcome.get("picture") is not None:
                 session = self._db.one("SELECT session FROM turns WHERE id = ?", id)[0]
                 self._stand(session, outcome["picture"])
+        self._told.pop(id, None)
         with durable.clear_errors(self.home.locks):
             self._open.pop(id).release(gone=True)
 

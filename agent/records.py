@@ -11,7 +11,7 @@ Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = (
     """CREATE TABLE sessions (
         id TEXT PRIMARY KEY, created TEXT NOT NULL
@@ -78,6 +78,14 @@ ADDED = {
             session TEXT PRIMARY KEY REFERENCES sessions, key TEXT NOT NULL REFERENCES keys
         ) STRICT""",
         "CREATE INDEX steps_with_picture ON step_pictures (picture)",
+    ),
+    5: (
+        """CREATE TABLE unwanted (
+            turn INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE, created TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE told (
+            turn INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE, events TEXT NOT NULL
+        ) STRICT""",
     ),
 }
 """What each later version of the schema adds to the one before it."""

@@ -525,7 +525,8 @@ class Studio:
         except BadInput as error:
             if self.ledger.turn(turn.id).brief is None:  # nothing was begun, so nothing resumes
                 ended = {"reply": str(error), "picture": None, "satisfied": False}
-                self.ledger.end_turn(turn, {**ended, "stopped": "it could not be understood"})
+                ended |= {"stopped": "it could not be understood", "given_up": "failed"}
+                self.ledger.end_turn(turn, ended)
             raise
         outcome = self._outcome(turn, state, planner, options, spent)
         self.ledger.end_turn(turn, outcome)

@@ -23,7 +23,7 @@ from PIL import Image
 from ..agent import events
 from ..agent.records import Turn, TurnRecord
 from ..agent.studio import Options, Studio, TurnDocument
-from ..documents import event_document, parts, turn_document
+from ..documents import event_document, turn_document
 from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -70,6 +70,8 @@ class Job:
     owner: str | None = None
     unwanted: bool = False
     """Whether someone cancelled it."""
+    keep: Callable[[str, dict[str, Any]], None] = lambda event, data: None
+    """Is given all that is kept but the end, before anybody hears of it."""
     _kept: list[Told] = field(default_factory=list)
     _watchers: list[Watcher] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -114,6 +116,8 @@ class Job:
             id_ = None if passes else LAST if last else len(self._kept) + 1
             told = Told(id_, event, data)
             if not passes:
+                if not last:
+                    self.keep(event, data)
                 self._kept.append(told)
             for watcher in self._watchers:
                 watcher(told)
@@ -137,15 +141,28 @@ class Desk:
         self._closing = False
 
     def start(self) -> list[Job]:
-        """Go on with what an earlier process left, oldest first."""
+        """Go on with what an earlier process left, oldest first, and end what was cancelled in it;
+        a picture that it was taking in when it ended was not taken."""
         left = []
         for record in self.studio.ledger.unfinished():
             if "served" in record.options:
                 turn = self.studio.ledger.reopen_turn(record.id)
-                owner = self.studio.ledger.owner(turn.session)
-                left.append(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
-                self._put(left[-1])
+                job = self._held(turn, self.studio.ledger.owner(turn.session))
+                if self.studio.ledger.unwanted(turn):
+                    self._end(job, "cancelled", Cancelled("Stopped as you asked."))
+                    continue
+                left.append(job)
+                self._put(job)
+            elif "upload" in record.options:
+                turn = self.studio.ledger.reopen_turn(record.id)
+                self.studio.give_up(turn, "The picture was not taken in.", "failed")
         return left
+
+    def _held(self, turn: Turn, owner: str | None) -> Job:
+        """The job of a turn that this process carries out."""
+        job = Job(turn.id, turn.session, turn.request, held=turn, owner=owner)
+        job.keep = lambda event, data: self.studio.ledger.tell(turn, {"event": event, "data": data})
+        return job
 
     def close(self) -> None:
         """Stop what runs at its next safe point, and let all who watch know; what has not ended,
@@ -186,7 +203,7 @@ class Desk:
                     hint="Wait until it has ended, or cancel it.",
                 )
             turn = self.studio.begin(request, options, session=session, served=True)
-            job = Job(turn.id, turn.session, turn.request, held=turn, owner=owner)
+            job = self._held(turn, owner)
             self._put(job)
             return job
 
@@ -200,7 +217,9 @@ class Desk:
                 return here
         job = Job(turn, record.session, record.request, state=_state(record))
         if job.state in ENDED:
-            job.tell(job.state, {"turn": document(self.studio.document(turn))})
+            for one in self.studio.ledger.told(turn):
+                job.tell(one["event"], one["data"])
+            self._tell_end(job)
         return job
 
     def check_here(self, job: Job) -> None:
@@ -223,8 +242,8 @@ class Desk:
         return [job for _, _, job in sorted(ranked, key=lambda one: one[:2])]
 
     def cancel(self, job: Job) -> None:
-        """End a turn: at once where it waits, else at its next safe point. Raises `Occupied` for
-        one that another process carries out."""
+        """End a turn: at once where it waits, else at its next safe point, and no later process
+        takes it up. Raises `Occupied` for one that another process carries out."""
         self.check_here(job)
         with self._lock:
             waited = job in self._queue
@@ -234,6 +253,8 @@ class Desk:
             job.cancel.set()
         if waited:
             self._end(job, "cancelled", Cancelled("It was cancelled before it began."))
+        else:
+            self.studio.ledger.mark_unwanted(job.turn)
 
     def _alive(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.state not in ENDED]
@@ -277,8 +298,13 @@ class Desk:
         except Exception:  # whoever waits has to hear it all the same
             logging.getLogger(__name__).exception("turn %s is left unfinished", job.turn)
         job.state = state
+        self._tell_end(job, str(error))
+
+    def _tell_end(self, job: Job, error: str = "") -> None:
+        """Let all know how a turn ended, as every later process does, too."""
         turn = document(self.studio.document(job.turn))
-        job.tell(state, {**parts(error), "turn": turn})
+        failed = {} if job.state == "done" else {"error": turn["reply"] or error}
+        job.tell(job.state, {**failed, "turn": turn})
 
 
 def _state(record: TurnRecord) -> State:
