@@ -22,33 +22,22 @@ from danqing.agent.studio import Studio
 from danqing.server.app import Door, create_app
 from danqing.server.desk import Desk
 from danqing.server.listening import Server
-from danqing.tools.catalogue import Entry, Profile
-from danqing.tools.engine import Engine, Progress, Result
+from danqing.tools.engine import Result
+
+from ..serve.child import PATTERN
+from ..serve.stub import SECONDS, StubEngine
 
 AT_ONCE = 2
 """Turns that the server carries out at a time."""
-PAUSE = 0.05
-"""Seconds that the stub takes to paint, and to look."""
-_SIDE = 512
-_SEEN = "flat illustration. meadow, summer, day, clear. a red house."
-_LOOKED = {"kind": "house", "color": "red", "confidence": 1.0, "color_confidence": 1.0,
-           "box": [0.4, 0.6, 0.6, 0.8]}  # fmt: skip
 
 
-class Stub(Engine):
-    """Paints, after a pause, a picture of 512 pixels square that is another for each seed, and sees
-    one red house in each. Writes a line to ``log`` as each call begins."""
+class Logged(StubEngine):
+    """The stub, which writes a line to ``log`` as each call begins, and takes its time to look,
+    too."""
 
-    def __init__(self, folder: Path, log: Path, pause: float = PAUSE) -> None:
-        common: dict[str, Any] = {"license": "CC0-1.0", "commercial": True, "size_mb": 1}
-        loaders = {"text-to-image": "diffusers", "captioner": "image-text-to-text"}
-        folder.mkdir(exist_ok=True)
-        models: dict[Any, Entry] = {
-            role: Entry(source=str(folder), loader=loader, memory_mb=1, **common)
-            for role, loader in loaders.items()
-        }
-        super().__init__(Profile(name="sketchbook", summary="a stub", models=models))
-        self._log, self._pause = log, pause
+    def __init__(self, folder: Path, log: Path) -> None:
+        super().__init__(folder, PATTERN)
+        self._log = log
 
     def call(
         self, tool: str, arguments: Mapping[str, Any],
@@ -57,27 +46,9 @@ class Stub(Engine):
         given = {name: digest_of(image) for name, image in (images or {}).items()}
         with self._log.open("a") as log:
             log.write(f"{tool} {digest([tool, dict(arguments), given])}\n")
-        time.sleep(self._pause)
-        if tool == "text_to_image":
-            if tell := how.get("on_progress"):
-                tell(Progress(tool, 1, 1, "drawing", 0.0, None))
-            return _result([painted(seed) for seed in arguments["seeds"]])
-        if tool == "caption":
-            return _result([], {"text": _SEEN, "words": []})
-        if tool == "look":
-            return _result([], {"things": [_LOOKED], "facts": {}, "horizon": 0.5})
+        if given:
+            time.sleep(SECONDS)
         return super().call(tool, arguments, images, **how)
-
-
-def painted(seed: int) -> Image.Image:
-    """A picture of one seed; a file of some 100 kB."""
-    slope = Image.linear_gradient("L").resize((_SIDE, _SIDE)).rotate(seed % 360)
-    bands = [slope.point(lambda value, k=k: (value * (seed % (k + 7) + 1)) % 256) for k in range(3)]
-    return Image.merge("RGB", bands)
-
-
-def _result(images: list[Image.Image], value: dict[str, Any] | None = None) -> Result:
-    return Result(images, value, PAUSE, 0.0, "stub")
 
 
 def serve(home: Path, port: int) -> None:
@@ -85,7 +56,7 @@ def serve(home: Path, port: int) -> None:
     import uvicorn
 
     with Studio(home) as studio:
-        studio.engine = Stub(home.parent / "models", home.parent / "calls")
+        studio.engine = Logged(home.parent / "models", home.parent / "calls")
         desk, door = Desk(studio, at_once=AT_ONCE), Door(studio.ledger)
         config = uvicorn.Config(create_app(desk, door), port=port, log_level="error", lifespan="on")
         Server(config, desk).run()
