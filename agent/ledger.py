@@ -359,14 +359,17 @@ class Ledger:
 
     # Steps.
 
-    def find_step(self, key: str) -> Step | None:
+    def find_step(self, key: str, turn: Turn | int | None = None) -> Step | None:
         """The newest finished step with this ``key``, of any turn, whose pictures are all there
-        and were not given up."""
+        and were not given up; first that which ``turn`` had already, so that one that is taken up
+        again has the same handles."""
         with self._db.reading():
             rows = self._db.all(
-                "SELECT * FROM steps WHERE key = ? AND outcome = 'done' AND id NOT IN (SELECT step"
-                " FROM step_pictures JOIN forgotten USING (picture)) ORDER BY id DESC",
+                "SELECT * FROM steps WHERE key = ?1 AND outcome = 'done' AND id NOT IN (SELECT step"
+                " FROM step_pictures JOIN forgotten USING (picture)) ORDER BY id IN (SELECT"
+                " coalesce(source, id) FROM steps WHERE turn = ?2 AND key = ?1) DESC, id DESC",
                 key,
+                turn.id if isinstance(turn, Turn) else turn,
             )
             for row in rows:
                 step = self._step(row)
