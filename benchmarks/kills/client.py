@@ -71,7 +71,7 @@ class Client:
 
     async def use(self, stop: asyncio.Event) -> None:
         """Do one thing after another until it is enough, then wait for what was asked for."""
-        acts = (self._begin, self._ask, self._ask, self._ask, self._bring, self._stand)
+        acts = (self._begin, *[self._ask] * 6, self._bring, self._stand, self._stand)
         while not stop.is_set():
             try:
                 await self._chance.choice(acts if self.sessions else (self._begin,))()
@@ -155,7 +155,7 @@ class Client:
                 pass
             if watched.last < LAST:
                 self.returns += 1
-                await asyncio.sleep(self._chance.uniform(0.02, 0.2))
+                await asyncio.sleep(self._chance.uniform(0.05, 0.4))
 
     async def events(self, turn: int, after: int = 0) -> AsyncIterator[tuple[int, str, Data]]:
         """The events of a turn that have numbers. Raises `Unanswered`."""
