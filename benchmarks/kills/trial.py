@@ -220,11 +220,11 @@ class Trial:
         if any(times > 1 for times in done.values()):
             self.tally.note("doubled", f"a step of turn {record.id} was done twice")
         pictures = Counter(
-            (picture.digest, picture.seed) for step in record.steps if step.outcome == "done"
-            for picture in step.pictures
+            (picture.digest, picture.seed) for step in record.steps
+            if step.outcome == "done" and step.tool == "text_to_image" for picture in step.pictures
         )  # fmt: skip
         if any(times > 1 for times in pictures.values()):
-            self.tally.note("doubled", f"turn {record.id} has a picture twice")
+            self.tally.note("doubled", f"turn {record.id} has drawn a picture twice")
         crashed = sum(step.outcome == "crashed" for step in record.steps)
         if crashed > len(self._deaths):
             self.tally.note("doubled", f"turn {record.id} was cut short {crashed} times")
