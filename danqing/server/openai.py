@@ -33,9 +33,9 @@ router = APIRouter(tags=["as OpenAI's"])
 files = APIRouter(tags=["as OpenAI's"])
 By = Annotated[Door, Depends(door_of)]
 _LINK = re.compile(r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?sig=([0-9a-f]{32})")
-_BESIDE = re.compile(r"<attached_files>.*?</attached_files>\s*", re.DOTALL)
+_BESIDE = re.compile(r"\A<attached_files>.*?</attached_files>\s*", re.DOTALL)
 """What Open WebUI puts before the words of whoever brings a file; the file itself comes, too."""
-_CHORE = re.compile(r"\s*### Task:\n.*<chat_history>", re.DOTALL)
+_CHORE = re.compile(r"\A\s*### Task:\n.*<chat_history>", re.DOTALL)
 """How Open WebUI asks a model for a chat's title, tags, or what might be asked next."""
 _DATA = re.compile(r"data:image/(?:png|jpeg|webp);base64,(.+)", re.DOTALL)
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
