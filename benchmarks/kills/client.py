@@ -71,7 +71,7 @@ class Client:
 
     async def use(self, stop: asyncio.Event) -> None:
         """Do one thing after another until it is enough, then wait for what was asked for."""
-        acts = (self._begin, *[self._ask] * 6, self._bring, self._stand, self._stand)
+        acts = (self._begin, *[self._ask] * 6, self._bring, self._stand)
         while not stop.is_set():
             try:
                 await self._chance.choice(acts if self.sessions else (self._begin,))()
@@ -92,7 +92,7 @@ class Client:
         request, seed = self._chance.choice(REQUESTS), self._chance.randrange(2**32)
         answer = await self._send(
             "POST", f"/api/v1/sessions/{session}/turns", expected=202,
-            json={"request": request, "seed": seed, "size": [512, 512]},
+            json={"request": request, "seed": seed, "pictures": self._chance.choice((1, 4, 20))},
         )  # fmt: skip
         if answer:  # else the session is at another turn
             watched = Watched(answer["turn"], session, request)

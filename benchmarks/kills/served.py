@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,15 +25,14 @@ from danqing.server.listening import Server
 from danqing.tools.engine import Result
 
 from ..serve.child import PATTERN
-from ..serve.stub import SECONDS, StubEngine
+from ..serve.stub import StubEngine
 
 AT_ONCE = 2
 """Turns that the server carries out at a time."""
 
 
 class Logged(StubEngine):
-    """The stub, which writes a line to ``log`` as each call begins, and takes its time to look,
-    too."""
+    """The stub, which writes a line to ``log`` as each call begins."""
 
     def __init__(self, folder: Path, log: Path) -> None:
         super().__init__(folder, PATTERN)
@@ -46,8 +45,6 @@ class Logged(StubEngine):
         given = {name: digest_of(image) for name, image in (images or {}).items()}
         with self._log.open("a") as log:
             log.write(f"{tool} {digest([tool, dict(arguments), given])}\n")
-        if given:
-            time.sleep(SECONDS)
         return super().call(tool, arguments, images, **how)
 
 
@@ -64,8 +61,11 @@ def serve(home: Path, port: int) -> None:
 
 def nurse() -> None:
     """For each line "PORT HOME" on stdin fork a process that serves so, and say its id; for each
-    empty line wait for the one before."""
+    empty line wait for the one before. A turn of its own first, so that all is imported."""
     pid = 0
+    with tempfile.TemporaryDirectory() as folder, Studio(Path(folder) / "home") as studio:
+        studio.engine = Logged(Path(folder) / "models", Path(folder) / "calls")
+        studio.ask("a red house")
     for line in iter(sys.stdin.readline, ""):
         if line == "\n":
             print(json.dumps(os.waitpid(pid, 0)[1]), flush=True)
