@@ -390,7 +390,7 @@ def test_a_newer_ledger_is_refused(home: Home) -> None:
     with sqlite3.connect(home.ledger) as newer:
         newer.execute("PRAGMA user_version = 99")
     newer.close()
-    with pytest.raises(Stopped, match="schema 99; this one knows 4") as told:
+    with pytest.raises(Stopped, match="schema 99; this one knows 5") as told:
         Ledger(home)
     assert "Update" in told.value.hint
 
