@@ -38,13 +38,13 @@ class Limits:
     model. ``megabytes`` are those of the pictures that its sessions hold, drafts included.
     """
 
-    a_minute: float | None = 60
-    at_once: int | None = 2
-    waiting: int | None = 20
-    pictures_a_day: int | None = 1000
-    seconds_a_day: float | None = 7200
-    dollars_a_day: float | None = 5
-    megabytes: float | None = 1000
+    a_minute: float | None = None
+    at_once: int | None = None
+    waiting: int | None = None
+    pictures_a_day: int | None = None
+    seconds_a_day: float | None = None
+    dollars_a_day: float | None = None
+    megabytes: float | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -53,8 +53,11 @@ class Limits:
                 raise BadInput(f"The limit {field.name} must be above 0, not {value!r}.")
 
 
-NO_LIMITS = Limits(**dict.fromkeys(Limits.__dataclass_fields__))
-"""Those of the home's own, and of whoever is trusted as much."""
+USUAL = Limits(
+    a_minute=60, at_once=2, waiting=20, pictures_a_day=1000, seconds_a_day=7200, dollars_a_day=5,
+    megabytes=1000,
+)  # fmt: skip
+"""Those of somebody who is to draw a few hundred pictures a day, beside others."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class Keys:
     def limits(self, id: str | None) -> Limits:
         """The limits of the key with an id; None is the home's own, which has none."""
         if id is None:
-            return NO_LIMITS
+            return Limits()
         with self._db.reading():
             row = self._db.first("SELECT limits FROM limits WHERE key = ?", id)
             return _limits(None if row is None else row["limits"])
@@ -184,5 +187,5 @@ def _key(row: sqlite3.Row) -> Key:
 
 
 def _limits(text: str | None) -> Limits:
-    """Limits as they are kept; a key from before there were any has those of a new one."""
+    """Limits as they are kept; a key from before there were any has none."""
     return Limits() if text is None else Limits(**json.loads(text))

@@ -88,11 +88,13 @@ def keys(ctx: click.Context, /) -> None:
 @click.pass_obj
 def add(door: Door, /, name: str, read: bool, days: float | None, **limits: Any) -> None:
     """Make a key and print it; it is shown this once."""
-    from .agent.keys import Limits
+    from dataclasses import replace
 
+    from .agent.keys import USUAL
+
+    given: Any = _named(limits)
     with door.ledger() as ledger:
-        given: Any = _named(limits)
-        _, text = ledger.keys.make(name, "read" if read else "draw", days, Limits(**given))
+        _, text = ledger.keys.make(name, "read" if read else "draw", days, replace(USUAL, **given))
     click.echo(text)
 
 

@@ -25,13 +25,17 @@ from ..agent.records import Turn, TurnRecord
 from ..agent.studio import Options, Studio, TurnDocument
 from ..documents import event_document, parts, turn_document
 from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped
+from . import faults
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 CLOSING = "closing"
 """The event that tells whoever watches a turn that this process ends before it does."""
+SHUT_OUT = "shut out"
+"""The event that tells whoever watches a turn that the key opens nothing any more that began it."""
 LAST = 1_000_000
 """The number of the event that ends a turn, whatever came before."""
+_log = logging.getLogger(__name__)
 KEPT_JOBS = 1000
 """So many ended turns are remembered with all their events; of others the end is known."""
 
@@ -163,8 +167,7 @@ class Desk:
     ) -> Job:
         """A request of a session of an owner's, which is durable on return.
 
-        Raises `Full`, `Occupied`, `Stopped` once it is closed, and `BadInput` as `Studio.begin`
-        does.
+        Raises `Full`, `Occupied`, `Stopped` once it is closed, and what `Studio.begin` does.
         """
         with self._lock:
             if self._closing:
@@ -174,9 +177,11 @@ class Desk:
                     f"There are {len(self._queue)} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
-            if sum(job.owner == owner for job in self._queue) >= self._each:
+            may_wait = self.studio.ledger.keys.limits(owner).waiting
+            each = self._each if may_wait is None else min(self._each, may_wait)
+            if sum(job.owner == owner for job in self._queue) >= each:
                 raise Full(
-                    f"You have {self._each} requests waiting, and no more are taken.",
+                    f"You have {each} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
             busy = next((j for j in self._alive() if j.session == session), None)
@@ -235,6 +240,17 @@ class Desk:
         if waited:
             self._end(job, "cancelled", Cancelled("It was cancelled before it began."))
 
+    def dismiss(self, opens: Callable[[str], bool]) -> None:
+        """Cancel the turns of the keys that do not open any more; whoever watches them hears
+        nothing more."""
+        with self._lock:
+            jobs = self._alive()
+        shut = {owner for owner in {job.owner for job in jobs} if owner and not opens(owner)}
+        for job in jobs:
+            if job.owner in shut and not job.unwanted:
+                job.tell(SHUT_OUT, {}, passes=True)
+                self.cancel(job)
+
     def _alive(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.state not in ENDED]
 
@@ -250,11 +266,24 @@ class Desk:
     def _next(self) -> None:
         """Carry out the turn that is next."""
         with self._lock:
-            if self._closing or not self._queue:
+            job = None if self._closing else self._first()
+            if job is None:
                 return
-            job = self._order()[0]
             self._queue.remove(job)
             job.state = "running"
+        self._carry_out(job)
+        with self._lock:
+            if self._queue and not self._closing:  # its owner may not have had more at once
+                self._workers.submit(self._next)
+
+    def _first(self) -> Job | None:
+        """The next in order whose owner may have one more at work."""
+        running = Counter(job.owner for job in self._alive() if job.state == "running")
+        limits = {owner: self.studio.ledger.keys.limits(owner).at_once for owner in running}
+        busy = {owner for owner, most in limits.items() if most and running[owner] >= most}
+        return next((job for job in self._order() if job.owner not in busy), None)
+
+    def _carry_out(self, job: Job) -> None:
         assert job.held is not None
         try:
             turn = self.studio.carry_out(job.held, listener=job.listen, cancel=job.cancel)
@@ -262,9 +291,10 @@ class Desk:
             if isinstance(error, Cancelled) and self._closing and not job.unwanted:
                 return
             self._end(job, "cancelled" if isinstance(error, Cancelled) else "failed", error)
-        except Exception:
-            logging.getLogger(__name__).exception("turn %s failed", job.turn)
-            self._end(job, "failed", Stopped("Something went wrong in the studio."))
+        except Exception as error:  # noqa: BLE001, whoever waits has to hear of it
+            number = faults.tell(_log, f"turn {job.turn}", error)
+            told = f"Something went wrong in the studio; its log has it as fault {number}."
+            self._end(job, "failed", Stopped(told))
         else:
             job.state = "done"
             job.tell("done", {"turn": document(turn)})
@@ -274,8 +304,8 @@ class Desk:
         try:
             if self.studio.ledger.turn(job.turn).ended is None:
                 self.studio.give_up(job.held, str(error), state)
-        except Exception:  # whoever waits has to hear it all the same
-            logging.getLogger(__name__).exception("turn %s is left unfinished", job.turn)
+        except Exception as fault:  # noqa: BLE001, whoever waits has to hear it all the same
+            faults.tell(_log, f"turn {job.turn} is left unfinished", fault)
         job.state = state
         turn = document(self.studio.document(job.turn))
         job.tell(state, {**parts(error), "turn": turn})

@@ -14,7 +14,7 @@ from PIL import Image
 
 from danqing.agent import quota as module
 from danqing.agent.home import Home
-from danqing.agent.keys import NO_LIMITS, Key, Limits
+from danqing.agent.keys import USUAL, Key, Limits
 from danqing.agent.ledger import Ledger
 from danqing.agent.quota import StorageFull, UsedUp
 from danqing.agent.records import Turn
@@ -35,7 +35,7 @@ def ledger(home: Home) -> Iterator[Ledger]:
 
 
 def key_with(ledger: Ledger, **limits: Any) -> Key:
-    return ledger.keys.make("ada", limits=replace(NO_LIMITS, **limits))[0]
+    return ledger.keys.make("ada", limits=Limits(**limits))[0]
 
 
 def begun(ledger: Ledger, session: str, llm: str = "builtin", **budget: Any) -> Turn:
@@ -153,15 +153,18 @@ def test_pictures_are_kept_up_to_a_size_and_equal_ones_once(
 
 def test_limits_are_kept_with_a_key_and_changed_one_by_one(home: Home) -> None:
     with Ledger(home) as ledger:
-        key, text = ledger.keys.make("ada")
-        assert key.limits == Limits()
+        key, text = ledger.keys.make("ada", limits=USUAL)
+        assert key.limits == USUAL
+        assert ledger.keys.make("bo")[0].limits == Limits()
         ledger.keys.limit(key.id, {"at_once": 3, "megabytes": None})
     with Ledger(home) as ledger:
         found = ledger.keys.find(text)
         assert found is not None
-        assert found.limits == Limits(at_once=3, megabytes=None) == ledger.keys.limits(key.id)
-        assert ledger.keys.limits(None) == NO_LIMITS
+        assert (
+            found.limits == replace(USUAL, at_once=3, megabytes=None) == ledger.keys.limits(key.id)
+        )
+        assert ledger.keys.limits(None) == Limits()
         with pytest.raises(BadInput, match="pictures_a_day must be above 0, not 0"):
             ledger.keys.limit("ada", {"pictures_a_day": 0})
-        with pytest.raises(BadInput, match="no key 'bo'"):
-            ledger.keys.limit("bo", {"at_once": 1})
+        with pytest.raises(BadInput, match="no key 'cy'"):
+            ledger.keys.limit("cy", {"at_once": 1})
