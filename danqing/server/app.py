@@ -30,10 +30,10 @@ from .desk import Desk, Full, Occupied
 from .guests import NOTICED, ShutOut
 from .guests import Door as Door
 from .guests import Guest as Guest
-from .listening import url_host
+from .listening import LOOPBACK
+from .listening import hosts_for as hosts_for
 from .quota import TooOften
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 KEYED = ("/api/", "/v1/")
 """Where nothing begins without a key; of a request without one the body is not read."""
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
@@ -260,30 +260,6 @@ def check_session(desk: Desk, session: str, guest: Guest) -> None:
         raise NotThere(str(error.args[0])) from None
     if owner != guest.id:
         raise NotThere(f"There is no session {session!r}.")
-
-
-def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[str, ...]:
-    """By which names a server on ``host`` may be asked for: no other page in a browser may have its
-    own name lead here. Raises `BadInput` for what is open to others without keys, or has no name
-    for them."""
-    for name in names:
-        if "*" in name.removeprefix("*."):
-            raise BadInput(f"--name {name} is no name of one machine, nor *. and a domain.")
-    if not host:
-        raise BadInput("--host needs an address.")
-    if host in LOOPBACK:
-        return (*LOOPBACK, *names)
-    if open_to_all:
-        raise BadInput(
-            f"Only this machine is served without keys, so --host {host} is refused.",
-            hint="Make one for each who may come: danqing keys add NAME.",
-        )
-    if host in ("0.0.0.0", "::") and not names:
-        raise BadInput(
-            f"--host {host} is every address of this machine, and none is a name to ask for.",
-            hint="Add --name HOST, as others will write it.",
-        )
-    return (*LOOPBACK, url_host(host), *names)
 
 
 def raise_file_limit() -> None:

@@ -56,7 +56,7 @@ class Quiet(logging.Formatter):
 
 def quiet_logs() -> None:
     """Have all that this process logs, libraries included, go to standard error, and tell no
-    error's words."""
+    error's words. Where it logs elsewhere already it goes on to."""
     handler = logging.StreamHandler()
     handler.setFormatter(Quiet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
