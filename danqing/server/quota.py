@@ -1,4 +1,5 @@
-"""How often a key may ask: a bucket of requests for each, which fills as time goes by."""
+"""How often a key may ask: a bucket of requests for each, which fills as time goes by. And what
+its limits are, as a desk asks for them each time that somebody's turn comes."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from ..agent.keys import Limits
+from ..agent.keys import Keys, Limits
 from ..tools.errors import Stopped
 
 LOOKING = 1 / 20
 """What a request that only looks counts as, or one that ends something."""
 KEPT_BUCKETS = 10_000
+FRESH = 2.0
+"""Seconds for which the limits of a key are known."""
 
 
 class TooOften(Stopped):
@@ -61,3 +64,22 @@ class Buckets:
             f"This key may make {most:g} requests a minute, and has made them.", wait=wait,
             hint=f"Try again in {math.ceil(wait)} s.",
         )  # fmt: skip
+
+
+class Known:
+    """The limits of keys, as they were a moment ago."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._known: dict[str, tuple[float, Limits]] = {}
+
+    def of(self, key: str | None) -> Limits:
+        """The limits of the key with an id; None is the home's own, which has none."""
+        if key is None:
+            return Limits()
+        now = time.monotonic()
+        then, limits = self._known.get(key, (0.0, Limits()))
+        if not then or now - then > FRESH:
+            limits = self._keys.limits(key)
+            self._known[key] = now, limits
+        return limits

@@ -212,7 +212,7 @@ def test_what_a_revoked_key_waits_for_ends(tmp_path: Path, monkeypatch: pytest.M
         )
         for thread in (*watchers, asking):
             thread.start()
-        until(lambda: any("phase" in line for line in heard) and len(server.desk._queue) == 3)
+        until(lambda: any("phase" in line for line in heard) and len(server.desk._line) == 3)
         call("--home", str(tmp_path / "home"), "keys", "revoke", "key0")  # by another process
         for thread in (*watchers, asking):
             thread.join(5)
