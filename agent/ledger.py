@@ -670,12 +670,11 @@ class Ledger:
 
     def _cost(self, turn: int) -> Json:
         """What a turn used that ended before it was reckoned up: by its steps and replies."""
-        record = self._record(self._turn_row(turn))
-        replies = self._db.all("SELECT reply FROM replies WHERE turn = ?", turn)
+        record = self.turn(turn)
         return {
             "pictures": sum(picture.turn == turn for picture in record.pictures),
             "seconds": sum(step.cost.get("seconds", 0.0) for step in record.steps),
-            "money": sum(json.loads(row["reply"]).get("money") or 0.0 for row in replies),
+            "money": sum(reply.get("money") or 0.0 for reply in self.replies(turn)),
         }
 
     def _digests(self) -> set[str]:

@@ -25,8 +25,6 @@ SOON = 30.0
 FRESH = 10.0
 """Seconds for which it is known how much a key holds; an upload is told apart, to the byte."""
 MEGABYTE = 1_000_000
-_UNPLANNED = {"upload", "recipe"}
-"""Turns that no budget is kept with."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ class Quota:
     def clipped(self, key: str, options: Json) -> Json:
         """The options of a turn, with no more in their budget than is left to a key. Inside
         `Database.writing`. Raises `UsedUp` where nothing is."""
-        if _UNPLANNED & set(options) or "budget" not in options:
+        if not _planned(options):
             return options
         limits, used = self._keys.limits(key), self._sums(key)
         budget = dict(options["budget"])
@@ -124,7 +122,7 @@ class Quota:
         """Count what a turn may use, until it ends. Inside `Database.writing`."""
         now = datetime.now(UTC)
         self._db.execute("DELETE FROM spent WHERE key = ? AND begun <= ?", key, _text(now - DAY))
-        if _UNPLANNED & set(options) or "budget" not in options:
+        if not _planned(options):
             return
         budget = options["budget"]
         dollars = budget["money"] if _costs(options) else 0.0
@@ -173,6 +171,11 @@ class Quota:
             " one request more, with what is set aside for those that go on.",
             wait=wait, hint=f"Try again in {_span(wait)}.",
         )  # fmt: skip
+
+
+def _planned(options: Json) -> bool:
+    """Whether a turn has a budget that is its own; an upload only fills the room that there is."""
+    return "budget" in options and "upload" not in options
 
 
 def _costs(options: Json) -> bool:

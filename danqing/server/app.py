@@ -155,8 +155,8 @@ class _Limited:
             request = Request(scope)
             try:
                 request.state.guest, left = await run_in_threadpool(self._door.admit, request)
-            except (StarletteHTTPException, TooOften) as error:
-                refuse = _refuse if isinstance(error, TooOften) else _refuse_http
+            except (StarletteHTTPException, DanqingError) as error:
+                refuse = _refuse if isinstance(error, DanqingError) else _refuse_http
                 await (await refuse(request, error))(scope, receive, marked)
                 return
             if left is not None:

@@ -31,7 +31,8 @@ TALK = 1_000_000
 """Bytes of a conversation beside its pictures."""
 MAX_BODY = 2 * MAX_BYTES
 """Bytes of a conversation with its pictures in base64, the earlier ones among them."""
-MAX_FORM = MAX_BYTES + PLAIN
+MAX_FORM = 2 * MAX_BYTES + PLAIN
+"""Bytes of a form with a picture and a mask."""
 AT_ONCE = 4
 """So many large bodies are in memory at a time, and of one key one."""
 PATIENCE = 60.0

@@ -483,12 +483,36 @@ async def test_each_key_has_its_own_until_it_is_revoked(home: Path) -> None:
         assert await asyncio.to_thread(running.wait, 20) == 130
 
 
+def coming(studio: Studio, **limits: Any) -> tuple[str, Any]:
+    """The id of a key with some limits, and what calls with it come from."""
+    key, _ = studio.ledger.keys.make("ada", limits=Limits(**limits))
+    guest = Guest(key.id, draws=True, limits=key.limits)
+    return key.id, SimpleNamespace(request=SimpleNamespace(state=SimpleNamespace(guest=guest)))
+
+
+async def test_calls_are_within_what_is_left_to_their_key(studio: Studio) -> None:
+    _, context = coming(studio, pictures_a_day=3, megabytes=0.2)
+    clients = mcp_server.Clients(studio, OPTIONS)
+
+    async def does(name: str, **arguments: Any) -> Any:
+        return await clients.call(
+            context, name, arguments, lambda event: None, threading.Event()
+        )  # fmt: skip
+
+    assert not (await does("text_to_image", prompt="a house", seeds=[1, 2])).is_error
+    told = await does("text_to_image", prompt="a tree", seeds=[1, 2])
+    assert told.is_error and "pictures" in text_of(told), "one is left, and not two"
+    assert not (await does("text_to_image", prompt="a tree", seeds=[1])).is_error
+    told = await does("text_to_image", prompt="a star", seeds=[1])
+    assert "Of 3 pictures" in text_of(told)
+    told = await does("open_picture", data=coded(Image.effect_noise((500, 500), 80)))
+    assert "megabytes" in text_of(told) and "Delete what you do not need" in text_of(told)
+
+
 async def test_the_call_of_a_key_that_is_revoked_ends(
     studio: Studio, engine: ScriptedEngine
 ) -> None:
-    key, _ = studio.ledger.keys.make("ada", limits=Limits(at_once=1, waiting=1))
-    guest = Guest(key.id, draws=True, limits=key.limits)
-    context = SimpleNamespace(request=SimpleNamespace(state=SimpleNamespace(guest=guest)))
+    key, context = coming(studio, at_once=1, waiting=1)
     clients = mcp_server.Clients(studio, OPTIONS)
     drawing, go_on = threading.Event(), threading.Event()
 
@@ -508,7 +532,7 @@ async def test_the_call_of_a_key_that_is_revoked_ends(
     assert "no more are taken" in text_of(await draws()), "one at work, one waiting"
     assert await clients.dismiss(studio.ledger.keys.opens) == set()
     studio.ledger.keys.revoke("ada")
-    assert await clients.dismiss(studio.ledger.keys.opens) == {key.id}
+    assert await clients.dismiss(studio.ledger.keys.opens) == {key}
     go_on.set()
     assert all(result.is_error for result in await asyncio.gather(*calls))
     assert engine.ran("text_to_image") == 1, "the step at work was the last one"
