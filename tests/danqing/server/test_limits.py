@@ -284,7 +284,7 @@ def test_the_picture_of_the_last_message_is_the_one_that_is_taken(
 ) -> None:
     """However the JSON around it is written: quotation marks and slashes within texts."""
     urls = [f"data:image/png;base64,{base64.b64encode(photo(n)).decode()}" for n in (300, 310)]
-    words = {"type": "text", "text": 'turn it \\"upside" down'}
+    words = {"type": "text", "text": 'turn it \\upside down ""data:image/png;base64,QUJD"'}
     said = [
         {"role": "user", "content": [words, {"type": "image_url", "image_url": {"url": url}}]}
         for url in urls
