@@ -289,7 +289,7 @@ class Desk:
         finally:
             with self._lock:
                 self._line.served(job)
-                if len(self._line) and not self._closing:  # of its owner none more was taken
+                if len(self._line) and not self._closing:  # an owner may have waited for this
                     self._workers.submit(self._next)
 
     def _carry_out(self, job: Job) -> None:
