@@ -19,16 +19,19 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .mcp_server import MOST_BYTES, Clients
 from .server.guests import NOTICED, Door, Guest
 from .server.listening import url_host
+from .server.outline import TALK, crowded
 from .server.quota import TooOften
 from .tools.errors import Stopped
 
 PATIENCE = 5
 """Seconds that connections have to end once the server is to."""
+PATIENCE_FOR_BODIES = 60
+"""Seconds that a request's body may take to come."""
 
 
 async def over_http(
@@ -98,7 +101,12 @@ class _Keyed:
         with anyio.CancelScope() as hung_up:
             self._open[guest.id].add(hung_up)
             try:
-                await self._app(scope, receive, send)
+                body = await _body(receive)
+                if body is None or crowded(body):
+                    told = f"A message may have {TALK:,} bytes beside its picture."
+                    await _refusal(413, told, {})(scope, receive, send)
+                else:
+                    await self._app(scope, _again(body, receive), send)
             finally:
                 self._open[guest.id].discard(hung_up)
 
@@ -107,6 +115,32 @@ class _Keyed:
         for key in keys:
             for one in self._open.pop(key, ()):
                 one.cancel()
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """All of a request's body; None where that is too large, or does not come."""
+    body = bytearray()
+    with anyio.move_on_after(PATIENCE_FOR_BODIES):
+        while len(body) <= MOST_BYTES:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                return bytes(body)
+    return None
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read, and then what comes after it."""
+    given = False
+
+    async def once_more() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once_more
 
 
 def _user(guest: Guest) -> AuthenticatedUser:

@@ -24,11 +24,10 @@ from starlette.responses import Response
 
 from ..agent.store import MAX_BYTES
 from ..tools.errors import BadInput
+from .outline import TALK
 
 PLAIN = 262_144
 """Bytes of a request that brings no picture."""
-TALK = 1_000_000
-"""Bytes of a conversation beside its pictures."""
 MAX_BODY = 2 * MAX_BYTES
 """Bytes of a conversation with its pictures in base64, the earlier ones among them."""
 MAX_FORM = 2 * MAX_BYTES + PLAIN

@@ -411,12 +411,12 @@ async def with_key(url: str, key: str, **how: Any) -> AsyncIterator[Client]:
         yield client
 
 
-def posted(url: str, **headers: str) -> int:
+def posted(url: str, greeting: Any = GREETING, **headers: str) -> int:
     """The status of a request with these headers."""
     where = urlsplit(url)
     connection = http.client.HTTPConnection(where.hostname or "", where.port or 0, timeout=10)
     said = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": GREETING}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}
     connection.request("POST", where.path, json.dumps(message), {**said, **headers})
     with contextlib.closing(connection):
         return connection.getresponse().status
@@ -444,6 +444,8 @@ async def test_clients_share_a_server_over_http(home: Path) -> None:
                 (200, {**own, "Origin": f"http://{host}"}),
             ):  # fmt: skip
                 assert await asyncio.to_thread(posted, url, **headers) == status
+            hostile = {**GREETING, "of": [{}] * 400_000}
+            assert await asyncio.to_thread(posted, url, hostile, **own) == 413
         running.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(running.wait, 20) == 130
         assert running.stderr is not None and b"Traceback" not in running.stderr.read()

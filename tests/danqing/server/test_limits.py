@@ -26,6 +26,7 @@ from danqing.agent.keys import USUAL, Limits
 from danqing.agent.ledger import Ledger
 from danqing.server import app as app_module
 from danqing.server import guests
+from danqing.server.outline import crowded
 from danqing.server.quota import Buckets, TooOften
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -303,6 +304,22 @@ def test_the_picture_of_the_last_message_is_the_one_that_is_taken(
         messages = [{"role": "user", "content": [{"type": "text", "text": "darker"}, forged]}]
         answer = server.http.post("/v1/chat/completions", json={"messages": messages})
         assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "much"),
+    [
+        (b'{"data": "' + b"A" * 2_000_000 + b'"}', False),
+        (b'{"data": "' + b'\\"' * 1_000_000 + b'"}', False),
+        (b'["' + b"A" * 60_000 + b'"]' + b',"a"' * 300_000, True),
+        (b'["' + b"A" * 2_000_000 + b'"' + b",{}" * 400_000, True),
+        (b"[" * 2_000_000, True),
+        (b'"' + b"A" * 2_000_000, True),
+        (b"", False),
+    ],
+)
+def test_only_long_texts_make_json_large(body: bytes, much: bool) -> None:
+    assert crowded(body) is much
 
 
 # -- the command line
