@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -34,6 +35,8 @@ from .listening import LOOPBACK
 from .listening import hosts_for as hosts_for
 from .quota import TooOften
 
+OPEN = 1000
+"""So many requests of one key are answered at a time, streams of events among them."""
 KEYED = ("/api/", "/v1/")
 """Where nothing begins without a key; of a request without one the body is not read."""
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
@@ -119,6 +122,7 @@ class _Limited:
 
     def __init__(self, app: Any, door: Door) -> None:
         self._app, self._door = app, door
+        self._open: Counter[str | None] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -151,19 +155,24 @@ class _Limited:
             refusal = _error(413, f"A request here may have {most:,} bytes, not {int(told):,}.")
             await refusal(scope, receive, marked)
             return
+        key = None
         if scope["path"].startswith(KEYED):
             request = Request(scope)
             try:
-                request.state.guest, left = await run_in_threadpool(self._door.admit, request)
+                guest, left = await run_in_threadpool(self._door.admit, request)
+                if guest.id is not None and self._open[guest.id] >= OPEN:
+                    raise Full(f"This key has {OPEN} requests open.", hint="End some of them.")
             except (StarletteHTTPException, DanqingError) as error:
                 refuse = _refuse if isinstance(error, DanqingError) else _refuse_http
                 await (await refuse(request, error))(scope, receive, marked)
                 return
+            request.state.guest, key = guest, guest.id
             if left is not None:
                 pace += [
                     (b"x-ratelimit-limit-requests", b"%d" % left.most),
                     (b"x-ratelimit-remaining-requests", b"%d" % left.left),
                 ]
+        self._open[key] += 1
         try:
             await self._app(scope, limited, marked)
         except Exception as error:  # noqa: BLE001, whatever it is, its words are for nobody
@@ -172,6 +181,9 @@ class _Limited:
                 raise Broken(number) from None
             told = f"Something went wrong in the studio; the log has it as fault {number}."
             await _error(500, told, code=number)(scope, receive, marked)
+        finally:
+            self._open[key] -= 1
+            self._open += Counter()  # which drops those that have none
 
 
 class Broken(Exception):

@@ -125,6 +125,29 @@ def test_whoever_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> Non
 # -- at once
 
 
+def test_of_one_key_so_many_requests_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "OPEN", 2)
+    go_on = threading.Event()
+
+    def wait(tool: str) -> None:
+        assert go_on.wait(20)
+
+    with serving(tmp_path, Limits(), Limits(), before=wait) as (_, (many, other)):
+        at = f"/api/v1/turns/{post(many).json()['turn']}/events"
+        with many.stream("GET", at) as one, many.stream("GET", at) as two:
+            assert one.status_code == two.status_code == 200
+            refused = many.get("/v1/models")
+            assert refused.status_code == 429
+            assert "2 requests open" in refused.json()["error"]["message"]
+            assert other.get("/v1/models").status_code == 200
+            go_on.set()
+            for stream in (one, two):
+                stream.read()
+        until(lambda: many.get("/v1/models").status_code == 200)
+
+
 def test_of_one_key_so_many_turns_are_at_work_and_so_many_wait(tmp_path: Path) -> None:
     go_on = threading.Event()
 

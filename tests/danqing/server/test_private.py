@@ -22,6 +22,7 @@ from PIL import Image, PngImagePlugin
 from running import running
 
 from danqing import Options, mcp_server
+from danqing.bots.talk import Answer, Talk
 from danqing.server import faults
 from danqing.tools.errors import DanqingError
 
@@ -72,6 +73,16 @@ def everywhere(client: httpx.Client) -> list[httpx.Response]:
     ]
 
 
+class Silent:
+    """A chat whose answers nobody reads."""
+
+    async def tell(self, text: str) -> None:
+        pass
+
+    async def give(self, answer: Answer) -> None:
+        assert NUMBER.search(answer.words)
+
+
 def test_nothing_that_was_said_is_logged_and_what_went_wrong_is_found_by_its_number(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +111,8 @@ def test_nothing_that_was_said_is_logged_and_what_went_wrong_is_found_by_its_num
                              lambda event: None, threading.Event())
             )  # fmt: skip
             assert refused.is_error
+        chat = Talk(server.desk, "telegram", frozenset({1}), threading.Event())
+        asyncio.run(chat.say(1, f"a red house, {CANARY}", Silent()))
         secret = server.key.rpartition("-")[2]
     [number] = NUMBER.findall(answer.text)
     assert answer.json()["error"]["code"] == number
@@ -165,6 +178,18 @@ def test_the_commands_say_where_they_are_and_nothing_of_what_came(
     assert CANARY not in rest.decode() and secret not in rest.decode()
     named = [path.name for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert not [name for name in named if "log" in name]
+
+
+def test_on_the_command_line_only_the_ledger_has_what_was_said(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    said = call("--home", str(home), "draw", f"what can you draw, {CANARY}?")
+    assert said.exit_code == 0 and CANARY not in said.stderr
+    having = {path.name for path in home.rglob("*") if path.is_file() and has_it(path)}
+    assert having and all(name.startswith("ledger") for name in having), having
+
+
+def has_it(path: Path) -> bool:
+    return CANARY.encode() in path.read_bytes()
 
 
 def until_there(client: httpx.Client) -> None:
