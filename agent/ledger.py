@@ -29,6 +29,7 @@ from .canonical import canonical, digest, scrub
 from .database import Database
 from .home import Home
 from .keys import Keys
+from .quota import Quota
 from .records import (
     Failure,
     Json,
@@ -89,6 +90,7 @@ class Ledger:
         self._told: dict[int, list[Json]] = {}
         self._db = Database(home)
         self.keys = Keys(self._db)
+        self.quota = Quota(self._db, self.keys, self.held)
 
     def close(self) -> None:
         """Let go of the file and of the turns that are open; those become unfinished."""
@@ -132,6 +134,19 @@ class Ledger:
                 self.check_session(session)
             return None if row is None or row["key"] is None else str(row["key"])
 
+    def held(self, owner: str) -> int:
+        """The bytes of the files of all pictures that the sessions of a key have, each once."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT DISTINCT digest FROM owners JOIN turns USING (session)"
+                " JOIN steps ON steps.turn = turns.id"
+                " JOIN step_pictures ON step_pictures.step = steps.id"
+                " JOIN pictures ON pictures.id = picture WHERE owners.key = ?"
+                " AND (session, picture) NOT IN (SELECT session, picture FROM forgotten)",
+                owner,
+            )
+        return sum(self.store.size(row["digest"]) for row in rows)
+
     def sessions_of(self, owner: str | None, limit: int) -> list[str]:
         """The newest ``limit`` sessions of an owner that have a turn, newest first."""
         with self._db.reading():
@@ -153,11 +168,20 @@ class Ledger:
                 )
 
     def begin_turn(self, session: str, request: str, options: Json) -> Turn:
-        """Record ``request`` durably and hold its turn for this process until `end_turn`."""
+        """Record ``request`` durably and hold its turn for this process until `end_turn`. Where its
+        session is a key's, the turn's budget is clipped to what is left to that.
+
+        Raises `UsedUp` where nothing is, and `StorageFull`.
+        """
+        owner = self.owner(session)
+        if owner is not None:
+            self.quota.check_room(owner)
         with contextlib.ExitStack() as undo:
             with self._db.writing():
                 if self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session)) is None:
                     raise BadInput(f"There is no session {session!r}.")
+                if owner is not None:
+                    options = self.quota.clipped(owner, options)
                 id = self._db.insert(
                     "INSERT INTO turns (session, request, options, created) VALUES (?, ?, ?, ?)",
                     session,
@@ -165,6 +189,8 @@ class Ledger:
                     canonical(options),
                     _now(),
                 )
+                if owner is not None:
+                    self.quota.set_aside(owner, id, options)
                 # The lock comes before the row is seen: nobody may take the turn for a crashed one.
                 lock = self._turn_lock(id)
                 undo.callback(lock.release, gone=True)
@@ -247,6 +273,7 @@ class Ledger:
         with self._db.writing():
             id = self._held(turn)
             self._close_steps(id, "cancelled", "the turn ended before the step did")
+            self.quota.settle(id, lambda: outcome.get("cost") or self._cost(id))
             self._db.execute(
                 "UPDATE turns SET outcome = ?, ended = ? WHERE id = ?",
                 canonical(outcome),
@@ -472,11 +499,15 @@ class Ledger:
     def take_in(self, turn: Turn | int, data: bytes | Path) -> Picture:
         """An upload as a picture of ``turn``, by a step of the tool ``upload``.
 
-        Raises `BadInput` for what is no picture.
+        Raises `BadInput` for what is no picture, and `StorageFull`.
         """
-        digest = self.store.take_in(data)
         session = self.turn(turn).session if isinstance(turn, int) else turn.session
-        key = step_key("upload", {}, [digest], None, self.owner(session) or "")
+        owner = self.owner(session)
+        if owner is not None:
+            size = len(data) if isinstance(data, bytes) else data.stat().st_size
+            self.quota.check_room(owner, size)
+        digest = self.store.take_in(data)
+        key = step_key("upload", {}, [digest], None, owner or "")
         earlier = self.find_step(key)
         if earlier is not None:
             return self.reuse_step(turn, earlier).pictures[0]
@@ -676,6 +707,15 @@ class Ledger:
         return TurnRecord(
             **vars(Turn.of(row)), **told, ended=row["ended"], steps=(), pictures=(), verdicts=()
         )
+
+    def _cost(self, turn: int) -> Json:
+        """What a turn used that ended before it was reckoned up: by its steps and replies."""
+        record = self.turn(turn)
+        return {
+            "pictures": sum(picture.turn == turn for picture in record.pictures),
+            "seconds": sum(step.cost.get("seconds", 0.0) for step in record.steps),
+            "money": sum(reply.get("money") or 0.0 for reply in self.replies(turn)),
+        }
 
     def _digests(self) -> set[str]:
         with self._db.reading():

@@ -144,6 +144,13 @@ class Store:
         """Whether there is a file for ``digest``."""
         return self._file(digest).is_file()
 
+    def size(self, digest: str) -> int:
+        """The bytes of the file of ``digest``; 0 where there is none."""
+        try:
+            return self._file(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def remove(self, digest: str) -> bool:
         """Remove a picture's file for good; returns whether it was there."""
         path = self._file(digest)

@@ -421,7 +421,8 @@ class Studio:
                 self.ledger.record_brief(
                     turn, Brief(language="en", intent="chat").model_dump(mode="json")
                 )
-                hands = self.hands(engine, turn, Spent(options.budget), listener, cancel)
+                budget = Options.read(turn.options).budget  # what is left of its key's
+                hands = self.hands(engine, turn, Spent(budget), listener, cancel)
                 if spec is None or tool not in hands.offered:
                     raise ToolError(
                         f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"

@@ -25,14 +25,19 @@ from ..agent.records import Turn, TurnRecord
 from ..agent.studio import Options, Studio, TurnDocument
 from ..documents import event_document, turn_document
 from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped
+from . import faults
 from .line import Line
+from .quota import Known
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 CLOSING = "closing"
 """The event that tells whoever watches a turn that this process ends before it does."""
+SHUT_OUT = "shut out"
+"""The event that tells whoever watches a turn that the key opens nothing any more that began it."""
 LAST = 1_000_000
 """The number of the event that ends a turn, whatever came before."""
+_log = logging.getLogger(__name__)
 KEPT_JOBS = 1000
 """So many ended turns are remembered with all their events; of others the end is known."""
 
@@ -148,7 +153,8 @@ class Desk:
         self._ended: deque[int] = deque()
         self._at: dict[str, int] = {}  # the turn that a session is at; 0 while it is being taken
         self._coming: Counter[str | None] = Counter()
-        self._line: Line[Job] = Line()
+        self._limits = Known(studio.ledger.keys)
+        self._line: Line[Job] = Line(lambda owner: self._limits.of(owner).at_once)
         self._lock = threading.Condition()
         self._workers = ThreadPoolExecutor(at_once, "danqing-desk")
         self._closing = False
@@ -193,8 +199,7 @@ class Desk:
     ) -> Job:
         """A request of a session of an owner's, which is durable on return.
 
-        Raises `Full`, `Occupied`, `Stopped` once it is closed, and `BadInput` as `Studio.begin`
-        does.
+        Raises `Full`, `Occupied`, `Stopped` once it is closed, and what `Studio.begin` does.
         """
         with self._lock:
             if self._closing:
@@ -205,9 +210,11 @@ class Desk:
                     f"There are {waiting} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
-            if self._line.of(owner) + self._coming[owner] >= self._each:
+            may_wait = self._limits.of(owner).waiting
+            each = self._each if may_wait is None else min(self._each, may_wait)
+            if self._line.of(owner) + self._coming[owner] >= each:
                 raise Full(
-                    f"You have {self._each} requests waiting, and no more are taken.",
+                    f"You have {each} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
             if (at := self._at.get(session)) is not None:
@@ -271,6 +278,17 @@ class Desk:
         else:
             self.studio.ledger.mark_unwanted(job.turn)
 
+    def dismiss(self, opens: Callable[[str], bool]) -> None:
+        """Cancel the turns of the keys that do not open any more; whoever watches them hears
+        nothing more."""
+        with self._lock:
+            jobs = [job for job in self._jobs.values() if job.state not in ENDED]
+        shut = {owner for owner in {job.owner for job in jobs} if owner and not opens(owner)}
+        for job in jobs:
+            if job.owner in shut and not job.unwanted:
+                job.tell(SHUT_OUT, {}, passes=True)
+                self.cancel(job)
+
     def _put(self, job: Job) -> None:
         with self._lock:
             self._jobs[job.turn] = job
@@ -305,9 +323,10 @@ class Desk:
             if isinstance(error, Cancelled) and self._closing and not job.unwanted:
                 return
             self._end(job, "cancelled" if isinstance(error, Cancelled) else "failed", error)
-        except Exception:
-            logging.getLogger(__name__).exception("turn %s failed", job.turn)
-            self._end(job, "failed", Stopped("Something went wrong in the studio."))
+        except Exception as error:  # noqa: BLE001, whoever waits has to hear of it
+            number = faults.tell(_log, f"turn {job.turn}", error)
+            told = f"Something went wrong in the studio; its log has it as fault {number}."
+            self._end(job, "failed", Stopped(told))
         else:
             self._tell_end(job, "done", {"turn": document(turn)})
 
@@ -316,8 +335,8 @@ class Desk:
         try:
             if self.studio.ledger.turn(job.turn).ended is None:
                 self.studio.give_up(job.held, str(error), state)
-        except Exception:  # whoever waits has to hear it all the same
-            logging.getLogger(__name__).exception("turn %s is left unfinished", job.turn)
+        except Exception as fault:  # noqa: BLE001, whoever waits has to hear it all the same
+            faults.tell(_log, f"turn {job.turn} is left unfinished", fault)
         turn = document(self.studio.document(job.turn))
         self._tell_end(job, state, _failed(turn, str(error)))
 

@@ -19,7 +19,7 @@ from PIL import Image
 from running import Running, running
 
 from danqing.agent.studio import Options
-from danqing.server.app import MAX_BODY
+from danqing.server.bodies import MAX_BYTES
 from danqing.server.desk import LAST
 
 
@@ -191,12 +191,12 @@ def test_bad_requests_are_told_what_is_wrong(server: Running, body: object, stat
 def test_what_is_too_large_is_not_read(server: Running) -> None:
     session = server.session()
     answer = server.http.post(
-        f"/api/v1/sessions/{session}/pictures", content=b"\0" * (MAX_BODY + 1)
+        f"/api/v1/sessions/{session}/pictures", content=b"\0" * (MAX_BYTES + 1)
     )
     assert answer.status_code == 413
 
     def in_pieces() -> Iterator[bytes]:
-        for _ in range(MAX_BODY // 2**20 + 2):
+        for _ in range(MAX_BYTES // 2**20 + 2):
             yield b"\0" * 2**20
 
     answer = server.http.post(f"/api/v1/sessions/{session}/pictures", content=in_pieces())
