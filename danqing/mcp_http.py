@@ -94,9 +94,10 @@ class _Keyed:
             refusal = _refusal(error.status_code, error.detail, error.headers or {})
             await refusal(scope, receive, send)
             return
-        except TooOften as error:
-            refusal = _refusal(429, str(error), {"Retry-After": str(math.ceil(error.wait))})
-            await refusal(scope, receive, send)
+        except Stopped as error:
+            headers = {"Retry-After": str(math.ceil(getattr(error, "wait", 5)))}
+            status = 429 if isinstance(error, TooOften) else 503
+            await _refusal(status, str(error), headers)(scope, receive, send)
             return
         request.state.guest = guest
         scope["user"] = _user(guest)
