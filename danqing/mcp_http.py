@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import socket
 from collections import defaultdict
@@ -68,10 +69,11 @@ async def _watch(keyed: _Keyed, clients: Clients, door: Door) -> None:
     """Let those go whose key opens nothing any more, be it that another process revoked it."""
     while True:
         await anyio.sleep(NOTICED)
-        try:
-            keyed.hang_up(await clients.dismiss(door.opens))
-        except Stopped:  # the ledger may be busy for a moment
-            continue
+        for key in clients.keys | keyed.keys:
+            with contextlib.suppress(Stopped):  # the ledger may be busy for a moment
+                if not await anyio.to_thread.run_sync(door.opens, key):
+                    clients.dismiss(key)
+                    keyed.hang_up(key)
 
 
 class _Keyed:
@@ -92,29 +94,46 @@ class _Keyed:
             refusal = _refusal(error.status_code, error.detail, error.headers or {})
             await refusal(scope, receive, send)
             return
-        except TooOften as error:
-            refusal = _refusal(429, str(error), {"Retry-After": str(math.ceil(error.wait))})
-            await refusal(scope, receive, send)
+        except Stopped as error:
+            headers = {"Retry-After": str(math.ceil(getattr(error, "wait", 5)))}
+            status = 429 if isinstance(error, TooOften) else 503
+            await _refusal(status, str(error), headers)(scope, receive, send)
             return
         request.state.guest = guest
         scope["user"] = _user(guest)
+        begun = ended = False
+
+        async def seen(message: Message) -> None:
+            nonlocal begun, ended
+            begun = begun or message["type"] == "http.response.start"
+            ended = message["type"] == "http.response.body" and not message.get("more_body")
+            await send(message)
+
         with anyio.CancelScope() as hung_up:
             self._open[guest.id].add(hung_up)
             try:
                 body = await _body(receive)
                 if body is None or crowded(body):
                     told = f"A message may have {TALK:,} bytes beside its picture."
-                    await _refusal(413, told, {})(scope, receive, send)
+                    await _refusal(413, told, {})(scope, receive, seen)
                 else:
-                    await self._app(scope, _again(body, receive), send)
+                    await self._app(scope, _again(body, receive), seen)
             finally:
                 self._open[guest.id].discard(hung_up)
+        if hung_up.cancelled_caught and not begun:
+            await _refusal(401, "The key opens nothing any more.", {})(scope, receive, send)
+        elif hung_up.cancelled_caught and not ended:
+            await send({"type": "http.response.body", "body": b""})
 
-    def hang_up(self, keys: set[str]) -> None:
-        """End what is open to some keys."""
-        for key in keys:
-            for one in self._open.pop(key, ()):
-                one.cancel()
+    @property
+    def keys(self) -> set[str]:
+        """The ids of the keys that something was asked with."""
+        return {key for key in self._open if key is not None}
+
+    def hang_up(self, key: str) -> None:
+        """End what is open to a key."""
+        for one in self._open.pop(key, ()):
+            one.cancel()
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -328,14 +328,16 @@ class Clients:
         finally:
             served.calls.discard(cancel)
 
-    async def dismiss(self, opens: Callable[[str], bool]) -> set[str]:
-        """End the calls of keys that do not open any more; the ids of those."""
-        keys = [owner for owner in self._served if owner is not None]
-        shut = {key for key in keys if not await anyio.to_thread.run_sync(opens, key)}
-        for key in shut:
+    @property
+    def keys(self) -> set[str]:
+        """The ids of the keys that something was called with."""
+        return {owner for owner in self._served if owner is not None}
+
+    def dismiss(self, key: str) -> None:
+        """End the calls of a key, each at its next safe point."""
+        if key in self._served:
             for cancel in self._served.pop(key)[0].calls:
                 cancel.set()
-        return shut
 
 
 def _guest(context: Any) -> Guest | None:
