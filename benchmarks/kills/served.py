@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -72,9 +73,9 @@ def nurse() -> None:
             continue
         port, home = line.rstrip("\n").split(maxsplit=1)
         pid = os.fork()
+        os.setpgid(pid, pid or os.getpid())  # both say so, as either may be the first
         if pid == 0:
             try:
-                os.setsid()
                 serve(Path(home), int(port))
             except BaseException:
                 traceback.print_exc()
@@ -91,7 +92,7 @@ class Nursery:
         self, home: Path, port: int,
         command: Sequence[str] = (sys.executable, "-m", "benchmarks.kills", "--nurse"),
     ) -> None:  # fmt: skip
-        self._line, self._pid = f"{port} {home}\n", 0
+        self._line, self._pid, self._one = f"{port} {home}\n", 0, threading.Lock()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             env={**os.environ, "PYTHONPATH": _path()},
@@ -106,13 +107,17 @@ class Nursery:
 
     def start(self) -> None:
         """Let a server begin to live."""
-        self._pid = self._say(self._line)
+        with self._one:
+            self._pid = self._say(self._line)
 
     def kill(self) -> None:
         """End it at once, with its process group; returns when it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._pid, signal.SIGKILL)
-        self._say("\n")
+        with self._one:
+            if self._pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._pid, signal.SIGKILL)
+                self._say("\n")
+            self._pid = 0
 
     def _say(self, line: str) -> int:
         assert self._process.stdin is not None
