@@ -517,7 +517,13 @@ class Studio:
                     engine = stack.enter_context(self._using(options))
                 except BadInput:  # its language model may be gone since, no reason to be stuck
                     engine = stack.enter_context(self._using(replace(options, llm=BUILTIN)))
-                return self._work(engine, turn, options, listener, asker, cancel or self.cancel)
+                cancel = cancel or self.cancel
+                if options.recipe is not None:
+                    from .recipe_run import carry_out
+
+                    carry_out(self, engine, turn, options, listener, cancel)
+                    return self.document(turn.id)
+                return self._work(engine, turn, options, listener, asker, cancel)
         except BaseException:
             if self.ledger.turn(turn.id).ended is None:
                 self._cut_short[turn.id] = turn

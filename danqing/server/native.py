@@ -37,13 +37,15 @@ Side = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
 
 
 class Ask(BaseModel):
-    """A request. What is left out is the studio's choice."""
+    """A request. What is left out is the studio's choice. A ``mask`` tells which part of the
+    picture that the session stands at may change."""
 
     model_config = ConfigDict(extra="forbid")
 
     request: Annotated[str, Field(min_length=1, max_length=4000)]
     seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None
     size: tuple[Side, Side] | None = None
+    mask: Annotated[str | None, Field(pattern=HANDLE)] = None
     pictures: Annotated[int | None, Field(ge=1, le=100)] = None
     seconds: Annotated[float | None, Field(gt=0, le=3600)] = None
 
@@ -72,6 +74,13 @@ class PictureNode(BaseModel):
     height: int
 
 
+class SessionTitle(BaseModel):
+    """A session by what was first said in it; "" where that was a picture."""
+
+    session: str
+    title: str
+
+
 class SessionState(BaseModel):
     """A session: the picture that it stands at, all its pictures, and its turns, oldest first."""
 
@@ -96,9 +105,14 @@ def begin_session(desk: At, guest: For) -> SessionState:
 
 
 @router.get("/sessions")
-def sessions(desk: At, guest: For, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[str]:
+def sessions(
+    desk: At, guest: For, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> list[SessionTitle]:  # fmt: skip
     """The newest sessions in which anything was said."""
-    return desk.studio.ledger.sessions_of(guest.id, limit)
+    return [
+        SessionTitle(session=turn.session, title="" if "upload" in turn.options else turn.request)
+        for turn in desk.studio.ledger.beginnings(guest.id, limit)
+    ]
 
 
 @router.get("/sessions/{session}")
@@ -113,7 +127,8 @@ def session_state(desk: At, guest: For, session: SessionId) -> SessionState:
             handle=handle, parent=node.parent, base=node.base, turn=node.turn,
             request=node.request, width=kept.width, height=kept.height,
         ))  # fmt: skip
-    turns = [turn_state(desk, desk.job(turn.id)) for turn in lineage.turns]
+    said = [turn for turn in lineage.turns if "marks" not in turn.options]
+    turns = [turn_state(desk, desk.job(turn.id)) for turn in said]
     return SessionState(session=session, head=lineage.head, pictures=pictures, turns=turns)
 
 
@@ -224,13 +239,31 @@ def options_for(desk: Desk, asked: Ask, session: str) -> Options:
     """A request's options: as those of a request without any, but for what it says."""
     options = desk.studio.usual_options(session)
     budget = {name: getattr(asked, name) for name in ("pictures", "seconds")}
+    if asked.mask is not None:
+        check_mask(desk, session, options.base, asked.mask)
     said: dict[str, Any] = {
-        name: value for name in ("seed", "size") if (value := getattr(asked, name)) is not None
+        name: value
+        for name in ("seed", "size", "mask")
+        if (value := getattr(asked, name)) is not None
     }
     if any(value is not None for value in budget.values()):
         told = {name: value for name, value in budget.items() if value is not None}
         said["budget"] = replace(Budget(), **told)
     return replace(options, **said)
+
+
+def check_mask(desk: Desk, session: str, base: str | None, mask: str) -> None:
+    """Raise `BadInput` for a mask that is not of the session, or not of its picture's size."""
+    if session not in desk.studio.ledger.owners(mask):
+        raise NotThere(f"{mask} is no mask of this session.")
+    if base is None:
+        raise BadInput("The session stands at no picture that a mask could be of.")
+    there, given = desk.studio.ledger.picture(base), desk.studio.ledger.picture(mask)
+    if (there.width, there.height) != (given.width, given.height):
+        raise BadInput(
+            f"The mask {mask} has {given.width}x{given.height} pixels; allowed is the size of"
+            f" {base}, {there.width}x{there.height}."
+        )
 
 
 def job_of(desk: Desk, guest: Guest, turn: int) -> Job:

@@ -261,25 +261,16 @@ async function ready() {
   return session;
 }
 
-const titles = new Map(); // session → how it began
-
-const entitle = (id, first) => titles.set(id, first.length > 40 ? `${first.slice(0, 39)}…` : first);
+const shortened = (title) => (title.length > 40 ? `${title.slice(0, 39)}…` : title);
 
 async function showSessions() {
   const found = await api.get("sessions?limit=50");
-  const ids = session === null || found.includes(session) ? found : [session, ...found];
-  const name = (id) => (id === "" ? say("new conversation") : titles.get(id) ?? id);
-  const options = (session === null ? ["", ...ids] : ids).map((id) => new Option(name(id), id));
+  const options = found.map(({ session: id, title }) => new Option(shortened(title) || say("own"), id));
+  if (!found.some(({ session: id }) => id === session)) {
+    options.unshift(new Option(say("new conversation"), session ?? ""));
+  }
   $("session").replaceChildren(...options);
   $("session").value = session ?? "";
-  for (const option of options) {
-    const id = option.value;
-    if (!id || titles.has(id)) continue;
-    const turns = id === session ? state.turns : (await api.get(`sessions/${id}`)).turns;
-    if (!turns.length) continue;
-    entitle(id, turns[0].request);
-    option.textContent = name(id);
-  }
 }
 
 // -- the pictures
@@ -390,10 +381,7 @@ async function request() {
     const view = viewOf(turn);
     showPictures();
     attempt(() => watch(view));
-    if (!titles.has(session)) {
-      entitle(session, words);
-      await showSessions();
-    }
+    await showSessions();
   });
 }
 

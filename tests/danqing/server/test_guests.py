@@ -59,7 +59,9 @@ def test_nothing_of_one_key_is_there_for_another(server: Running, keys: dict[str
         ("GET", at, {}), ("GET", f"{at}/pictures/{handle}", {}), ("GET", f"{at}/recipe", {}),
         ("POST", f"{at}/turns", {"json": {"request": "a red house"}}),
         ("POST", f"{at}/stand", {"json": {"picture": None}}),
-        ("POST", f"{at}/pictures", {"content": b"x"}),
+        ("POST", f"{at}/pictures", {"content": b"x"}), ("POST", f"{at}/masks", {"content": b"x"}),
+        ("POST", f"{at}/recipe", {"content": b"x"}),
+        ("POST", f"{at}/acts", {"json": {"words": "a"}}),
         ("GET", f"/api/v1/turns/{turn}", {}), ("GET", f"/api/v1/turns/{turn}/events", {}),
         ("POST", f"/api/v1/turns/{turn}/cancel", {}),
     ]  # fmt: skip
@@ -76,8 +78,8 @@ def test_nothing_of_one_key_is_there_for_another(server: Running, keys: dict[str
         assert missing.status_code == 404
         same = foreign.text.replace(session, "_").replace(f" {turn}", "_")
         assert same == missing.text.replace("0" * 8, "_").replace(" 999", "_"), "nor told of"
-    assert session not in bo.get("/api/v1/sessions").json()
-    assert session in ada.get("/api/v1/sessions").json()
+    assert session not in bo.get("/api/v1/sessions").text
+    assert session in ada.get("/api/v1/sessions").text
     for client in (ada, bo):
         client.close()
 
@@ -187,3 +189,22 @@ def test_others_are_served_only_with_keys_and_by_name(tmp_path: Path) -> None:
     assert "without keys" in refused.stderr, "one that opens nothing is none"
     with Ledger(Home.open(tmp_path / "home")) as ledger:
         assert Door(ledger).key
+
+
+def test_another_keys_picture_is_no_mask_and_goes_into_no_recipe(
+    server: Running, keys: dict[str, Any]
+) -> None:
+    recipe = (
+        "version: 1\ninputs: {photo: {type: image}}\nsteps:\n  - id: dark\n    uses: adjust\n"
+        "    with: {image: ${{ inputs.photo }}, brightness: 0.5}\n"
+        "outputs: {dark: ${{ steps.dark.image }}}"
+    )
+    with server.client(keys["ada"]) as ada, server.client(keys["bo"]) as bo:
+        *_, theirs = asked(ada, "a blue house")
+        session, _, _ = asked(bo, "a blue house")
+        at = f"/api/v1/sessions/{session}"
+        for handle in (theirs, "img-9999"):
+            told = bo.post(f"{at}/recipe?input=photo={handle}", content=recipe)
+            assert (told.status_code, "a picture here" in told.text) == (400, True), told.text
+            told = bo.post(f"{at}/turns", json={"request": "remove this", "mask": handle})
+            assert told.status_code == 404

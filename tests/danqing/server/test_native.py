@@ -63,7 +63,8 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
         assert ("danqing" in file.info) == told
     assert {node["handle"] for node in session["pictures"]} >= {handle}
     assert [kept["turn"] for kept in session["turns"]] == [turn["turn"]]
-    assert turn["session"] in server.http.get("/api/v1/sessions").json()
+    titles = server.http.get("/api/v1/sessions").json()
+    assert {"session": turn["session"], "title": "a red house"} in titles
     picture = server.http.get(f"/api/v1/sessions/{turn['session']}/pictures/{handle}?side=32")
     assert picture.headers["content-type"] == "image/png"
     assert Image.open(BytesIO(picture.content)).size == (32, 32)
