@@ -13,6 +13,8 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from .. import words
+from ..agent.brief import Brief
 from ..agent.budget import Budget
 from ..agent.lineage import Lineage
 from ..agent.provenance import encoded
@@ -51,13 +53,15 @@ class Ask(BaseModel):
 
 
 class TurnState(BaseModel):
-    """A turn: how it stands, how many begin before it, and, once it has ended, what came of it."""
+    """A turn: how it stands, how many begin before it, its claims by their ids as the person will
+    know them again, and, once it has ended, what came of it."""
 
     turn: int
     session: str
     request: str
     state: str
     position: int | None
+    asked: dict[str, str]
     document: dict[str, Any] | None
 
 
@@ -281,8 +285,15 @@ def turn_state(desk: Desk, job: Job) -> TurnState:
     told = job.came_to or document(desk.studio.document(job.turn)) if job.state in ENDED else None
     return TurnState(
         turn=job.turn, session=job.session, request=job.request, state=job.state,
-        position=desk.position(job), document=told,
+        position=desk.position(job), asked=asked_for(told["brief"] if told else None),
+        document=told,
     )  # fmt: skip
+
+
+def asked_for(brief: dict[str, Any] | None) -> dict[str, str]:
+    """The claims of a Brief, by their ids, in its language."""
+    read = Brief.model_validate(brief) if brief else None
+    return {claim.id: words.asked(claim, read.language) for claim in read.claims} if read else {}
 
 
 async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
@@ -324,6 +335,9 @@ async def streamed(job: Job, after: int) -> AsyncIterator[bytes]:
             if one is None:
                 yield b": alive\n\n"
                 continue
-            data = json.dumps({"turn_id": job.turn, **one.data}, ensure_ascii=False)
+            data = {"turn_id": job.turn, **one.data}
+            if one.event == "understood":
+                data["asked"] = asked_for(one.data["brief"])
+            text = json.dumps(data, ensure_ascii=False)
             number = "" if one.id is None else f"id: {one.id}\n"
-            yield f"{number}event: {one.event}\ndata: {data}\n\n".encode("utf-8", "replace")
+            yield f"{number}event: {one.event}\ndata: {text}\n\n".encode("utf-8", "replace")
