@@ -22,14 +22,14 @@ from .load import Figures, Served, by, served
 from .stub import REQUEST
 
 PARTS = ("turns", "taken", "fair", "own")
-LINE = 1000
-"""So many requests may wait."""
+AT_ONCE = 4
+"""So many turns are carried out at a time."""
 Row = tuple[str, str, str, bool]
 
 
 async def turns(sessions: int, each: int) -> list[Row]:
     """Whole turns of many sessions at once."""
-    async with served() as server:
+    async with served("--at-once", str(AT_ONCE)) as server:
         figures = Figures()
         names = await server.sessions(sessions)
         worked = server.worked
@@ -47,10 +47,10 @@ async def turns(sessions: int, each: int) -> list[Row]:
         ]  # fmt: skip
 
 
-async def taken(clients: int) -> list[Row]:
-    """Requests taken until the line is full, and what becomes of them."""
-    async with served() as server:
-        names = await server.sessions(LINE + 2)  # two are being carried out
+async def taken(clients: int, most: int) -> list[Row]:
+    """Requests taken until so many wait, the most that may, and what becomes of them."""
+    async with served("--most", str(most), "--at-once", str(AT_ONCE)) as server:
+        names = await server.sessions(most + AT_ONCE)
         figures, codes = Figures(), list[int]()
         turns: list[int] = []
         client = server.tenants[0]
@@ -94,7 +94,7 @@ async def taken(clients: int) -> list[Row]:
 
 async def fair(n: int, flooding: int) -> list[Row]:
     """One tenant's turns alone, and beside one that floods."""
-    async with served(tenants=2) as server:
+    async with served("--at-once", str(AT_ONCE), tenants=2) as server:
         (mine,) = await server.sessions(1)
         names = await server.sessions(flooding, tenant=1)
         alone, beside, flood = Figures(), Figures(), Figures()
@@ -122,27 +122,19 @@ async def fair(n: int, flooding: int) -> list[Row]:
         ]  # fmt: skip
 
 
-async def own(sessions: int, each: int) -> list[Row]:
-    """The built-in painter, with and without batches."""
-    rows: list[Row] = []
-    for batching in (True, False):
-        how = ["--painter", "own", "--at-once", "4"] + ["--no-batching"] * (not batching)
-        async with served(*how) as server:
-            figures = Figures()
-            names = await server.sessions(sessions)
-            figures.all = await by(
-                sessions,
-                names,
-                lambda session: server.turn(session, figures),
-                each,  # noqa: B023
-            )
-            rows += [
-                ("own", f"turns a second, n = {len(figures.took)}, {sessions} sessions, "
-                 + ("batches" if batching else "one by one"), f"{figures.rate:.2f}",
-                 not figures.wrong),
-                memory("own", server),
-            ]  # fmt: skip
-    return rows
+async def own(sessions: int, each: int, *, batching: bool) -> list[Row]:
+    """The built-in painter, with or without batches."""
+    how = ["--painter", "own", "--at-once", str(AT_ONCE)] + ["--no-batching"] * (not batching)
+    async with served(*how) as server:
+        figures = Figures()
+        names = await server.sessions(sessions)
+        figures.all = await by(sessions, names, lambda session: server.turn(session, figures), each)
+        kind = "in batches" if batching else "one by one"
+        return [
+            ("own", f"turns a second, n = {len(figures.took)}, {sessions} sessions, {kind}",
+             f"{figures.rate:.2f}", not figures.wrong),
+            memory("own", server),
+        ]  # fmt: skip
 
 
 def memory(part: str, server: Served) -> Row:
@@ -152,13 +144,19 @@ def memory(part: str, server: Served) -> Row:
 
 
 async def run(args: argparse.Namespace) -> list[Row]:
-    parts = {
-        "turns": lambda: turns(args.sessions, args.each),
-        "taken": lambda: taken(args.clients),
-        "fair": lambda: fair(args.n, args.flooding),
-        "own": lambda: own(20, 3),
-    }
-    return [row for name in args.only for row in await parts[name]()]
+    rows: list[Row] = []
+    for part in args.only:
+        match part:
+            case "turns":
+                rows += await turns(args.sessions, args.each)
+            case "taken":
+                rows += await taken(args.clients, args.most)
+            case "fair":
+                rows += await fair(args.n, args.flooding)
+            case "own":
+                rows += await own(20, 3, batching=True)
+                rows += await own(20, 3, batching=False)
+    return rows
 
 
 def main() -> None:
@@ -167,6 +165,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=200)
     parser.add_argument("--each", type=int, default=3, help="turns of each session")
     parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--most", type=int, default=1000, help="requests that may wait")
     parser.add_argument("--flooding", type=int, default=50)
     parser.add_argument("--n", type=int, default=100, help="turns of the one that is not flooding")
     args = parser.parse_args()

@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--painter", choices=["stub", "own"], default="stub")
     parser.add_argument("--no-batching", action="store_true")
     parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--most", type=int, default=1000)
     parser.add_argument("--tenants", type=int, default=1)
     args = parser.parse_args()
     with Studio(Home.open(args.home), batching=not args.no_batching) as studio:
@@ -40,7 +41,7 @@ def main() -> None:
             studio.warm_up()
         keys = [studio.ledger.keys.make(f"tenant {n}")[1] for n in range(args.tenants)]
         raise_file_limit()
-        desk = Desk(studio, at_once=args.at_once, each=1000)
+        desk = Desk(studio, at_once=args.at_once, most=args.most, each=args.most)
         app = create_app(desk, Door(studio.ledger))
         server = Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False), desk)
 

@@ -129,22 +129,19 @@ async def served(*arguments: str, tenants: int = 1) -> AsyncIterator[Served]:
     """A server with an empty home."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.serve.child", f"{folder}/home", *arguments]
-        process = subprocess.Popen(
-            [*command, "--tenants", str(tenants)], stdin=-1, stdout=-1, text=True
-        )
-        try:
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            there = Served(process, told["port"], told["keys"])
-            yield there
-            for client in there.tenants:
-                await client.aclose()
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait(60)
-        finally:
-            process.kill()
-            process.wait()
+        command += ["--tenants", str(tenants)]
+        with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
+            try:
+                assert process.stdin is not None and process.stdout is not None
+                told = json.loads(process.stdout.readline())
+                there = Served(process, told["port"], told["keys"])
+                yield there
+                for client in there.tenants:
+                    await client.aclose()
+                process.stdin.close()
+                process.wait(60)
+            finally:
+                process.kill()
 
 
 async def by(

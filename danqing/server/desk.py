@@ -271,6 +271,8 @@ class Desk:
         finally:
             with self._lock:
                 self._line.served(job)
+                if len(self._line) and not self._closing:  # an owner may have waited for this
+                    self._workers.submit(self._next)
 
     def _carry_out(self, job: Job) -> None:
         assert job.held is not None
