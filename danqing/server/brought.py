@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from .desk import Desk, Job
 from .native import At, For, SessionId, SessionState, TurnState, session_state, turn_state
 
 router = APIRouter(tags=["studio"])
+_TOLD = re.compile(r"(img-[1-9][0-9]*)\b")
 _PNG = {"required": True, "content": {"image/png": {}, "image/jpeg": {}, "image/webp": {}}}
 _YAML = {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 
@@ -70,7 +72,9 @@ async def run_recipe(
     input: Annotated[list[str] | None, Query(max_length=40)] = None,
 ) -> TurnState:  # fmt: skip
     """Run the recipe in the body as a turn of the session. An ``input`` is NAME=VALUE, a picture's
-    value its handle; where one picture is left open, it is the one that the session stands at."""
+    value its handle. Of those that are left open one photo is the picture that the session stands
+    at; any other is the one with whose handle its description begins, as exported recipes have it.
+    """
     check_session(desk, session, guest)
     body = await request.body()
     job = await asyncio.to_thread(_begin_recipe, desk, guest, session, body, input or [])
@@ -118,10 +122,16 @@ def _with_pictures(
     ]  # fmt: skip
     problems: list[Problem] = []
     head = Lineage(desk.studio.ledger, session).head
+    given = dict(given)
     left = [name for name in images if name not in given]
-    if len(left) == 1 and head is not None:
-        given = {**given, left.pop(): head}
-    for name in left:
+    photos = [name for name in left if not name.startswith("mask")]
+    if len(photos) == 1 and head is not None:
+        given[photos[0]] = head
+    for name in set(left) - set(given):
+        about = _TOLD.match(str(entries[name].get("description")))
+        if about is not None and desk.studio.ledger.may_use(session, about[1]):
+            given[name] = about[1]
+    for name in [name for name in left if name not in given]:
         told = f"the input {name!r} is missing; give it with input={name}=img-1, a picture's handle"
         problems.append(source.problem(("inputs", name), f"{told}.", key=True))
     for name in images:

@@ -107,6 +107,7 @@ export function stand(handle) {
   return attempt(async () => {
     if (handle === now.state.head) return;
     show(await api.post(`sessions/${now.session}/stand`, { picture: handle }));
+    now.views.get(here()?.turn)?.element.scrollIntoView({ block: "nearest" });
     announce(handle === null ? say("before all") : say("standing", { handle }));
   });
 }

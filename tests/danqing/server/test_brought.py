@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -147,10 +148,14 @@ def test_what_a_session_exports_is_taken_in_again(server: Running) -> None:
     session, first = started(server)
     mask = server.http.post(f"/api/v1/sessions/{session}/masks", content=coded(corner()))
     drawn(server, session, "make it darker", mask=mask.json()["mask"])
-    text = server.http.get(f"/api/v1/sessions/{session}/recipe").text
-    told = server.http.post(f"/api/v1/sessions/{session}/recipe?input=photo={first}", content=text)
+    path = f"/api/v1/sessions/{session}"
+    text = server.http.get(f"{path}/recipe").text
+    head = server.http.get(path).json()["head"]
+    assert f'  mask: {{type: image, description: "{mask.json()["mask"]},' in text
+    told = server.http.post(f"{path}/recipe", content=text)
     assert told.status_code == 202, (told.text, text)
-    assert server.events(told.json()["turn"])[-1][1] == "done"
+    ended = server.events(told.json()["turn"])[-1][2]["turn"]
+    assert {ended["picture"]["handle"], *re.findall(r"img-\d+", ended["reply"])} == {first, head}
 
 
 def test_what_is_wrong_with_a_recipe_is_said_by_line_and_value(
