@@ -118,7 +118,7 @@ def _with_pictures(
     entries: dict[str, Any] = inputs if isinstance(inputs, dict) else {}
     images = [
         name for name, entry in entries.items()
-        if isinstance(entry, dict) and entry.get("type") == "image"
+        if isinstance(name, str) and isinstance(entry, dict) and entry.get("type") == "image"
     ]  # fmt: skip
     problems: list[Problem] = []
     head = Lineage(desk.studio.ledger, session).head

@@ -171,7 +171,8 @@ def test_what_is_wrong_with_a_recipe_is_said_by_line_and_value(
         (RECIPE, "?input=photo=img-99999", "img-99999"),
         (RECIPE, f"?input=photo={tmp_path / 'secret.png'}", "secret.png"),
         (RECIPE, "?input=how", "'how'"),
-        ("a: [", "", "recipe:1:"), ("\xff".encode("latin-1"), "", "UTF-8"),
+        ("inputs: {1: {type: image}}", "", "recipe:1:"), ("a: [", "", "recipe:1:"),
+        ("\xff".encode("latin-1"), "", "UTF-8"),
         (b"#" * 200_000, "", "128 KiB"),
     ):  # fmt: skip
         told = server.http.post(path + query, content=recipe)

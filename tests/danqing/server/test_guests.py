@@ -208,3 +208,24 @@ def test_another_keys_picture_is_no_mask_and_goes_into_no_recipe(
             assert (told.status_code, "a picture here" in told.text) == (400, True), told.text
             told = bo.post(f"{at}/turns", json={"request": "remove this", "mask": handle})
             assert told.status_code == 404
+
+
+def test_what_a_recipe_draws_belongs_to_the_key_that_runs_it(
+    server: Running, keys: dict[str, Any]
+) -> None:
+    recipe = (
+        "version: 1\nsteps:\n  - id: house\n    uses: draw\n"
+        "    with: {request: a pink house, size: [64, 64]}\n"
+        "outputs: {house: '${{ steps.house.image }}'}"
+    )
+    with server.client(keys["ada"]) as ada, server.client(keys["bo"]) as bo:
+        session = bo.post("/api/v1/sessions").json()["session"]
+        turn = bo.post(f"/api/v1/sessions/{session}/recipe", content=recipe).json()["turn"]
+        while (state := bo.get(f"/api/v1/turns/{turn}").json())["state"] in ("queued", "running"):
+            pass
+        assert state["state"] == "done", state
+        handle = state["document"]["picture"]["handle"]
+        assert bo.get(f"/api/v1/sessions/{session}/pictures/{handle}").status_code == 200
+        for whose, there in ((bo, True), (ada, False)):
+            titles = {one["title"] for one in whose.get("/api/v1/sessions").json()}
+            assert ("a pink house" in titles) == there
