@@ -39,6 +39,7 @@ function shape(width, height) {
 
 export function showPictures() {
   const node = here(), before = parentOf(node), running = Boolean(busy());
+  const focused = document.activeElement;
   comparing &&= before !== null;
   if (running || node === null) brush.leave();
   $("welcome").hidden = now.state.turns.length > 0 || now.views.size > 0;
@@ -51,7 +52,7 @@ export function showPictures() {
   $("compare").setAttribute("aria-pressed", `${comparing}`);
   $("refer").textContent = node?.handle ?? "";
   $("refer").hidden = node === null;
-  $("caption").textContent = node ? named(node) : "";
+  $("caption").textContent = $("caption").title = node ? named(node) : "";
   $("size").textContent = node ? `${node.width} × ${node.height}` : "";
   const seed = node && now.views.get(node.turn)?.seed;
   $("again").hidden = seed === null || seed === undefined;
@@ -60,6 +61,9 @@ export function showPictures() {
   showWhere();
   $("cancel").hidden = !running;
   $("send").hidden = running;
+  if (focused === $("send") && running) $("cancel").focus();
+  if (focused === $("cancel") && !running) $("send").focus();
+  if (focused.disabled) $("words").focus();
   if (!running) $("preview").hidden = true;
   $("none").hidden = node !== null || running;
   shape(node?.width ?? 4, node?.height ?? 3);

@@ -46,7 +46,7 @@ export function draw(view) {
   view.bar = make("progress", { max: 1 });
   view.bar.setAttribute("aria-hidden", "true");
   view.line = make("span");
-  const parts = [make("p", { className: "request" }, request)];
+  const parts = [make("h3", { className: "request" }, request)];
   if (!ended) parts.push(make("div", { className: "work" }, view.line, view.bar));
   if (view.brief?.claims.length) parts.push(table(view));
   const reply = make("div", { className: "reply" });
@@ -66,7 +66,7 @@ export function aside(words, said, pictures) {
   const shown = pictures.map((handle) => thumb(handle, 256, handle));
   $("log").append(element);
   put(element, [
-    make("p", { className: "request" }, words),
+    make("h3", { className: "request" }, words),
     make("div", { className: "reply" }, ...shown, make("p", {}, said)),
   ], true);
 }

@@ -559,6 +559,21 @@ def test_all_can_be_reached_and_named_without_a_mouse(server: Running, browser: 
     assert set(reached) <= passed, set(reached) - passed
     assert seen.text("#status"), "what came of it is announced"
 
+    def focused() -> str:
+        return str(page.evaluate("document.activeElement.id"))
+
+    page.focus("#undo")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#undo:disabled")
+    assert focused() == "words"
+    page.fill("#words", "a green tree")
+    page.focus("#send")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cancel:visible")
+    assert focused() == "cancel"
+    seen.ended()
+    assert focused() == "send"
+
 
 NAMED = """() => {
     const e = document.activeElement;
