@@ -165,7 +165,7 @@ def carry_out(
     plan = checked(read(options.recipe or ""), engine.tools, options.inputs or {})
     check_models(plan, engine)
     work = _Run(
-        studio, engine, plan, turn, Spent(budget_of(plan)), options.metadata, listener, cancel
+        studio, engine, plan, turn, Spent(options.budget), options.metadata, listener, cancel
     )
     work.run()
     work.finish({})

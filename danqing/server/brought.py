@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..agent.language.acts import act_of
 from ..agent.lineage import Lineage
 from ..agent.recipe_check import Given, plan
+from ..agent.recipe_run import budget_of
 from ..agent.recipe_yaml import BadRecipe, Problem, Source, decoded, read
 from ..agent.session import Session
 from ..agent.studio import Options
@@ -105,7 +106,9 @@ def _begin_recipe(desk: Desk, guest: Guest, session: str, body: bytes, said: lis
         given[name] = value
     usual = desk.studio.usual_options(session)
     checked = plan(source, desk.studio.engine.tools, _with_pictures(desk, session, source, given))
-    options = replace(usual, recipe=source.text, inputs=dict(checked.inputs))
+    options = replace(
+        usual, recipe=source.text, inputs=dict(checked.inputs), budget=budget_of(checked)
+    )
     return desk.take(checked.name[:200], options, session, owner=guest.id)
 
 
