@@ -406,7 +406,7 @@ class Loop:
             )
         before = None
         if brief.intent == "edit" and brief.target is not None:
-            before = Before(self._read(brief.target), changed)
+            before = Before(self._read(brief.target), changed, self._marked is not None)
         return judge(brief, seen, before=before)
 
     def _read(self, handle: str, *, closing: bool = False) -> Seen:

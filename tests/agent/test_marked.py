@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 from scripted_engine import SCENE, ScriptedEngine
-from test_editing import ALL, canvas
+from test_editing import ALL, THINGS, canvas
 
-from danqing.agent.brief import Brief, Change
+from danqing.agent.brief import Brief, Change, Claim
 from danqing.agent.editing import edit
 from danqing.agent.language import understand
 from danqing.agent.marked import WHOLE, Marked, pointed
 from danqing.agent.settling import HERE
 from danqing.agent.studio import Options, Studio, TurnDocument
+from danqing.agent.verdict import Before, judge
 from danqing.tools.errors import BadInput, ToolError
 from danqing.tools.geometry import Box
 
@@ -97,6 +98,18 @@ def test_what_is_marked_is_taken_away_as_it_is_marked() -> None:
 def test_what_would_change_the_rest_is_refused(change: Change) -> None:
     with pytest.raises(ToolError, match="marked"):
         planned(change)
+
+
+def test_within_what_was_marked_anything_may_change() -> None:
+    kept = Claim(id="c1", kind="kept", subject="everything else")
+    change = Change(op="recolor", subject=HERE, value="red")
+    brief = Brief(language="en", intent="edit", target="img-1", changes=(change,), claims=(kept,))
+    after = canvas(THINGS[0]).seen
+    for marked_, status in ((True, "met"), (False, "unmet")):
+        before = Before(canvas().seen, 0.0, marked_)
+        assert judge(brief, after, before=before).findings["c1"].status == status
+    spoiled = Before(canvas().seen, 0.5, marked=True)
+    assert judge(brief, after, before=spoiled).findings["c1"].status == "unmet"
 
 
 # -- whole turns
