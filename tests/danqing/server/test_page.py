@@ -508,6 +508,45 @@ def test_a_recipe_goes_out_and_comes_in_again(
     assert re.search(r"recipe:\d+:\d+: there is no tool 'shred'", seen.text("#trouble"))
 
 
+def test_a_conversation_is_deleted_once_that_is_confirmed(server: Running, browser: Any) -> None:
+    routes = server.http.get("/openapi.json").json()["paths"]
+    if "delete" not in routes["/api/v1/sessions/{session}"]:
+        pytest.skip("this server deletes nothing")
+    seen = start(browser, server, "a red house in spring")
+    page, session = seen.page, seen.page.url[-8:]
+    page.click("#delete")
+    assert "a red house in spring" in seen.text("#sure")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#sure", state="hidden")
+    assert server.http.get(f"/api/v1/sessions/{session}").status_code == 200, "it is kept"
+    assert page.evaluate("document.activeElement.id") == "delete"
+    page.click("#delete")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#welcome:visible")
+    assert server.http.get(f"/api/v1/sessions/{session}").status_code == 404
+    assert session not in page.url
+    assert session not in page.inner_html("#session")
+    assert page.evaluate("document.activeElement.id") == "words"
+    assert seen.errors == []
+
+
+def test_a_server_that_deletes_nothing_is_told_of(server: Running, browser: Any) -> None:
+    seen = start(browser, server)
+    seen.page.route(
+        "**/sessions/*",
+        lambda route: (
+            route.fulfill(status=405, json={"error": {"message": "Method Not Allowed"}})
+            if route.request.method == "DELETE" else route.continue_()
+        ),
+    )  # fmt: skip
+    handle = seen.text("#refer")
+    seen.page.click("#delete")
+    seen.page.click("#sure .chief")
+    seen.page.wait_for_selector("#trouble >> text=deletes no conversations")
+    assert seen.text("#refer") == handle, "it is still there"
+
+
 def test_size_and_seed_are_chosen(server: Running, browser: Any) -> None:
     seen = Seen(browser, server)
     page = seen.page
