@@ -42,6 +42,14 @@ export function enter() {
   announce(say("mask keys"));
 }
 
+/** Leave the brush, if it is in hand. */
+export function putDown() {
+  if ($("brushes").hidden) return false;
+  leave();
+  $("mask").focus();
+  return true;
+}
+
 /** The mask as a PNG of the picture's size: white is what is marked. */
 export function mask() {
   const { width, height } = $("canvas");
@@ -185,10 +193,3 @@ on("canvas", "pointermove", (event) => {
 });
 on("canvas", "pointerup", finish);
 on("canvas", "pointercancel", finish);
-/** Leave the brush, if it is in hand. */
-export function putDown() {
-  if ($("brushes").hidden) return false;
-  leave();
-  $("mask").focus();
-  return true;
-}

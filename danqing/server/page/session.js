@@ -36,7 +36,10 @@ export function show(state) {
       draw(view);
     }
   }
-  if (now.state.head !== brush.of()) brush.clear();
+  if (now.state.head !== brush.of()) {
+    brush.clear();
+    brush.leave();
+  }
   showPictures();
 }
 

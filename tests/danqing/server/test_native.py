@@ -43,6 +43,7 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
     turn = server.ask("a red house", seed=7, size=[64, 64])
     told = server.events(turn["turn"])
     assert [name for _, name, _ in told][:2] == ["phase", "understood"]
+    assert [*told[1][2]["asked"].values()] == ["house", "house is red"]
     numbers = [number for number, _, _ in told if number is not None]
     assert numbers == [*range(1, len(numbers)), LAST]
     passing = {name: data for number, name, data in told if number is None}
@@ -54,6 +55,7 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
     assert document["satisfied"]
     state = server.http.get(f"/api/v1/turns/{turn['turn']}").json()
     assert (state["state"], state["position"], state["document"]) == ("done", None, document)
+    assert state["asked"] == {"c1": "house", "c2": "house is red"}
     session = server.http.get(f"/api/v1/sessions/{turn['session']}").json()
     handle = document["picture"]["handle"]
     assert session["head"] == handle

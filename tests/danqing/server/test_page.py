@@ -28,6 +28,11 @@ BRING = """([how, bytes, name = "a.png"]) => {
         ? new DragEvent(how, { ...told, dataTransfer: data })
         : new ClipboardEvent(how, { ...told, clipboardData: data }));
 }"""
+MARKED = """c => {
+    const all = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    return all.filter((v, n) => n % 4 === 3 && v > 127).length / (c.width * c.height);
+}"""
+"""The share of a picture that is marked."""
 VOID = {"img", "input", "link", "meta"}
 
 
@@ -402,10 +407,7 @@ def test_what_is_marked_with_the_brush_is_all_that_changes(server: Running, brow
         page.mouse.up()
 
     def marked() -> float:
-        """The share of the picture that is marked."""
-        alpha = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
-        counted = f"c => ({alpha})(c).filter((v, n) => n % 4 === 3 && v > 127).length"
-        return page.eval_on_selector("#canvas", f"c => ({counted})(c) / (c.width * c.height)")
+        return float(page.eval_on_selector("#canvas", MARKED))
 
     drag((0.1, 0.1), (0.4, 0.1))
     one = marked()
@@ -444,6 +446,7 @@ def test_the_brush_is_used_by_keys_and_by_touch(server: Running, browser: Any) -
     for key in ("ArrowLeft", "ArrowLeft", "]", "Space", "Shift+ArrowUp"):
         page.keyboard.press(key)
     assert "percent" in seen.text("#status")
+    assert 0.01 < page.eval_on_selector("#canvas", MARKED) < 0.1
     assert "where it is marked" in seen.text("#from")
     page.keyboard.press("Backspace")
     page.keyboard.press("Backspace")
@@ -451,6 +454,7 @@ def test_the_brush_is_used_by_keys_and_by_touch(server: Running, browser: Any) -
     assert "where it is marked" not in seen.text("#from")
     page.touchscreen.tap(*(middle(page, "#canvas")))
     assert "where it is marked" in seen.text("#from")
+    assert 0.01 < page.eval_on_selector("#canvas", MARKED) < 0.1
     page.click("#wipe")
     page.keyboard.press("Escape")
     assert not page.locator("#brushes").is_visible()
