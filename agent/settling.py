@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..tools.errors import BadInput, ToolError
+from ..tools.errors import ToolError
 from ..tools.world import world
-from .brief import MAX_CLAIMS, SCENE_OPS, THING_OPS, Brief, Change, Claim
+from .brief import MAX_CLAIMS, SCENE_OPS, THING_OPS, Brief, Change, Claim, too_many
 from .language.made import follows
 from .ledger import Ledger
 from .lineage import Lineage
@@ -333,10 +333,7 @@ def _numbered(brief: Brief, claims: Sequence[Claim], rules: Sequence[Claim]) -> 
     unique = list({c.key: c for c in reversed(claims)}.values())[::-1]
     unique += [rule for rule in rules if not _contradicts(rule, unique)]
     if len(unique) > MAX_CLAIMS:
-        raise BadInput(
-            f"With the rules that hold, that asks for {len(unique)} things at once; at most"
-            f" {MAX_CLAIMS} can be checked.", hint="Ask for some of them first, and add the rest.",
-        )  # fmt: skip
+        raise too_many(len(unique))
     standing = {c.key for c in brief.claims if c.id in brief.standing}
     told = [c.model_copy(update={"id": f"c{n}"}) for n, c in enumerate(unique, start=1)]
     return {

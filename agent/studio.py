@@ -438,7 +438,8 @@ class Studio:
                 self.ledger.record_brief(
                     turn, Brief(language="en", intent="chat").model_dump(mode="json")
                 )
-                hands = self.hands(engine, turn, Spent(options.budget), listener, cancel)
+                budget = Options.read(turn.options).budget  # what is left of its key's
+                hands = self.hands(engine, turn, Spent(budget), listener, cancel)
                 if spec is None or tool not in hands.offered:
                     raise ToolError(
                         f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"
@@ -548,7 +549,8 @@ class Studio:
         except BadInput as error:
             if self.ledger.turn(turn.id).brief is None:  # nothing was begun, so nothing resumes
                 ended = {"reply": str(error), "picture": None, "satisfied": False}
-                self.ledger.end_turn(turn, {**ended, "stopped": "it could not be understood"})
+                ended |= {"stopped": "it could not be understood", "given_up": "failed"}
+                self.ledger.end_turn(turn, ended)
             raise
         outcome = self._outcome(turn, state, planner, options, spent)
         self.ledger.end_turn(turn, outcome)

@@ -20,6 +20,8 @@ from ..agent.studio import Options
 from ..tools.errors import BadInput
 from ..tools.registry import HANDLE
 from .app import Guest, check_session
+from .bodies import Room
+from .bodies import read as upload
 from .desk import Desk, Job
 from .native import At, For, SessionId, SessionState, TurnState, session_state, turn_state
 
@@ -57,12 +59,14 @@ async def bring_mask(desk: At, guest: For, session: SessionId, request: Request)
     """Take in the mask in the body, a picture of the size of the one that is to be changed: white
     is what may change. It is not one of the session's pictures."""
     check_session(desk, session, guest)
-    body = await request.body()
+    room: Room = request.app.state.room
+    async with room.for_one(guest.id):
+        body = bytes(await upload(request))
 
-    def taken_in() -> str:
-        return desk.studio.take_in(body, "mask", Options(0), session, mask=True)
+        def taken_in() -> str:
+            return desk.studio.take_in(body, "mask", Options(0), session, mask=True)
 
-    return Mask(mask=await asyncio.to_thread(taken_in))
+        return Mask(mask=await asyncio.to_thread(taken_in))
 
 
 @router.post(
@@ -77,7 +81,7 @@ async def run_recipe(
     at; any other is the one with whose handle its description begins, as exported recipes have it.
     """
     check_session(desk, session, guest)
-    body = await request.body()
+    body = bytes(await upload(request))
     job = await asyncio.to_thread(_begin_recipe, desk, guest, session, body, input or [])
     return turn_state(desk, job)
 

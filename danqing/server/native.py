@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -24,7 +24,9 @@ from ..agent.studio import LARGEST_SIZE, SMALLEST_SIZE, Options
 from ..tools.errors import BadInput, Stopped, ToolError
 from ..tools.registry import HANDLE
 from .app import Guest, NotThere, check_session, desk_of, guest_of
-from .desk import CLOSING, ENDED, LAST, Desk, Job, Told, closed, document
+from .bodies import Room, read
+from .desk import CLOSING, ENDED, LAST, SHUT_OUT, Desk, Job, Told, closed, document
+from .guests import ShutOut
 
 HEARTBEAT = 15.0
 """Seconds after which a stream of events shows that it is alive."""
@@ -54,7 +56,8 @@ class Ask(BaseModel):
 
 class TurnState(BaseModel):
     """A turn: how it stands, how many begin before it, its claims by their ids as the person will
-    know them again, and, once it has ended, what came of it."""
+    know them again, and, once it has ended, what came of it; until then, the most that it may use,
+    which is not more than is left to its key."""
 
     turn: int
     session: str
@@ -63,6 +66,7 @@ class TurnState(BaseModel):
     position: int | None
     asked: dict[str, str]
     document: dict[str, Any] | None
+    budget: dict[str, float] | None
 
 
 class PictureNode(BaseModel):
@@ -100,6 +104,21 @@ class Stand(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     picture: Annotated[str, Field(pattern=HANDLE)] | None
+
+
+class KeyState(BaseModel):
+    """What a key may have, and has had: in 24 hours pictures, seconds of work and dollars, with
+    what is set aside for turns that go on, and now megabytes of pictures. None is no limit."""
+
+    limits: dict[str, float | None]
+    used: dict[str, float]
+
+
+@router.get("/usage")
+def usage(desk: At, guest: For) -> KeyState:
+    """What the key of whoever asks may have, and has had. Of the home's own nothing is counted."""
+    used = {} if guest.id is None else asdict(desk.studio.ledger.quota.usage(guest.id))
+    return KeyState(limits=asdict(guest.limits), used=used)
 
 
 @router.post("/sessions", status_code=201)
@@ -174,9 +193,11 @@ async def events(
 async def upload(desk: At, guest: For, session: SessionId, request: Request) -> SessionState:
     """Take in the picture in the body, PNG, JPEG or WebP; the session then stands at it."""
     check_session(desk, session, guest)
-    body = await request.body()
-    usual = Options(0)
-    await asyncio.to_thread(desk.studio.take_in, body, "picture", usual, session)
+    room: Room = request.app.state.room
+    async with room.for_one(guest.id):
+        body = bytes(await read(request))
+        usual = Options(0)
+        await asyncio.to_thread(desk.studio.take_in, body, "picture", usual, session)
     return await asyncio.to_thread(session_state, desk, guest, session)
 
 
@@ -287,6 +308,7 @@ def turn_state(desk: Desk, job: Job) -> TurnState:
         turn=job.turn, session=job.session, request=job.request, state=job.state,
         position=desk.position(job), asked=asked_for(told["brief"] if told else None),
         document=told,
+        budget=None if told or job.held is None else job.held.options.get("budget"),
     )  # fmt: skip
 
 
@@ -303,7 +325,7 @@ async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
     queue: asyncio.Queue[Told] = asyncio.Queue()
 
     def put(one: Told) -> None:
-        if one.id is not None or one.event == CLOSING or queue.qsize() < BEHIND:
+        if one.id is not None or one.event in (CLOSING, SHUT_OUT) or queue.qsize() < BEHIND:
             queue.put_nowait(one)
 
     def hear(one: Told) -> None:
@@ -319,6 +341,8 @@ async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
                 continue
             if one.event == CLOSING:
                 raise closed()
+            if one.event == SHUT_OUT:
+                raise ShutOut("The key by which this was begun opens nothing any more.")
             yield one
             if one.event in ENDED:
                 return

@@ -56,8 +56,10 @@ def test_a_key_ends(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime.now(UTC) + timedelta(days=2, seconds=1)
 
+    assert ledger.keys.opens(key.id)
     monkeypatch.setattr(module, "datetime", Later)
     assert ledger.keys.find(text) is None
+    assert not ledger.keys.opens(key.id)
 
 
 @pytest.mark.parametrize(("name", "days"), [(" ", None), ("a" * 81, None), ("b", 0.0), ("c", -1.0)])
