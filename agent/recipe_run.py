@@ -367,7 +367,7 @@ class _Run:
         width, height = arguments.get("size", (512, 512))
         options = Options(
             seed=arguments["seed"], size=(width, height), models=self.engine.profile.name,
-            metadata=self.metadata,
+            metadata=self.metadata, within=self.turn.id,
             budget=Budget(
                 steps=min(usual.steps, room[0]), pictures=min(usual.pictures, room[1]),
                 seconds=min(usual.seconds, self.spent.seconds_left),

@@ -48,7 +48,7 @@ SMALLEST_SIZE, LARGEST_SIZE = 64, 2048
 DEFAULT_SIZE = (512, 512)
 _NOT_OPTIONS = ("size", "budget", "upload", "tool", "served", "marks")
 _KEPT = ("seed", "models", "llm", "llm_sees", "metadata", "out", "base")
-_WHERE_GIVEN = ("mask", "recipe", "inputs")
+_WHERE_GIVEN = ("mask", "recipe", "inputs", "within")
 
 
 class PictureDocument(BaseModel):
@@ -144,6 +144,8 @@ class Options:
     """The text of a recipe, where that is run and no request is read; ``inputs`` are its pictures'
     handles and its values by their names."""
     inputs: Json | None = None
+    within: int | None = None
+    """The turn of a recipe of which this is a step, and whose budget it uses."""
 
     def __post_init__(self) -> None:
         width, height = self.size

@@ -13,6 +13,7 @@ import pytest
 from running import Running, running
 
 from danqing.agent.home import Home
+from danqing.agent.keys import Limits
 from danqing.agent.ledger import Ledger
 from danqing.server.app import Door
 
@@ -208,6 +209,23 @@ def test_another_keys_picture_is_no_mask_and_goes_into_no_recipe(
             assert (told.status_code, "a picture here" in told.text) == (400, True), told.text
             told = bo.post(f"{at}/turns", json={"request": "remove this", "mask": handle})
             assert told.status_code == 404
+
+
+def test_what_a_recipe_draws_is_counted_once(server: Running) -> None:
+    ledger = server.desk.studio.ledger
+    key, text = ledger.keys.make("eve", limits=Limits(pictures_a_day=24))
+    recipe = (
+        "version: 1\nsteps:\n  - id: house\n    uses: draw\n"
+        "    with: {request: a brown house, size: [64, 64]}\n"
+        "outputs: {house: '${{ steps.house.image }}'}"
+    )
+    with server.client(text) as eve:
+        session = eve.post("/api/v1/sessions").json()["session"]
+        turn = eve.post(f"/api/v1/sessions/{session}/recipe", content=recipe).json()["turn"]
+        while (state := eve.get(f"/api/v1/turns/{turn}").json())["state"] in ("queued", "running"):
+            pass
+    assert state["state"] == "done", "what is set aside for the recipe is there for its steps"
+    assert ledger.quota.usage(key.id).pictures_a_day == state["document"]["cost"]["pictures"] > 0
 
 
 def test_what_a_recipe_draws_belongs_to_the_key_that_runs_it(
