@@ -149,14 +149,20 @@ class Ledger:
 
     def sessions_of(self, owner: str | None, limit: int) -> list[str]:
         """The newest ``limit`` sessions of an owner that have a turn, newest first."""
+        return [turn.session for turn in self.beginnings(owner, limit)]
+
+    def beginnings(self, owner: str | None, limit: int) -> list[Turn]:
+        """The first turn of each session of `sessions_of`."""
         with self._db.reading():
             rows = self._db.all(
-                "SELECT turns.session FROM turns LEFT JOIN owners USING (session)"
-                " WHERE owners.key IS ? GROUP BY turns.session ORDER BY max(turns.id) DESC LIMIT ?",
+                "SELECT turns.* FROM turns JOIN (SELECT min(turns.id) AS first, max(turns.id) AS"
+                " last FROM turns LEFT JOIN owners USING (session) WHERE owners.key IS ?"
+                " GROUP BY turns.session ORDER BY last DESC LIMIT ?) ON turns.id = first"
+                " ORDER BY last DESC",
                 owner,
                 limit,
             )
-            return [row["session"] for row in rows]
+            return [Turn.of(row) for row in rows]
 
     def check_session(self, session: str) -> None:
         """Raise `BadInput` where there is no such session."""

@@ -174,8 +174,9 @@ class Quota:
 
 
 def _planned(options: Json) -> bool:
-    """Whether a turn has a budget that is its own; an upload only fills the room that there is."""
-    return "budget" in options and "upload" not in options
+    """Whether a turn has a budget that is its own; an upload only fills the room that there is, and
+    a step of a recipe uses that one's."""
+    return "budget" in options and not {"upload", "within"} & set(options)
 
 
 def _costs(options: Json) -> bool:

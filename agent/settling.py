@@ -23,6 +23,8 @@ EVERYTHING = "everything else"
 """The subject of the claim that an edit changes nothing but what it was asked to."""
 IT = "it"
 """The subject of a change that its sentence does not name."""
+HERE = "what is marked"
+"""The subject of a change of a part of the picture in which nothing is known."""
 TINTED = {
     "red": "redder", "blue": "bluer", "green": "greener", "orange": "warmer", "gray": "gray",
 }  # fmt: skip
@@ -228,6 +230,8 @@ def _afterwards(
             continue
         number = numbers.get(subject)
         which = change.color or change.place
+        if change.op == "recolor" and change.count is not None and number != change.count:
+            which = which or f"{change.count}"
         if change.op == "add" and number:
             said = [c for c in said if not (c.kind == "count" and c.subject == subject)]
             said.append(_counted(subject, number + (change.count or 1)))

@@ -78,7 +78,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     """The server of a desk, for those that ask for one of ``hosts``."""
     from importlib.metadata import version
 
-    from . import native, openai, pages
+    from . import brought, native, openai, pages
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
@@ -95,7 +95,8 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     desk.studio.previews = True
     app.state.desk, app.state.door, app.state.room = desk, door, Room()
     key = [Depends(HTTPBearer(auto_error=False)), Depends(guest_of)]  # the first is told, only
-    app.include_router(native.router, prefix="/api/v1", dependencies=key, responses=REFUSALS)
+    for router in (native.router, brought.router):
+        app.include_router(router, prefix="/api/v1", dependencies=key, responses=REFUSALS)
     app.include_router(openai.router, prefix="/v1", dependencies=key, responses=REFUSALS)
     app.include_router(openai.talk, prefix="/v1", dependencies=key, responses=REFUSALS)
     app.include_router(openai.files, responses=REFUSALS)

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from ..agent.provenance import encoded
+from ..agent.store import upload
 from ..agent.studio import DEFAULT_SIZE
 from ..documents import error_of
 from ..tools.errors import BadInput, DanqingError, Stopped
@@ -26,7 +27,10 @@ from .app import NotThere, check_session, door_of
 from .bodies import Pictures, Room, Talk, TalkRoute
 from .desk import ENDED, Desk, Job
 from .guests import Door, Guest, until
-from .native import At, For, Handle, SessionId, event_stream, png, told
+from .native import At, For, Handle, SessionId, check_mask, event_stream, png, told
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MODEL = "danqing"
 MOST_PICTURES = 10
@@ -48,6 +52,7 @@ _FORM = {
         "type": "object", "required": ["image", "prompt"],
         "properties": {
             "image": {"type": "string", "format": "binary"}, "prompt": {"type": "string"},
+            "mask": {"type": "string", "format": "binary"},
         },
     }}},
 }  # fmt: skip
@@ -94,7 +99,7 @@ async def generate(desk: At, door: By, guest: For, request: Request, asked: Gene
 @router.post("/images/edits", responses=_STREAM, openapi_extra={"requestBody": _FORM})
 async def edit(desk: At, door: By, guest: For, request: Request) -> Response:
     """Change a picture as the prompt says. A form with ``image`` (or ``image[]``), ``prompt``, and
-    what `Generation` has; what is to be changed is said in words, and no mask is taken."""
+    what `Generation` has; a ``mask`` is transparent where the picture may change."""
     room: Room = request.app.state.room
     async with room.for_one(guest.id), request.form(max_files=8, max_fields=32) as form:
         brought = [
@@ -103,12 +108,13 @@ async def edit(desk: At, door: By, guest: For, request: Request) -> Response:
         ]  # fmt: skip
         if len(brought) != 1:
             raise BadInput(f"{len(brought)} images were sent; one can be changed at a time.")
-        if "mask" in form:
-            raise BadInput("A mask is not taken; say in the prompt what is to be changed.")
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        image = await brought[0].read()
+        image, masked = await brought[0].read(), form.get("mask")
+        if isinstance(masked, str):
+            raise BadInput("mask is a text; allowed is a picture.")
+        mask = None if masked is None else await masked.read()
     asked = _fields(fields)
-    jobs = await asyncio.to_thread(_begin, desk, guest, asked, image)
+    jobs = await asyncio.to_thread(_begin, desk, guest, asked, image, mask)
     return await _made(desk, door, request, asked, jobs, "image_edit")
 
 
@@ -160,12 +166,15 @@ def _fields(form: dict[str, str]) -> Generation:
         ) from None
 
 
-def _begin(desk: Desk, guest: Guest, asked: Generation, image: bytes | None = None) -> list[Job]:
+def _begin(
+    desk: Desk, guest: Guest, asked: Generation, image: bytes | None = None,
+    mask: bytes | None = None,
+) -> list[Job]:  # fmt: skip
     """A job for each picture, or none."""
     jobs: list[Job] = []
     try:
         for number in range(asked.n):
-            jobs.append(_begin_one(desk, guest, asked, number, image))
+            jobs.append(_begin_one(desk, guest, asked, number, image, mask))
     except BaseException:
         _leave(desk, jobs)
         raise
@@ -173,7 +182,12 @@ def _begin(desk: Desk, guest: Guest, asked: Generation, image: bytes | None = No
 
 
 def _begin_one(
-    desk: Desk, guest: Guest, asked: Generation, number: int, image: bytes | None
+    desk: Desk,
+    guest: Guest,
+    asked: Generation,
+    number: int,
+    image: bytes | None,
+    mask: bytes | None,
 ) -> Job:
     session = desk.studio.ledger.new_session(guest.id)
     options = replace(desk.studio.usual_options(session), size=_size(asked.size))
@@ -181,7 +195,20 @@ def _begin_one(
         options = replace(options, seed=(asked.seed + number) % 2**32)
     if image is not None:
         options = replace(options, base=desk.studio.take_in(image, "picture", options, session))
+    if mask is not None:
+        handle = desk.studio.take_in(_marked(mask), "mask", options, session, mask=True)
+        check_mask(desk, session, options.base, handle)
+        options = replace(options, mask=handle)
     return desk.take(asked.prompt, options, session, owner=guest.id)
+
+
+def _marked(mask: bytes) -> Image.Image:
+    """A mask as the studio has it, white where it is transparent; one that is nowhere transparent
+    is taken as it is. Raises `BadInput` for what is no picture."""
+    image = upload(mask)
+    if not image.has_transparency_data:
+        return image
+    return image.convert("RGBA").getchannel("A").point([255] + [0] * 255)
 
 
 def _size(text: str | None) -> tuple[int, int]:

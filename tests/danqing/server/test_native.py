@@ -44,6 +44,7 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
     turn = server.ask("a red house", seed=7, size=[64, 64])
     told = server.events(turn["turn"])
     assert [name for _, name, _ in told][:2] == ["phase", "understood"]
+    assert [*told[1][2]["asked"].values()] == ["house", "house is red"]
     numbers = [number for number, _, _ in told if number is not None]
     assert numbers == [*range(1, len(numbers)), LAST]
     passing = {name: data for number, name, data in told if number is None}
@@ -55,6 +56,7 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
     assert document["satisfied"]
     state = server.http.get(f"/api/v1/turns/{turn['turn']}").json()
     assert (state["state"], state["position"], state["document"]) == ("done", None, document)
+    assert state["asked"] == {"c1": "house", "c2": "house is red"}
     session = server.http.get(f"/api/v1/sessions/{turn['session']}").json()
     handle = document["picture"]["handle"]
     assert session["head"] == handle
@@ -64,7 +66,8 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
         assert ("danqing" in file.info) == told
     assert {node["handle"] for node in session["pictures"]} >= {handle}
     assert [kept["turn"] for kept in session["turns"]] == [turn["turn"]]
-    assert turn["session"] in server.http.get("/api/v1/sessions").json()
+    titles = server.http.get("/api/v1/sessions").json()
+    assert {"session": turn["session"], "title": "a red house"} in titles
     picture = server.http.get(f"/api/v1/sessions/{turn['session']}/pictures/{handle}?side=32")
     assert picture.headers["content-type"] == "image/png"
     assert Image.open(BytesIO(picture.content)).size == (32, 32)

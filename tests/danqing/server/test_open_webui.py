@@ -75,7 +75,7 @@ def test_a_conversation_on_its_page_goes_on_from_the_picture_before(server: Runn
         {"role": "user", "content": "how many houses are there?"},
     ]
     said(server, messages)
-    newest = server.http.get("/api/v1/sessions").json()[0]
+    newest = server.http.get("/api/v1/sessions").json()[0]["session"]
     turns = server.http.get(f"/api/v1/sessions/{newest}").json()["turns"]
     assert [turn["request"] for turn in turns] == ["a red house", "how many houses are there?"]
 
@@ -86,7 +86,7 @@ def test_a_file_that_is_brought_on_its_page_is_the_picture_and_no_words(server: 
         {"type": "text", "text": FILE}, {"type": "text", "text": "turn it upside down"},
         {"type": "image_url", "image_url": {"url": coded}},
     ]}])  # fmt: skip
-    newest = server.http.get("/api/v1/sessions").json()[0]
+    newest = server.http.get("/api/v1/sessions").json()[0]["session"]
     _, turn = server.http.get(f"/api/v1/sessions/{newest}").json()["turns"]
     assert turn["request"] == "turn it upside down"
     assert turn["document"]["brief"]["intent"] == "edit"

@@ -101,7 +101,7 @@ def test_nothing_that_was_said_is_logged_and_what_went_wrong_is_found_by_its_num
         turn = server.ask(f"a red house, {CANARY}")["turn"]
         assert server.events(turn)[-1][1] == "failed"
         told = server.http.get(f"/api/v1/turns/{turn}").json()["document"]["reply"]
-        monkeypatch.setattr(server.desk.studio.ledger, "sessions_of", broken)
+        monkeypatch.setattr(server.desk.studio.ledger, "beginnings", broken)
         answer = server.http.get("/api/v1/sessions")
         assert answer.status_code == 500
         clients = mcp_server.Clients(server.desk.studio, Options(1, size=(64, 64)))
