@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
 from ..agent import durable
@@ -214,11 +215,20 @@ async def _refuse(_: Request, error: Exception) -> JSONResponse:
     return response
 
 
-async def _refuse_http(_: Request, error: Exception) -> JSONResponse:
+async def _refuse_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
     response = _error(error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == 405 and (ways := _ways(request)):
+        response.headers["Allow"] = ", ".join(ways)
     return response
+
+
+def _ways(request: Request) -> list[str]:
+    """The methods that a path takes, of all its routes: each of those alone knows only its own."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    found = (ways for path, ways in paths.items() if compile_path(path)[0].match(request.url.path))
+    return sorted({way.upper() for ways in found for way in ways})
 
 
 async def _refuse_fields(_: Request, error: Exception) -> JSONResponse:

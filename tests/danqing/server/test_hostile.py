@@ -171,6 +171,12 @@ def test_the_document_of_the_api_tells_of_keys_and_refusals(server: Running) -> 
     assert {"image", "prompt"} <= set(form["multipart/form-data"]["schema"]["required"])
 
 
+def test_who_asks_in_the_wrong_way_is_told_every_right_one(server: Running) -> None:
+    answer = server.http.put("/api/v1/sessions")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, POST"
+
+
 def test_a_home_key_that_is_empty_opens_nothing(tmp_path: Path) -> None:
     with Ledger(Home.open(tmp_path / "home")) as ledger:
         (ledger.home.root / "server.key").write_text("\n")
