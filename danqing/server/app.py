@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
@@ -33,6 +36,8 @@ from .listening import url_host
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 MAX_BODY = 2 * MAX_BYTES
 """Bytes of a request: a picture in base64, with room around it."""
+BODY_SECONDS = 120.0
+"""How long a body may take to come."""
 KEY_FILE = "server.key"
 KEYED = ("/api/", "/v1/")
 """Where nothing begins without a key; of a request without one the body is not read."""
@@ -139,6 +144,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     app.add_exception_handler(DanqingError, _refuse)
     app.add_exception_handler(StarletteHTTPException, _refuse_http)
     app.add_exception_handler(RequestValidationError, _refuse_fields)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fail)
     return app
 
@@ -153,11 +159,20 @@ class _Limited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        came = 0
+        came, whole = 0, False
+        until = time.monotonic() + BODY_SECONDS
 
         async def limited() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, whole
+            if whole:  # what comes now is that somebody leaves
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), until - time.monotonic())
+            except TimeoutError:
+                raise HTTPException(
+                    408, f"The body did not come within {BODY_SECONDS:g} seconds."
+                ) from None
+            whole = not message.get("more_body")
             came += len(message.get("body", b""))
             if came > MAX_BODY:
                 raise HTTPException(413, f"A request may have {MAX_BODY:,} bytes.")
@@ -197,6 +212,11 @@ async def _fail(_: Request, error: Exception) -> JSONResponse:
     response = _error(500, "Something went wrong in the studio.")
     response.headers.update({name.decode(): value.decode() for name, value in HEADERS})
     return response
+
+
+async def _gone(_: Request, error: Exception) -> JSONResponse:
+    """Of who left in the middle of a body nobody is told, and the log neither."""
+    return _error(400, "The request was not whole.")
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:
