@@ -87,7 +87,8 @@ def test_anothers_picture_cannot_be_named_nor_told_from_none(
         steps = [(step["tool"], [*step["inputs"].values()]) for step in turn["steps"]]
         assert theirs not in str(steps), steps
         brief = {**turn["brief"], "target": (turn["brief"]["target"] or "")[:3]}
-        told.append(str((turn["reply"], brief, turn["stopped"], len(steps))).replace(handle, "_"))
+        came = turn["reply"], brief, turn["stopped"], len(steps), turn["cost"]["calls"]
+        told.append(str(came).replace(handle, "_"))
     for both in (theirs, "img-99999"):
         told = [text.replace(both, "_") for text in told]
     assert told[0] == told[1]
