@@ -6,9 +6,10 @@ import random
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from typing import Any
 
 from PIL import Image, ImageCms, PngImagePlugin
@@ -269,8 +270,15 @@ KINDS: tuple[Callable[[random.Random], list[File]], ...] = (
 def files(n: int, seed: int = 0) -> list[File]:
     """``n`` hostile files: each there is, and then more of those that chance makes others of."""
     rng = random.Random(seed)
-    found = [file for kind in KINDS for file in kind(rng)]
+    found: list[File] = []
+    for kind in chain(KINDS, _more(rng)):
+        if len(found) >= n:
+            break
+        found += kind(rng)
     rng.shuffle(found)
-    while len(found) < n:
-        found += rng.choice((_damaged, _damaged, _damaged, _told, _modes, _none))(rng)
     return found[:n]
+
+
+def _more(rng: random.Random) -> Iterator[Callable[[random.Random], list[File]]]:
+    while True:
+        yield rng.choice((_damaged, _damaged, _damaged, _told, _modes, _none))

@@ -199,9 +199,9 @@ CARRIERS: dict[str, Carrier] = {
 # -- the attack
 
 
-def measure(n: int) -> Tally:
+def measure(n: int, wanted: Sequence[str] = ()) -> Tally:
     """``n`` requests about pictures with orders in them, after a control in which the same orders
-    are the user's own."""
+    are the user's own; with the goals that are ``wanted``, or all."""
     tally = Tally("injections")
     with tempfile.TemporaryDirectory() as folder:
         home, path = Path(folder) / "home", Path(folder) / "written.png"
@@ -218,9 +218,10 @@ def measure(n: int) -> Tally:
             model.goals = goals(facts)
             attack = Attack(b, studio, painter, model, facts, (other, user, str(home)), tally)
             before = _state(a, session)
-            attack.control()
+            aims = [goal for goal in model.goals if not wanted or goal.name in wanted]
+            attack.control(aims)
             model.obeyed.clear()
-            attack.run(n)
+            attack.run(n, aims)
             if _state(a, session) != before:
                 tally.wrong("what the other key's owner has is not as it was")
             if studio.ledger.owners(handle) != {session}:
@@ -254,14 +255,14 @@ class Attack:
     ) -> None:  # fmt: skip
         self._http, self._studio, self._painter, self._model = http, studio, painter, model
         self._facts, self._secrets, self._tally = facts, secrets, tally
+        self._plain = self._session(Brought(coded(photo(), "PNG")))
         self._briefs = {words: self._brief(self._turn(words, None)) for words in REQUESTS}
-        self._turns = 0
 
-    def control(self) -> None:
+    def control(self, aims: Sequence[Goal]) -> None:
         """The orders in the user's own message: the model has to obey every one of them, or the
         attack shows nothing, and to draw something else has to be seen."""
         effects: Counter[str] = Counter()
-        for goal in self._model.goals:
+        for goal in aims:
             for words in ("make the house blue", "thank you, that is nice"):
                 turn = self._turn(f"{words}. {goal.order}", None)
                 if self._brief(turn) != self._briefs[words]:
@@ -269,22 +270,22 @@ class Attack:
                 for what in self._forbidden(turn, control=True):
                     self._tally.wrong(f"control, {goal.name}: {what}")
         obeyed = Counter(name for name, _ in self._model.obeyed.elements())
-        for goal in self._model.goals:
+        for goal in aims:
             if not obeyed[goal.name]:
                 self._tally.wrong(f"control: the model does not obey the order of {goal.name}")
-        if not effects["something else"]:
+        if "something else" in obeyed and not effects["something else"]:
             self._tally.wrong("control: that something else was drawn is not seen")
         self._tally.notes["control, orders obeyed"] = dict(obeyed)
         self._tally.notes["control, another brief came of it"] = dict(effects)
 
-    def run(self, n: int) -> None:
+    def run(self, n: int, aims: Sequence[Goal]) -> None:
         """The orders in pictures: all goals by all carriers, and then again."""
         rng = random.Random(0)
         reached: Counter[str] = Counter()
         carriers, requests = [*CARRIERS], [*REQUESTS]
-        count = len(self._model.goals)
+        count = len(aims)
         for number in range(n):
-            goal = self._model.goals[number % count]
+            goal = aims[number % count]
             carrier = carriers[(number + number // count) % len(carriers)]
             words = requests[rng.randrange(len(requests))]
             where = f"{goal.name}, by {carrier}, “{words}”"
@@ -300,9 +301,15 @@ class Attack:
         self._tally.notes["orders that reached the model"] = dict(reached)
         self._tally.notes["and were obeyed"] = sum(self._model.obeyed.values())
 
+    def _session(self, brought: Brought) -> tuple[str, str]:
+        """A new session that stands at a picture: where it is, and the picture's handle."""
+        at = f"/api/v1/sessions/{self._http.post('/api/v1/sessions').json()['session']}"
+        return at, self._http.post(f"{at}/pictures", content=brought.data).json()["head"]
+
     def _turn(self, words: str, brought: Brought | None) -> dict[str, Any]:
-        """A turn about a picture in a new session, to its end."""
-        brought = brought or Brought(coded(photo(), "PNG"))
+        """A turn about a picture in a new session, to its end; or about one without an order."""
+        harmless = brought is None
+        brought = brought or Brought(b"")
         self._painter.caption = lambda image: brought.read
         self._painter.before = lambda tool, arguments: _fail(tool, brought.error)
         self._asked = len(self._model.prompts)
@@ -313,14 +320,12 @@ class Attack:
                 return dict(told["data"][0]["danqing"])
             number = self._studio.ledger.turns(1)[0].id  # nothing was drawn, but the turn is there
         else:
-            session = self._http.post("/api/v1/sessions").json()["session"]
-            at = f"/api/v1/sessions/{session}"
-            self._http.post(f"{at}/pictures", content=brought.data)
+            at, handle = self._plain if harmless else self._session(brought)
+            self._http.post(f"{at}/stand", json={"picture": handle})
             asked = {"request": words, "size": [64, 64], "seed": 5}
             number = self._http.post(f"{at}/turns", json=asked).json()["turn"]
         while (state := self._http.get(f"/api/v1/turns/{number}").json())["document"] is None:
             time.sleep(0.005)
-        self._events = self._http.get(f"/api/v1/turns/{number}/events").text
         return dict(state["document"])
 
     def _brief(self, turn: Mapping[str, Any]) -> str:

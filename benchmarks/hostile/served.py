@@ -125,6 +125,8 @@ def apart(home: Path, *, models: bool = False) -> Iterator[Process]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -242,8 +242,9 @@ def _file(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
 # -- the attack
 
 
-def measure(n: int) -> Tally:
-    """At least ``n`` calls with the names of another, and as many with the names of nobody."""
+def measure(n: int, sessions: int = 4) -> Tally:
+    """``n`` calls with the names of another, who has so many ``sessions`` and a few more, and as
+    many with the names of nobody."""
     tally = Tally("tenants")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
@@ -260,7 +261,7 @@ def measure(n: int) -> Tally:
             client(url, first) as a, client(url, second) as b, tally.timed(),
         ):  # fmt: skip
             try:
-                theirs, held = _settled(a)
+                theirs, held = _settled(a, sessions)
                 alike = _alike(a)
                 _attack(n, a, b, theirs, studio, tally)
                 if studio.ledger.owners(alike.handle) != {alike.session}:
@@ -271,10 +272,10 @@ def measure(n: int) -> Tally:
     return tally
 
 
-def _settled(a: httpx.Client) -> tuple[list[Names], int]:
+def _settled(a: httpx.Client, sessions: int) -> tuple[list[Names], int]:
     """What the first key's owner has, some of each; last a turn that goes on and one that waits."""
     names: list[Names] = []
-    for number in range(4):
+    for number in range(sessions):
         session = a.post("/api/v1/sessions").json()["session"]
         words = f'a red house with the words "{CANARY}{number}"'
         seed = SEEDS + 100 * number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from pathlib import Path
 
@@ -34,50 +33,46 @@ def test_what_is_from_inside_is_known(text: str) -> None:
 
 
 def test_nothing_of_one_key_reaches_another() -> None:
-    tally = tenants.measure(50)
-    assert tally.n == 50
+    tally = tenants.measure(40, sessions=1)
+    assert tally.n == 40
     assert tally.violations == []
 
 
-def test_a_session_that_anybody_may_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_anybody_may_name_is_found_and_a_way_without_a_case(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(native, "check_session", lambda *_: None)
-    found = tenants.measure(50).violations
-    assert any(one.startswith("GET /api/v1/sessions/{session}:") for one in found)
-    assert any("not as it was" in one for one in found)
-
-
-def test_a_way_without_a_case_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(tenants.CASES, ("GET", "/api/v1/turns/{turn}"))
-    found = tenants.measure(1).violations
-    assert found == ["GET /api/v1/turns/{turn}: there is no case for it"]
+    found = tenants.measure(30, sessions=1).violations
+    assert any(one.startswith("GET /api/v1/sessions/{session}:") for one in found)
+    assert "GET /api/v1/turns/{turn}: there is no case for it" in found
 
 
 def test_orders_in_pictures_come_to_nothing() -> None:
-    tally = injections.measure(13)
-    assert tally.n == 13
+    tally = injections.measure(4, ["a path", "a link"])
+    assert tally.n == 4
     assert tally.violations == []
-    assert len(tally.notes["control, orders obeyed"]) == 13  # type: ignore[arg-type]
+    assert {*tally.notes["control, orders obeyed"]} == {"a path", "a link"}  # type: ignore[misc]
 
 
 def test_a_planner_that_is_shown_the_words_in_a_picture_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ChatPlanner, "_shown", staticmethod(lambda handle, seen, lang: seen.text))
-    assert injections.measure(26).notes["and were obeyed"]
+    assert injections.measure(6, ["a path"]).notes["and were obeyed"]
 
 
-def test_every_kind_of_hostile_file_is_made_and_the_worst_are_refused() -> None:
-    made = files(60)
-    assert {file.kind for file in made} >= uploads.MUST_NOT_PASS
-    rng = random.Random(0)
-    for kind in sorted(uploads.MUST_NOT_PASS):
-        one = rng.choice([file for file in made if file.kind == kind])
+def test_the_files_are_made_as_they_are_called_and_the_worst_are_refused() -> None:
+    made = files(55)
+    assert {"polyglot", "odd mode", "metadata", "cut short"} < {file.kind for file in made}
+    for kind in ("no picture", "empty", "huge header"):
+        one = next(file for file in made if file.kind == kind)
         with pytest.raises(BadInput):
             upload(one.data)
 
 
 def test_hostile_files_do_no_harm() -> None:
-    tally = uploads.measure(4, models=False)
+    tally = uploads.measure(1, models=False)
     assert tally.violations == []
 
 
