@@ -122,10 +122,14 @@ class Ledger:
     def owner(self, session: str) -> str | None:
         """The id of the key that a session belongs to; None for the home's own. Raises `BadInput`
         as `check_session`."""
-        self.check_session(session)
         with self._db.reading():
-            row = self._db.first("SELECT key FROM owners WHERE session = ?", scrub(session))
-            return None if row is None else str(row["key"])
+            row = self._db.first(
+                "SELECT key FROM sessions LEFT JOIN owners ON session = id WHERE id = ?",
+                scrub(session),
+            )
+            if row is None:
+                self.check_session(session)
+            return None if row is None or row["key"] is None else str(row["key"])
 
     def sessions_of(self, owner: str | None, limit: int) -> list[str]:
         """The newest ``limit`` sessions of an owner that have a turn, newest first."""

@@ -50,6 +50,8 @@ _SIGNATURES = {
     "JPEG": re.compile(rb"\xff\xd8\xff"),
     "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
+_END = b"IEND\xaeB`\x82"
+"""What a whole PNG file ends with."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _Stamp = tuple[int, int, int]
 
@@ -240,9 +242,22 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 def _encoded(image: Image.Image) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+    """The PNG of pixels. With one filter, and with run lengths instead of a search for all that
+    repeats, paintings take half the time and become no larger; other threads work meanwhile."""
+    import cv2
+    import numpy as np
+
+    pixels = np.asarray(image)
+    if image.mode != "L":
+        to = cv2.COLOR_RGB2BGR if image.mode == "RGB" else cv2.COLOR_RGBA2BGRA
+        pixels = cv2.cvtColor(pixels, to)
+    done, data = cv2.imencode(".png", pixels, (
+        cv2.IMWRITE_PNG_COMPRESSION, 1,
+        cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+        cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH,
+    ))  # fmt: skip
+    assert done
+    return data.tobytes()
 
 
 def _stamp(path: Path) -> _Stamp:
@@ -265,7 +280,8 @@ def _verified(data: bytes, digest: str) -> Image.Image | None:
         image = Image.frombytes(file.mode, file.size, file.tobytes())
     except Exception:  # noqa: BLE001  # whatever a decoder makes of a damaged file, it is damaged
         return None
-    return image if image.mode in MODES and digest_of(image) == digest else None
+    whole = data.endswith(_END) and image.mode in MODES and digest_of(image) == digest
+    return image if whole else None
 
 
 def _file_content(path: Path) -> bytes:

@@ -594,7 +594,8 @@ class Studio:
                 brief, handle, verdict, max(1, len(drafts)), notes,
                 state.get("stopped", "satisfied"), _undone(record),
             )  # fmt: skip
-            path = str(self.save(handle, options.out, metadata=options.metadata))
+            if "served" not in turn.options:  # who is served by a server has it from there
+                path = str(self.save(handle, options.out, metadata=options.metadata))
         elif words is None:
             wording = planner.wording(brief)
             words = (

@@ -104,6 +104,7 @@ def nurse() -> None:
 
     Each line on stdout is JSON in one write, so a killed child leaves whole lines only.
     """
+    import cv2  # noqa: F401  # as the store does, and here once for every life
 
     def say(*words: object) -> None:
         os.write(1, json.dumps(words).encode() + b"\n")

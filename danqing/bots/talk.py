@@ -35,10 +35,12 @@ UNDO: dict[Language, str] = {"en": "undo", "zh": "撤销"}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a chat is given in the end: words, and pictures as (handle, PNG)."""
+    """What a chat is given in the end: words, pictures as (handle, PNG), and the turn that came to
+    this."""
 
     words: str
     pictures: tuple[tuple[str, bytes], ...] = ()
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,35 +64,56 @@ class Reply(Protocol):
 
 
 class Chats:
-    """Which session each chat is at: a file of the home, durable on return."""
+    """Which session each chat is at, and which of its turns it was answered last: a file of the
+    home, durable on return."""
 
     def __init__(self, ledger: Ledger, file: Path) -> None:
         self._ledger, self._file = ledger, file
         self._lock = threading.Lock()
         known = json.loads(file.read_bytes()) if file.exists() else {}
-        self._sessions: dict[int, str] = {int(chat): session for chat, session in known.items()}
+        self._at: dict[int, tuple[str, int]] = {
+            int(chat): (at, 0) if isinstance(at, str) else (at[0], at[1])  # as it was at first
+            for chat, at in known.items()
+        }
 
     def session(self, chat: int) -> str:
         """The session of a chat; a new one where there is none."""
         with self._lock:
-            return self._sessions.get(chat) or self._begin(chat)
+            return self._at[chat][0] if chat in self._at else self._begin(chat)
 
     def begin(self, chat: int) -> str:
         """A new session for a chat."""
         with self._lock:
             return self._begin(chat)
 
-    def of(self, session: str) -> int | None:
-        """The chat that is at a session."""
+    def answered(self, chat: int, session: str, turn: int) -> None:
+        """Record that a chat was given what came of a turn of the session that it was at."""
         with self._lock:
-            return next((chat for chat, at in self._sessions.items() if at == session), None)
+            at, before = self._at[chat]
+            if at == session:
+                self._keep(chat, session, max(turn, before))
+
+    def unanswered(self) -> list[tuple[int, int]]:
+        """The chats whose last request was not answered, each with its turn."""
+        with self._lock:
+            at = list(self._at.items())
+        found = []
+        for chat, (session, answered) in at:
+            asked = [t.id for t in self._ledger.outlines(session) if "served" in t.options]
+            if asked and asked[-1] > answered:
+                found.append((chat, asked[-1]))
+        return found
 
     def _begin(self, chat: int) -> str:
-        sessions = {**self._sessions, chat: self._ledger.new_session()}
+        session = self._ledger.new_session()
+        self._keep(chat, session, 0)
+        return session
+
+    def _keep(self, chat: int, session: str, answered: int) -> None:
+        at = {**self._at, chat: (session, answered)}
         with durable.clear_errors(self._file):
-            durable.write_file(self._file, json.dumps(sessions).encode())
-        self._sessions = sessions
-        return sessions[chat]
+            durable.write_file(self._file, json.dumps(at).encode())
+        self._at = at
 
 
 class Talk:
@@ -108,6 +131,7 @@ class Talk:
         self.chats = Chats(self.studio.ledger, self.studio.home.root / f"{service}.chats.json")
         self._metadata, self._pace = metadata, pace
         self._at: set[str] = set()
+        self._giving = 0
 
     async def say(
         self, chat: int, words: str, reply: Reply, *, language: Language = "en",
@@ -133,7 +157,7 @@ class Talk:
             return
         progress = Progress(language)
         answer = self._answer(session, words, file, progress, reply)
-        await self._give(session, progress, answer, reply)
+        await self._give(chat, session, progress, answer, reply)
 
     async def new(self, chat: int, reply: Reply, language: Language) -> None:
         """Begin a new session in a chat."""
@@ -146,36 +170,42 @@ class Talk:
         async def follow(chat: int, job: Job) -> None:
             reply, progress = reply_in(chat), Progress(language_of(job.request))
             answer = self._followed(job, progress, reply)
-            await self._give(job.session, progress, answer, reply)
+            await self._give(chat, job.session, progress, answer, reply)
 
         left = await asyncio.to_thread(self._left)
         await asyncio.gather(*(follow(chat, job) for chat, job in left))
 
     async def until_asked(self) -> None:
         """Wait until the process is to end and everybody has been told so."""
-        while not self.asked.is_set() or self._at:
+        while not self.asked.is_set() or self._giving:
             await asyncio.sleep(0.1)
 
     def _left(self) -> list[tuple[int, Job]]:
-        found = [(self.chats.of(job.session), job) for job in self.desk.start()]
-        return [(chat, job) for chat, job in found if chat is not None]
+        self.desk.start()
+        return [(chat, self.desk.job(turn)) for chat, turn in self.chats.unanswered()]
 
     async def _give(
-        self, session: str, progress: Progress, answer: Coroutine[Any, Any, Answer], reply: Reply
-    ) -> None:
+        self, chat: int, session: str, progress: Progress,
+        answer: Coroutine[Any, Any, Answer], reply: Reply,
+    ) -> None:  # fmt: skip
         """Give an answer once it is there; until then its session takes nothing else."""
         self._at.add(session)
+        self._giving += 1
         try:
-            await reply.tell(progress.told)
             try:
+                await reply.tell(progress.told)
                 given = await answer
             except Occupied:  # it is at a turn that was taken up again
                 given = Answer(say("still at it", progress.language))
             except DanqingError as error:
                 given = Answer(str(error))
+            finally:
+                self._at.discard(session)
             await reply.give(given)
+            if given.turn:
+                await asyncio.to_thread(self.chats.answered, chat, session, given.turn)
         finally:
-            self._at.discard(session)
+            self._giving -= 1
 
     async def _answer(
         self, session: str, words: str, file: bytes | None, progress: Progress, reply: Reply
@@ -227,9 +257,10 @@ class Talk:
             return Answer(say("bot leaving", progress.language))
         data = ended.result().data
         if "error" in data:
-            raise error_of(data)
+            return Answer(str(error_of(data)), turn=job.turn)
         picture = data["turn"]["picture"]
-        return await self._shown(data["turn"]["reply"], [picture["handle"]] if picture else [])
+        shown = await self._shown(data["turn"]["reply"], [picture["handle"]] if picture else [])
+        return replace(shown, turn=job.turn)
 
     async def _meanwhile(
         self, done: asyncio.Future[Any], text: Callable[[], str], progress: Progress, reply: Reply

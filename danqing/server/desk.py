@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from ..agent.records import Turn, TurnRecord
 from ..agent.studio import Options, Studio, TurnDocument
 from ..documents import event_document, parts, turn_document
 from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped
+from .line import Line
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
@@ -70,6 +71,7 @@ class Job:
     owner: str | None = None
     unwanted: bool = False
     """Whether someone cancelled it."""
+    _left: bool = False  # whether this process ends before it does
     _kept: list[Told] = field(default_factory=list)
     _watchers: list[Watcher] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -91,6 +93,8 @@ class Job:
         with self._lock:
             for told in self._kept:
                 new(told)
+            if self._left:
+                watcher(Told(None, CLOSING, {}))
             self._watchers.append(new)
 
         def leave() -> None:
@@ -106,6 +110,12 @@ class Job:
         self.tell(name, data, passes=passes)
         if isinstance(event, events.Working) and event.progress.preview and self._watchers:
             self.tell("preview", {"image": data_url(event.progress.preview)}, passes=True)
+
+    def leave(self) -> None:
+        """Stop at the next safe point, and let all know that it goes on in another process."""
+        self._left = True
+        self.cancel.set()
+        self.tell(CLOSING, {}, passes=True)
 
     def tell(self, event: str, data: dict[str, Any], *, passes: bool = False) -> None:
         """Let all know that something happened."""
@@ -130,9 +140,12 @@ class Desk:
         self, studio: Studio, *, at_once: int = 2, most: int = 1000, each: int = 100
     ) -> None:
         self.studio, self._most, self._each = studio, most, each
-        self._jobs: dict[int, Job] = {}
-        self._queue: list[Job] = []
-        self._lock = threading.RLock()
+        self._jobs: dict[int, Job] = {}  # those that have not ended, and the last that have
+        self._ended: deque[int] = deque()
+        self._at: dict[str, int] = {}  # the turn that a session is at; 0 while it is being taken
+        self._coming: Counter[str | None] = Counter()
+        self._line: Line[Job] = Line()
+        self._lock = threading.Condition()
         self._workers = ThreadPoolExecutor(at_once, "danqing-desk")
         self._closing = False
 
@@ -152,10 +165,9 @@ class Desk:
         unless it was cancelled, is left for `start`."""
         with self._lock:
             self._closing = True
-            left = self._alive()
+            left = [job for job in self._jobs.values() if job.state not in ENDED]
         for job in left:
-            job.cancel.set()
-            job.tell(CLOSING, {}, passes=True)
+            job.leave()
         self._workers.shutdown(cancel_futures=True)
 
     def take(
@@ -169,33 +181,45 @@ class Desk:
         with self._lock:
             if self._closing:
                 raise closed()
-            if len(self._queue) >= self._most:
+            waiting = len(self._line) + self._coming.total()
+            if waiting >= self._most:
                 raise Full(
-                    f"There are {len(self._queue)} requests waiting, and no more are taken.",
+                    f"There are {waiting} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
-            if sum(job.owner == owner for job in self._queue) >= self._each:
+            if self._line.of(owner) + self._coming[owner] >= self._each:
                 raise Full(
                     f"You have {self._each} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
-            busy = next((j for j in self._alive() if j.session == session), None)
-            if busy is not None:
+            if (at := self._at.get(session)) is not None:
                 raise Occupied(
-                    f"The session {session} is at turn {busy.turn}.",
+                    f"The session {session} is at " + (f"turn {at}." if at else "another request."),
                     hint="Wait until it has ended, or cancel it.",
                 )
+            self._at[session] = 0
+            self._coming[owner] += 1
+        try:  # many may be kept at once, so nobody waits for anybody else here
             turn = self.studio.begin(request, options, session=session, served=True)
-            job = Job(turn.id, turn.session, turn.request, held=turn, owner=owner)
-            self._put(job)
-            return job
+        except BaseException:
+            with self._lock:
+                del self._at[session]
+                self._lock.notify_all()
+            raise
+        finally:
+            with self._lock:
+                self._coming[owner] -= 1
+        job = Job(turn.id, turn.session, turn.request, held=turn, owner=owner)
+        self._put(job)
+        return job
 
     def job(self, turn: int) -> Job:
         """A turn that is or was here. Raises `BadInput` where there is none."""
         if (here := self._jobs.get(turn)) is not None:
             return here
         record = self.studio.ledger.turn(turn)
-        with self._lock:  # it may be one that was just being taken
+        with self._lock:
+            self._lock.wait_for(lambda: self._at.get(record.session) != 0)  # it is being taken
             if (here := self._jobs.get(turn)) is not None:
                 return here
         job = Job(turn, record.session, record.request, state=_state(record))
@@ -211,50 +235,46 @@ class Desk:
     def position(self, job: Job) -> int | None:
         """How many turns begin before this one does; None where it has begun."""
         with self._lock:
-            return self._order().index(job) if job in self._queue else None
-
-    def _order(self) -> list[Job]:
-        """What waits, in the order in which it will begin if nothing else comes."""
-        turns = Counter(job.owner for job in self._alive() if job.state == "running")
-        ranked: list[tuple[int, int, Job]] = []
-        for place, job in enumerate(self._queue):
-            ranked.append((turns[job.owner], place, job))
-            turns[job.owner] += 1
-        return [job for _, _, job in sorted(ranked, key=lambda one: one[:2])]
+            return self._line.position(job)
 
     def cancel(self, job: Job) -> None:
         """End a turn: at once where it waits, else at its next safe point. Raises `Occupied` for
         one that another process carries out."""
         self.check_here(job)
         with self._lock:
-            waited = job in self._queue
-            if waited:
-                self._queue.remove(job)
+            waited = self._line.remove(job)
             job.unwanted = True
             job.cancel.set()
         if waited:
             self._end(job, "cancelled", Cancelled("It was cancelled before it began."))
 
-    def _alive(self) -> list[Job]:
-        return [job for job in self._jobs.values() if job.state not in ENDED]
-
     def _put(self, job: Job) -> None:
         with self._lock:
             self._jobs[job.turn] = job
-            self._queue.append(job)
-            ended = [turn for turn, job in self._jobs.items() if job.state in ENDED]
-            for turn in ended[: max(0, len(ended) - KEPT_JOBS)]:
-                del self._jobs[turn]
-            self._workers.submit(self._next)
+            self._at[job.session] = job.turn
+            self._lock.notify_all()
+            self._line.put(job)
+            if self._closing:
+                job.leave()
+            else:
+                self._workers.submit(self._next)
 
     def _next(self) -> None:
         """Carry out the turn that is next."""
         with self._lock:
-            if self._closing or not self._queue:
+            job = None if self._closing else self._line.take()
+            if job is None:
                 return
-            job = self._order()[0]
-            self._queue.remove(job)
             job.state = "running"
+        try:
+            self._carry_out(job)
+        finally:
+            with self._lock:
+                self._line.served(job)
+                if len(self._line) and not self._closing:  # an owner may have waited for this
+                    self._workers.submit(self._next)
+
+    def _carry_out(self, job: Job) -> None:
         assert job.held is not None
         try:
             turn = self.studio.carry_out(job.held, listener=job.listen, cancel=job.cancel)
@@ -266,8 +286,7 @@ class Desk:
             logging.getLogger(__name__).exception("turn %s failed", job.turn)
             self._end(job, "failed", Stopped("Something went wrong in the studio."))
         else:
-            job.state = "done"
-            job.tell("done", {"turn": document(turn)})
+            self._tell_end(job, "done", {"turn": document(turn)})
 
     def _end(self, job: Job, state: Literal["cancelled", "failed"], error: DanqingError) -> None:
         assert job.held is not None
@@ -276,9 +295,18 @@ class Desk:
                 self.studio.give_up(job.held, str(error), state)
         except Exception:  # whoever waits has to hear it all the same
             logging.getLogger(__name__).exception("turn %s is left unfinished", job.turn)
-        job.state = state
         turn = document(self.studio.document(job.turn))
-        job.tell(state, {**parts(error), "turn": turn})
+        self._tell_end(job, state, {**parts(error), "turn": turn})
+
+    def _tell_end(self, job: Job, state: State, data: dict[str, Any]) -> None:
+        with self._lock:
+            job.state = state
+            if self._at.get(job.session) == job.turn:
+                del self._at[job.session]
+            self._ended.append(job.turn)
+            if len(self._ended) > KEPT_JOBS:
+                del self._jobs[self._ended.popleft()]
+        job.tell(state, data)
 
 
 def _state(record: TurnRecord) -> State:

@@ -49,6 +49,7 @@ def split() -> None:
         whole(self, *args, **named)
         durable.commit(self._db.connection)
         self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("SAVEPOINT writer")
 
     Ledger._end_step = end_step  # type: ignore[method-assign]
 

@@ -270,10 +270,12 @@ def test_a_ledger_that_the_disk_has_no_room_for_keeps_what_it_had(tmp_path: Path
 def test_a_full_database_is_told_as_a_full_disk(tmp_path: Path) -> None:
     with Ledger(Home.open(tmp_path / "home")) as ledger:
         turn = ledger.begin_turn(ledger.new_session(), "before", {})
-        ledger._db.execute("PRAGMA max_page_count = 1")  # SQLite's own "database or disk is full"
+        with ledger._db.writing():  # SQLite's own "database or disk is full"
+            ledger._db.execute("PRAGMA max_page_count = 1")
         with pytest.raises(Stopped, match="no space left"):
             ledger.record_plan(turn, [{"words": "x" * 100_000}])
-        ledger._db.execute("PRAGMA max_page_count = 1000000")
+        with ledger._db.writing():
+            ledger._db.execute("PRAGMA max_page_count = 1000000")
         ledger.record_plan(turn, [])
         assert ledger.turn(turn.id).plan == []
 

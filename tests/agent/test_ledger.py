@@ -293,7 +293,8 @@ def test_a_sweep_keeps_what_the_ledger_names(ledger: Ledger, turn: Turn) -> None
     for digest in (named, orphan):
         os.utime(ledger.store.path(digest), times=(old, old))
     assert ledger.sweep().blobs == 0, "older than the ledger's first session: not ours"
-    ledger._db.execute("UPDATE sessions SET created = '2020-01-01T00:00:00.000+00:00'")
+    with ledger._db.writing():
+        ledger._db.execute("UPDATE sessions SET created = '2020-01-01T00:00:00.000+00:00'")
     assert ledger.sweep().blobs == 1
     assert ledger.store.has(named)
     assert not ledger.store.has(orphan)
@@ -355,10 +356,9 @@ def test_every_file_is_private_also_beside_an_open_ledger(home: Home) -> None:
 
 
 def test_the_settings_that_durability_rests_on_are_in_force(ledger: Ledger) -> None:
-    settings = {
-        name: ledger._db.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "mmap_size")
-    }
+    names = "journal_mode", "synchronous", "foreign_keys", "busy_timeout", "mmap_size"
+    with ledger._db.writing():
+        settings = {name: ledger._db.one(f"PRAGMA {name}")[0] for name in names}
     assert settings == {
         "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000,
         "mmap_size": 0,

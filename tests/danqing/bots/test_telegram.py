@@ -236,6 +236,22 @@ def test_what_was_not_finished_is_given_by_the_next_process(home: Path, service:
     with running(home, service):
         for chat in ("7", "8"):
             service.until("sendPhoto", chat_id=chat)
+        service.until("deleteMessage", 4)
+    with running(home, service) as talk:
+        assert talk.chats.unanswered() == []
+    assert len(service.those("sendPhoto")) == 2
+
+
+def test_what_was_finished_and_not_given_is_given_by_the_next_process(
+    home: Path, service: Telegram
+) -> None:
+    with running(home, service) as talk:
+        session = talk.chats.session(7)
+        turn = talk.studio.begin(HOUSE, None, session=session, served=True)
+        talk.studio.carry_out(turn)
+    assert not service.those("sendPhoto")
+    with running(home, service):
+        service.until("sendPhoto", chat_id="7")
 
 
 def test_the_token_is_in_no_log_and_no_message(
@@ -290,5 +306,5 @@ def test_the_chats_are_a_private_file_of_the_home(home: Path, service: Telegram)
         service.until("deleteMessage")
         session = talk.chats.session(7)
     file = home / "telegram.chats.json"
-    assert json.loads(file.read_text()) == {"7": session}
+    assert json.loads(file.read_text()) == {"7": [session, 1]}
     assert file.stat().st_mode & 0o777 == 0o600

@@ -69,6 +69,7 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
     assert Image.open(BytesIO(picture.content)).size == (32, 32)
     recipe = server.http.get(f"/api/v1/sessions/{turn['session']}/recipe")
     assert "text_to_image" in recipe.text
+    assert not [*server.desk.studio.home.pictures.iterdir()], "nobody looks for it there"
 
 
 def test_whoever_comes_back_misses_nothing_and_sees_nothing_twice(server: Running) -> None:

@@ -1,0 +1,161 @@
+"""Clients of the server: what they ask, and what they look at in the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from danqing.server.desk import ENDED
+
+from .stub import REQUEST
+
+LONG = 600.0
+
+
+@dataclass
+class Figures:
+    """Seconds that each of some requests took, all of them together, and what was not right."""
+
+    took: list[float] = field(default_factory=list)
+    all: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+    def at(self, share: float) -> float:
+        """The seconds within which a share of them was done."""
+        return sorted(self.took)[math.ceil(share * len(self.took)) - 1]
+
+    @property
+    def rate(self) -> float:
+        """How many a second."""
+        return len(self.took) / self.all
+
+
+class Served:
+    """A server in a process of its own, and a client for each of its tenants."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int, keys: Sequence[str]) -> None:
+        self._process = process
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        self.tenants = [
+            httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}/api/v1", timeout=LONG, limits=limits,
+                headers={"Authorization": f"Bearer {key}"},
+            )
+            for key in keys
+        ]  # fmt: skip
+
+    def hold(self) -> None:
+        """Let the stub painter wait, or go on."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print("", file=self._process.stdin, flush=True)
+        self._process.stdout.readline()
+
+    @property
+    def most_memory(self) -> int:
+        """The most bytes that the server's process has had in memory."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+    @property
+    def worked(self) -> float:
+        """The seconds of processor time that the server's process has used."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def sessions(self, n: int, tenant: int = 0) -> list[str]:
+        """New sessions of a tenant."""
+        client = self.tenants[tenant]
+
+        async def one() -> str:
+            return str((await client.post("/sessions")).raise_for_status().json()["session"])
+
+        return [await one() for _ in range(n)]
+
+    async def turn(self, session: str, figures: Figures, tenant: int = 0) -> None:
+        """A whole turn, followed by its stream: from the request to the end that it tells."""
+        client, began = self.tenants[tenant], time.perf_counter()
+        answer = await client.post(f"/sessions/{session}/turns", json={"request": REQUEST})
+        if answer.status_code != 202:
+            figures.wrong.append(f"{answer.status_code}: {answer.text[:200]}")
+            return
+        turn = answer.json()["turn"]
+        ids, ends = [], []
+        async with client.stream("GET", f"/turns/{turn}/events") as stream:
+            async for number, event, data in events(stream):
+                ids.append(number)
+                if data["turn_id"] != turn:
+                    figures.wrong.append(f"turn {turn} was told of {data['turn_id']}")
+                if event in ENDED:
+                    ends.append((event, data))
+        figures.took.append(time.perf_counter() - began)
+        if len(ends) != 1 or ends[0][0] != "done":
+            figures.wrong.append(f"turn {turn} ended {ends}")
+        elif (told := ends[0][1]["turn"])["session"] != session or not told["satisfied"]:
+            figures.wrong.append(f"turn {turn}: {told['session']}, {told['reply']}")
+        kept = [number for number in ids if number is not None]
+        if kept != sorted(set(kept)):
+            figures.wrong.append(f"turn {turn} told {kept}")
+
+
+async def events(stream: httpx.Response) -> AsyncIterator[tuple[int | None, str, dict[str, Any]]]:
+    """The number, name and data of each server-sent event."""
+    fields: dict[str, str] = {}
+    async for line in stream.aiter_lines():
+        name, _, value = line.partition(": ")
+        if line:
+            fields[name] = value
+        elif "event" in fields:
+            number = int(fields["id"]) if "id" in fields else None
+            yield number, fields["event"], json.loads(fields["data"])
+            fields = {}
+
+
+@asynccontextmanager
+async def served(*arguments: str, tenants: int = 1) -> AsyncIterator[Served]:
+    """A server with an empty home."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.serve.child", f"{folder}/home", *arguments]
+        command += ["--tenants", str(tenants)]
+        with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
+            try:
+                assert process.stdin is not None and process.stdout is not None
+                told = json.loads(process.stdout.readline())
+                there = Served(process, told["port"], told["keys"])
+                yield there
+                for client in there.tenants:
+                    await client.aclose()
+                process.stdin.close()
+                process.wait(60)
+            finally:
+                process.kill()
+
+
+async def by(
+    clients: int, work: Sequence[str], one: Callable[[str], Awaitable[None]], each: int = 1
+) -> float:
+    """The seconds that so many clients need for all the work, ``each`` times over, each for one
+    piece of it at a time."""
+    left, began = list(reversed(work)), time.perf_counter()
+
+    async def client() -> None:
+        while left:
+            piece = left.pop()
+            for _ in range(each):
+                await one(piece)
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return time.perf_counter() - began

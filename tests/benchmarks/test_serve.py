@@ -1,0 +1,47 @@
+"""A small run of the server's benchmark: what it looks at is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from benchmarks.serve import load
+from benchmarks.serve.__main__ import taken, turns
+from benchmarks.serve.load import Figures, served
+
+pytest.importorskip("uvicorn")
+
+
+def test_sessions_are_followed_to_their_ends() -> None:
+    rows = {what.split(",")[0]: right for _, what, _, right in asyncio.run(turns(5, 2))}
+    assert rows["5 sessions"], "one of the turns was not right"
+    assert set(rows) >= {"whole turns a second", "the server's memory at most"}
+
+
+def test_the_line_is_filled_refuses_the_next_and_is_carried_out() -> None:
+    rows = {what: (value, right) for _, what, value, right in asyncio.run(taken(4, 12))}
+    assert rows["the next one"] == ("429", True)
+    (carried,) = [value for what, value in rows.items() if what.startswith("of 16 carried")]
+    assert carried == ("16", True)
+
+
+def test_what_is_not_right_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> tuple[Figures, Figures]:
+        twice, other = Figures(), Figures()
+        async with served() as server:
+            (session,) = await server.sessions(1)
+            await asyncio.gather(server.turn(session, twice), server.turn(session, twice))
+            monkeypatch.setattr(load, "REQUEST", "a blue boat")  # which no picture shows
+            await server.turn(session, other)
+        return twice, other
+
+    twice, other = asyncio.run(ask())
+    assert len(twice.took) == 1
+    assert twice.wrong[0].startswith("409"), "a session is at one turn at a time"
+    assert "It meets 0 of 2" in other.wrong[0]
+
+
+def test_a_share_of_what_was_measured() -> None:
+    figures = Figures(took=[0.4, 0.1, 0.2, 0.3], all=2.0)
+    assert (figures.at(0.5), figures.at(0.99), figures.rate) == (0.2, 0.4, 2.0)
