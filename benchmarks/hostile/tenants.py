@@ -110,7 +110,7 @@ def _mangled(word: str, rng: random.Random) -> str:
 
 @case("GET", "/api/v1/sessions")
 def _sessions(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    answer = guest.http.get("/api/v1/sessions", params={"owner": names.session, "limit": 1})
+    answer = guest.http.get("/api/v1/sessions", params={"owner": names.session, "limit": 100})
     return httpx.Response(answer.status_code)  # what it lists, nobody names; it was heard
 
 
