@@ -24,7 +24,7 @@ def test_schemathesis_finds_nothing() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Traceback (most recent call last)", 'File "x", line 3', "/root/danqing/agent/store.py",
+    ["Traceback (most recent call last)", 'File "x", line 3', "/usr/lib/danqing/store.py",
      "ZeroDivisionError", "<Session object at 0x7f3a2b4c5d>"],
 )  # fmt: skip
 def test_what_is_from_inside_is_known(text: str) -> None:
