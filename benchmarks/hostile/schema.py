@@ -124,7 +124,7 @@ def _run(
         kind = "".join(response.headers.get("content-type", [""]))
         if not kind.startswith("image/"):
             sent = _sent(response)
-            for found in INSIDE.finditer(response.text):
+            for found in INSIDE.finditer(response.content.decode("utf-8", "replace")):
                 if found[0] not in sent:
                     tally.wrong(f"{where} tells {found[0]!r}")
         if "json" in kind and response.status_code < 300:

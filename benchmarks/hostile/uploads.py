@@ -69,22 +69,25 @@ def measure(n: int, *, models: bool = True) -> Tally:
         (key,) = new_keys(home, "a")
         with apart(home, models=models) as server, client(server.url, key) as http:
             _draws(http, tally)
-            at_first, workers = server.resident, server.children
-            made = files(n)
-            with tally.timed():
-                peak = max(_door(name, http, server, made, tally) for name in DOORS)
-                for attack in (_many_parts, _wrong_lengths, _trickle):
-                    attack(http, server, key, tally)
-            _draws(http, tally)
-            tally.notes["MiB held before, at most, after"] = [
-                round(mib) for mib in (at_first, peak, server.resident)
-            ]
-            if server.resident > at_first + GROWTH:
-                tally.wrong(f"the server holds {server.resident - at_first:.0f} MiB more")
+            at_first = peak = server.resident
+            workers, made = server.children, files(n)
+            try:
+                with tally.timed():
+                    peak = max(_door(name, http, server, made, tally) for name in DOORS)
+                    for attack in (_many_parts, _wrong_lengths, _trickle):
+                        attack(http, server, key, tally)
+                _draws(http, tally)
+            except (httpx.HTTPError, OSError) as error:
+                tally.wrong(f"no answer any more: {error!r}")
             if not server.alive:
                 tally.wrong("the server ended")
-            elif not workers <= server.children:
-                tally.wrong(f"of the processes {workers} are left {server.children}")
+            else:
+                held = [round(mib) for mib in (at_first, peak, server.resident)]
+                tally.notes["MiB held before, at most, after"] = held
+                if held[2] > at_first + GROWTH:
+                    tally.wrong(f"the server holds {held[2] - at_first:.0f} MiB more")
+                if not workers <= server.children:
+                    tally.wrong(f"of the processes {workers} are left {server.children}")
             if "Traceback" in server.log:
                 tally.wrong(f"the log tells of a bug: …{server.log[-600:]}")
         _kept(home, tally)
