@@ -20,7 +20,8 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u2028\u2029\ue0f0-\ue0f3\ufef
 
 def export(ledger: Ledger, tools: Mapping[str, ToolSpec], what: str | None = None) -> str:
     """The text of a recipe that makes the picture ``what`` (img-3), or the finished pictures of the
-    session ``what``; of the latest session without it.
+    session ``what``; of the latest session without it. The description of an input begins with
+    the handle of its picture.
 
     Run with the same uploads and models on the same machine, it gives the same pixels. Raises
     `BadInput` where there is no such picture or session, or where a tool is not here any more.
@@ -62,6 +63,7 @@ def _written(
     steps = {
         step.id: step for h in outputs.values() for step in provenance.lineage(ledger, h)
     }  # the lineages of several pictures share steps
+    masks = {step.inputs.get("mask") for step in steps.values()}
     names: dict[str, str] = {}
     uploads: list[Picture] = []
     lines: list[str] = []
@@ -70,7 +72,8 @@ def _written(
         step = steps[id]
         if step.tool == "upload":
             uploads.append(step.pictures[0])
-            name = "photo" if len(uploads) == 1 else f"photo-{len(uploads)}"
+            name = "mask" if step.pictures[0].handle in masks else "photo"
+            name = name if f"inputs.{name}" not in names.values() else f"{name}-{len(uploads)}"
             names[step.pictures[0].handle] = f"inputs.{name}"
             continue
         if step.tool not in known:

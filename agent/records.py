@@ -11,7 +11,7 @@ Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = (
     """CREATE TABLE sessions (
         id TEXT PRIMARY KEY, created TEXT NOT NULL
@@ -78,6 +78,25 @@ ADDED = {
             session TEXT PRIMARY KEY REFERENCES sessions, key TEXT NOT NULL REFERENCES keys
         ) STRICT""",
         "CREATE INDEX steps_with_picture ON step_pictures (picture)",
+    ),
+    5: (
+        """CREATE TABLE unwanted (
+            turn INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE, created TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE told (
+            turn INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE, events TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE limits (
+            key TEXT PRIMARY KEY REFERENCES keys, limits TEXT NOT NULL
+        ) STRICT""",
+        # Names no row of turns: what a key has used it has used, though the turn be deleted.
+        """CREATE TABLE spent (
+            turn INTEGER PRIMARY KEY, key TEXT NOT NULL REFERENCES keys, begun TEXT NOT NULL,
+            ended INTEGER NOT NULL, pictures INTEGER NOT NULL, seconds REAL NOT NULL,
+            dollars REAL NOT NULL
+        ) STRICT""",
+        "CREATE INDEX spent_by_key ON spent (key, begun)",
+        "CREATE INDEX owners_by_key ON owners (key)",
     ),
 }
 """What each later version of the schema adds to the one before it."""

@@ -41,6 +41,17 @@ WORDS = (
 )  # fmt: skip
 
 
+ACTS = ("show {}", "go back to {}", "undo", "compare it with {}", "回到{}", "forget {}", "keep {}")
+RECIPE = """\
+version: 1
+inputs:
+  photo: {type: image, description: "a picture"}
+steps:
+  - {id: turned, uses: adjust, with: {image: "${{ inputs.photo }}", flip: vertical}}
+outputs: {photo: "${{ steps.turned.image }}"}
+"""
+
+
 @dataclass(frozen=True)
 class Names:
     """What a request may name: of whoever has the first key, or of nobody."""
@@ -90,7 +101,10 @@ class Guest:
     def asked(self, session: str, words: str, **more: Any) -> httpx.Response:
         """The answer that tells how a request has ended, or was refused."""
         asked = {"request": words, "size": [64, 64], **more}
-        answer = self.http.post(f"/api/v1/sessions/{session}/turns", json=asked)
+        return self.ended(self.http.post(f"/api/v1/sessions/{session}/turns", json=asked))
+
+    def ended(self, answer: httpx.Response) -> httpx.Response:
+        """The answer that tells how a turn has ended that may have been taken."""
         while answer.status_code < 300 and answer.json()["document"] is None:
             time.sleep(0.005)
             answer = self.http.get(f"/api/v1/turns/{answer.json()['turn']}")
@@ -184,6 +198,48 @@ def _picture(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
     params = rng.choice(({}, {"side": 16}, {"metadata": True}))
     at = f"/api/v1/sessions/{_mangled(session, rng)}/pictures/{_mangled(handle, rng)}"
     return guest.http.get(at, params=params)
+
+
+@case("POST", "/api/v1/sessions/{session}/recipe")
+def _bring_recipe(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
+    at = f"/api/v1/sessions/{_mangled(names.session, rng)}/recipe"
+    return guest.http.post(at, content=RECIPE, params={"input": f"photo={names.handle}"})
+
+
+@case("POST", "/api/v1/sessions/{session}/recipe", draws=True)
+def _give_recipe(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
+    """A recipe in a session of one's own, over a picture of somebody's."""
+    at = f"/api/v1/sessions/{guest.begun().session}/recipe"
+    told = rng.choice((RECIPE, RECIPE.replace("a picture", f"{names.handle}: what is changed")))
+    params = rng.choice(({"input": f"photo={names.handle}"}, {}))
+    return guest.ended(guest.http.post(at, content=told, params=params))
+
+
+@case("POST", "/api/v1/sessions/{session}/masks")
+def _mask(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
+    at = f"/api/v1/sessions/{_mangled(names.session, rng)}/masks"
+    return guest.http.post(at, content=coded(photo(8), "PNG"))
+
+
+@case("POST", "/api/v1/sessions/{session}/turns", draws=True)
+def _within(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
+    """A request with another's picture as its mask."""
+    return guest.asked(guest.begun().session, "make it red", seed=1, mask=names.handle)
+
+
+@case("POST", "/api/v1/sessions/{session}/acts")
+def _act(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
+    session = rng.choice((names.session, names.session, guest.mine.session))
+    words = rng.choice(ACTS).format(names.handle)
+    if session == guest.mine.session:  # where it stands is to be the same for both
+        guest.http.post(f"/api/v1/sessions/{session}/stand", json={"picture": guest.mine.handle})
+    return guest.http.post(f"/api/v1/sessions/{session}/acts", json={"words": words})
+
+
+@case("GET", "/api/v1/usage")
+def _usage(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
+    answer = guest.http.get("/api/v1/usage", params={"key": names.session})
+    return httpx.Response(answer.status_code)  # it counts on; it was heard
 
 
 @case("GET", "/v1/models")
