@@ -73,7 +73,7 @@ class Hands:
                 f"{call.tool!r} cannot run now; offered are {', '.join(sorted(self.offered))}"
             )
         arguments = self._engine.arguments(call.tool, call.arguments)
-        pictures = {name: self._picture(handle) for name, handle in call.images.items()}
+        pictures = {name: self.picture(handle) for name, handle in call.images.items()}
         key = self._key(call.tool, arguments, pictures)
         self._asked[key] += 1
         if self._asked[key] > REPEATS_ALLOWED and not call.aid:  # a mask may serve many repairs
@@ -88,7 +88,9 @@ class Hands:
             raise BudgetSpent("seconds")
         return self._run(call, arguments, pictures, key, closing)
 
-    def _picture(self, handle: str) -> Picture:
+    def picture(self, handle: str) -> Picture:
+        """The picture with a handle. Raises `ToolError` for one that is not there, or that whoever
+        has the session may not use: nothing tells the one from the other, not the cost either."""
         if self._owner is not None and not self._ledger.may_use(self._turn.session, handle):
             raise ToolError(f"there is no picture {handle!r}")  # the nearest are not for them
         return self._ledger.picture(handle)

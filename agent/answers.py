@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..prompts import render
 from .brief import Brief, Claim, Language
 from .evidence import in_chinese
-from .reply import describe, listed
+from .reply import describe, listed, plain
 
 if TYPE_CHECKING:
     from .studio import TurnDocument
@@ -32,6 +32,7 @@ def answered(language: Language, handle: str, answer: Mapping[str, Any]) -> str:
     else:
         values = value if isinstance(value, list) else [value]
         told = listed([in_chinese(v) if language == "zh" else str(v) for v in values], language)
+        told = plain(told)
     if sure < 0.95:
         told += f"（{sure:.0%} 的把握）" if language == "zh" else f" ({sure:.0%} sure)"
     return render(f"answered.{language}", picture=handle, answer=told or _SAID[language][None])

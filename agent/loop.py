@@ -411,7 +411,7 @@ class Loop:
 
     def _read(self, handle: str, *, closing: bool = False) -> Seen:
         """What the judges see in a picture; equal pixels are looked at once."""
-        digest = self.ledger.picture(handle).digest
+        digest = self.hands.picture(handle).digest
         for other, seen in self.seen.items():
             if self.ledger.picture(other).digest == digest:
                 self.seen[handle] = seen

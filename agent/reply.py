@@ -162,12 +162,14 @@ def no_picture(language: Language) -> str:
 
 
 def looked(language: Language, handle: str, caption: str) -> str:
-    """The reply to a question about a picture: what the captioner says, as a quotation."""
-    return render(f"picture-says.{language}", handle=handle, caption=caption)
+    """The reply to a question about a picture: what the captioner says, as a quotation. It may be
+    what somebody wrote into the picture."""
+    return render(f"picture-says.{language}", handle=handle, caption=plain(caption))
 
 
 def why(stopped: str, language: Language) -> str:
-    """Why a turn ended, in the user's language; what a tool said stays as it said it."""
+    """Why a turn ended, in the user's language; what a tool said stays as it said it, as words."""
+    stopped = plain(stopped)
     if language == "en":
         return stopped
     first, mark, rest = stopped.partition(f"; {SMALL}")
@@ -185,11 +187,12 @@ def only_known(words: str, known: Callable[[str], bool]) -> str:
 
 
 def plain(words: str) -> str:
-    """``words`` of a language model without what could do more than be read: control characters,
-    pictures and links."""
+    """``words`` of a model without what could do more than be read: control characters, pictures,
+    links and the tags of HTML."""
     words = "".join(c for c in words if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf"))
     words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", words)
-    return re.sub(r"(?:\w+:)?//\S+", "…", words)
+    words = re.sub(r"(?:\w+:)?//\S+|\bwww\.\S+", "…", words)
+    return re.sub(r"<(?=[a-zA-Z/!?])", "‹", words)
 
 
 def took_over(language: Language, planner: str, gave_up: str) -> str:

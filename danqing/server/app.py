@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
 from ..agent.canonical import scrub
@@ -37,6 +40,8 @@ from .quota import TooOften
 
 OPEN = 1000
 """So many requests of one key are answered at a time, streams of events among them."""
+BODY_SECONDS = 120.0
+"""How long a body may take to come."""
 KEYED = ("/api/", "/v1/")
 """Where nothing begins without a key; of a request without one the body is not read."""
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
@@ -106,6 +111,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     app.add_exception_handler(DanqingError, _refuse)
     app.add_exception_handler(StarletteHTTPException, _refuse_http)
     app.add_exception_handler(RequestValidationError, _refuse_fields)
+    app.add_exception_handler(ClientDisconnect, _gone)
     return app
 
 
@@ -131,11 +137,20 @@ class _Limited:
             return
         came, most = 0, most_bytes(scope["path"])
         pace: list[tuple[bytes, bytes]] = []
-        begun = False
+        begun = whole = False
+        until = time.monotonic() + BODY_SECONDS
 
         async def limited() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, whole
+            if whole:  # what comes now is that somebody leaves
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), until - time.monotonic())
+            except TimeoutError:
+                raise HTTPException(
+                    408, f"The body did not come within {BODY_SECONDS:g} seconds."
+                ) from None
+            whole = not message.get("more_body")
             came += len(message.get("body", b""))
             if came > most:
                 raise HTTPException(413, f"A request here may have {most:,} bytes.")
@@ -203,6 +218,11 @@ def _error(status: int, message: str, kind: str = "", code: str | None = None) -
     return JSONResponse({"error": told}, status)
 
 
+async def _gone(_: Request, error: Exception) -> JSONResponse:
+    """Of who left in the middle of a body nobody is told, and the log neither."""
+    return _error(400, "The request was not whole.")
+
+
 async def _refuse(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DanqingError)
     status = next(
@@ -234,11 +254,20 @@ def _as_openai(error: DanqingError) -> tuple[str, str | None]:
     return "", None
 
 
-async def _refuse_http(_: Request, error: Exception) -> JSONResponse:
+async def _refuse_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
     response = _error(error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == 405 and (ways := _ways(request)):
+        response.headers["Allow"] = ", ".join(ways)
     return response
+
+
+def _ways(request: Request) -> list[str]:
+    """The methods that a path takes, of all its routes: each of those alone knows only its own."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    found = (ways for path, ways in paths.items() if compile_path(path)[0].match(request.url.path))
+    return sorted({way.upper() for ways in found for way in ways})
 
 
 async def _refuse_fields(_: Request, error: Exception) -> JSONResponse:

@@ -7,7 +7,7 @@ import re
 import pytest
 from truth import brief_of
 
-from danqing.agent import reply
+from danqing.agent import answers, reply
 from danqing.agent.brief import Claim
 from danqing.agent.groups import Note
 from danqing.agent.language import understand
@@ -93,3 +93,20 @@ def test_every_kind_of_claim_has_words() -> None:
 def test_handles_that_nobody_holds_are_taken_out() -> None:
     known = {"img-1"}.__contains__
     assert reply.only_known("img-1 and img-12", known) == "img-1 and (no such picture)"
+
+
+LINKS = "![x](http://a.example/b) <img src=//a.example> [go](javascript:x) www.a.example/?q"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        reply.plain(LINKS), reply.looked("en", "img-1", LINKS),
+        reply.unfinished("zh", f"{reply.FAILED}: {LINKS}"),
+        answers.answered("en", "img-1", {"value": LINKS, "confidence": 0.5}),
+    ],
+    ids=["a language model", "a captioner", "a tool that failed", "an answerer"],
+)  # fmt: skip
+def test_what_a_model_says_is_words_and_nothing_that_is_fetched_or_clicked(said: str) -> None:
+    assert "go" in said
+    assert not re.search(r"a\.example|\]\(|<\w", said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import threading
 import time
@@ -20,7 +21,7 @@ from running import Running, running
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
 from danqing.agent.planners import BuiltinPlanner
-from danqing.server import native
+from danqing.server import app, native
 from danqing.server.app import Door, hosts_for
 from danqing.server.desk import Desk, Job
 from danqing.tools.errors import BadInput, Stopped
@@ -86,7 +87,8 @@ def test_anothers_picture_cannot_be_named_nor_told_from_none(
         steps = [(step["tool"], [*step["inputs"].values()]) for step in turn["steps"]]
         assert theirs not in str(steps), steps
         brief = {**turn["brief"], "target": (turn["brief"]["target"] or "")[:3]}
-        told.append(str((turn["reply"], brief, turn["stopped"], len(steps))).replace(handle, "_"))
+        came = turn["reply"], brief, turn["stopped"], len(steps), turn["cost"]["calls"]
+        told.append(str(came).replace(handle, "_"))
     for both in (theirs, "img-99999"):
         told = [text.replace(both, "_") for text in told]
     assert told[0] == told[1]
@@ -123,6 +125,33 @@ def test_without_a_key_nothing_is_read_of_a_body(server: Running) -> None:
             b"Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
         )
         assert line.recv(20).startswith(b"HTTP/1.1 401")
+
+
+def half_a_body(server: Running, key: str) -> socket.socket:
+    """A connection that has sent the beginning of a picture."""
+    session = server.session()
+    where = httpx.URL(server.url)
+    line = socket.create_connection((where.host, where.port or 0), timeout=5)
+    head = f"POST /api/v1/sessions/{session}/pictures HTTP/1.1\r\nHost: localhost"
+    line.sendall(f"{head}\r\nAuthorization: Bearer {key}\r\nContent-Length: 99\r\n\r\n{{".encode())
+    return line
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    server: Running, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "BODY_SECONDS", 0.2)
+    with half_a_body(server, keys["ada"]) as line:
+        assert line.recv(20).startswith(b"HTTP/1.1 408")
+
+
+def test_of_who_leaves_in_the_middle_of_a_body_the_log_does_not_tell(
+    server: Running, keys: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("uvicorn.error").addHandler(caplog.handler)
+    half_a_body(server, keys["ada"]).close()
+    time.sleep(0.3)
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("url", ["é", "AA\\ud800"])
@@ -169,6 +198,12 @@ def test_the_document_of_the_api_tells_of_keys_and_refusals(server: Running) -> 
         assert {*answers} == {"application/json", "text/event-stream"}
     form = told["paths"]["/v1/images/edits"]["post"]["requestBody"]["content"]
     assert {"image", "prompt"} <= set(form["multipart/form-data"]["schema"]["required"])
+
+
+def test_who_asks_in_the_wrong_way_is_told_every_right_one(server: Running) -> None:
+    answer = server.http.put("/api/v1/sessions")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, POST"
 
 
 def test_a_home_key_that_is_empty_opens_nothing(tmp_path: Path) -> None:
