@@ -81,9 +81,9 @@ class Hands:
         if key in self._failed:
             raise ToolError(self._failed[key])
         earlier = self._ledger.find_step(key)
-        if earlier is not None:
+        if earlier is not None and (step := self._ledger.reuse_step(self._turn, earlier)):
             self.spent.pictures += drawn
-            return self._ledger.reuse_step(self._turn, earlier)
+            return step
         if not closing and self._too_late(drawn):
             raise BudgetSpent("seconds")
         return self._run(call, arguments, pictures, key, closing)

@@ -63,6 +63,11 @@ class Home:
         return self.root / "pictures"
 
     @property
+    def typed(self) -> Path:
+        """What was typed at the chat's prompt, as prompt_toolkit keeps it."""
+        return self.root / "chat_history"
+
+    @property
     def ledger(self) -> Path:
         """The SQLite file of the ledger."""
         return self.root / "ledger.sqlite3"

@@ -24,9 +24,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..tools.errors import BadInput, Stopped, ToolError
-from . import durable
+from . import durable, forgetting
 from .canonical import canonical, digest, scrub
 from .database import Database
+from .forgetting import HELD, Forgotten
 from .home import Home
 from .keys import Keys
 from .records import (
@@ -38,6 +39,7 @@ from .records import (
     Turn,
     TurnRecord,
     VerdictRow,
+    now,
 )
 from .store import Store, Swept
 
@@ -57,12 +59,6 @@ __all__ = [
     "step_key",
 ]
 
-_HELD = (
-    "SELECT digest FROM pictures JOIN step_pictures ON picture = pictures.id"
-    " JOIN steps ON steps.id = step_pictures.step JOIN turns ON turns.id = steps.turn"
-    " WHERE (session, picture) NOT IN (SELECT session, picture FROM forgotten)"
-)
-"""The digests of the pictures that some session has and has not given up."""
 _HANDLE = re.compile(r"img-([1-9][0-9]{0,17})")
 
 
@@ -88,6 +84,9 @@ class Ledger:
         self._open: dict[int, durable.Lock] = {}
         self._db = Database(home)
         self.keys = Keys(self._db)
+        if forgetting.unfinished(self._db):
+            with contextlib.suppress(Stopped):  # no reason to be stuck; the next start does it
+                forgetting.finish(self._db, self.store)
 
     def close(self) -> None:
         """Let go of the file and of the turns that are open; those become unfinished."""
@@ -112,9 +111,11 @@ class Ledger:
     def new_session(self, owner: str | None = None) -> str:
         """The id of a new, empty session, eight letters and digits, which belongs to the key whose
         id is ``owner``, or else to the home."""
-        session = secrets.token_hex(4)
+        used = "SELECT 1 FROM sessions WHERE id = ?1 UNION SELECT 1 FROM deleted WHERE session = ?1"
         with self._db.writing():
-            self._db.insert("INSERT INTO sessions VALUES (?, ?)", session, _now())
+            while self._db.first(used, session := secrets.token_hex(4)) is not None:
+                continue
+            self._db.insert("INSERT INTO sessions VALUES (?, ?)", session, now())
             if owner is not None:
                 self._db.insert("INSERT INTO owners VALUES (?, ?)", session, owner)
         return session
@@ -144,12 +145,17 @@ class Ledger:
 
     def check_session(self, session: str) -> None:
         """Raise `BadInput` where there is no such session."""
+        if not self.has_session(session):
+            newest = ", ".join(self.sessions(3)) or "none"
+            raise BadInput(
+                f"There is no session {session!r}.", hint=f"The newest ones are: {newest}."
+            )
+
+    def has_session(self, session: str) -> bool:
+        """Whether there is such a session."""
         with self._db.reading():
-            if self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session)) is None:
-                newest = ", ".join(self.sessions(3)) or "none"
-                raise BadInput(
-                    f"There is no session {session!r}.", hint=f"The newest ones are: {newest}."
-                )
+            there = self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session))
+            return there is not None
 
     def begin_turn(self, session: str, request: str, options: Json) -> Turn:
         """Record ``request`` durably and hold its turn for this process until `end_turn`."""
@@ -162,7 +168,7 @@ class Ledger:
                     session,
                     scrub(request),
                     canonical(options),
-                    _now(),
+                    now(),
                 )
                 # The lock comes before the row is seen: nobody may take the turn for a crashed one.
                 lock = self._turn_lock(id)
@@ -194,7 +200,7 @@ class Ledger:
         with self._db.writing():
             self._db.insert(
                 "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)",
-                self._held(turn), key, canonical(reply), _now(),
+                self._held(turn), key, canonical(reply), now(),
             )  # fmt: skip
 
     def reply(self, turn: Turn | int, key: str) -> Json | None:
@@ -220,7 +226,7 @@ class Ledger:
             self._db.execute(
                 "UPDATE turns SET outcome = ?, ended = ? WHERE id = ?",
                 canonical(outcome),
-                _now(),
+                now(),
                 id,
             )
             if outcome.get("picture") is not None:
@@ -303,7 +309,7 @@ class Ledger:
             "INSERT INTO places (session, picture, created) VALUES (?, ?, ?)",
             scrub(session),
             None if handle is None else self._picture_id(handle),
-            _now(),
+            now(),
         )
 
     def forget(self, session: str, handles: Collection[str]) -> int:
@@ -315,11 +321,11 @@ class Ledger:
                     "INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?)",
                     scrub(session),
                     self._picture_id(handle),
-                    _now(),
+                    now(),
                 )
         # Only what is on record as given up goes, and nobody finishes a step in the meantime.
         with self._db.alone(), self._db.reading():
-            rows = self._db.all(f"SELECT digest FROM pictures EXCEPT {_HELD}")
+            rows = self._db.all(f"SELECT digest FROM pictures EXCEPT {HELD}")
             return sum(self.store.remove(row["digest"]) for row in rows)
 
     def forgotten(self, session: str) -> frozenset[str]:
@@ -327,6 +333,44 @@ class Ledger:
         with self._db.reading():
             rows = self._db.all("SELECT picture FROM forgotten WHERE session = ?", scrub(session))
             return frozenset(f"img-{row[0]}" for row in rows)
+
+    def there(self, handles: Collection[str]) -> frozenset[str]:
+        """Those of some handles whose pictures are in the ledger; not those of deleted sessions."""
+        ids = [int(form[1]) for handle in handles if (form := _HANDLE.fullmatch(handle))]
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT id FROM pictures WHERE id IN (SELECT value FROM json_each(?))",
+                canonical(ids),
+            )
+            return frozenset(f"img-{row['id']}" for row in rows)
+
+    def delete_session(self, session: str) -> Forgotten:
+        """Delete a session for good: on return nothing of its words and pictures is on the disk,
+        and it answers as one that never was; `forgetting` tells what passes to others.
+
+        Raises `BadInput` where there is none, and `Stopped` where one of its turns is running, or
+        where another process keeps what was deleted from being written over.
+        """
+        with contextlib.ExitStack() as locks, self._db.writing():
+            rows = self._db.all(
+                "SELECT id FROM turns WHERE session = ? AND ended IS NULL", scrub(session)
+            )
+            for row in rows:
+                locks.callback(self._turn_lock(row["id"]).release, gone=True)
+            forgotten = forgetting.delete(self._db, session)
+        forgetting.finish(self._db, self.store)
+        return forgotten
+
+    def idle(self, since: datetime) -> list[str]:
+        """The sessions in which nothing has happened since a time, oldest first."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT sessions.id, max(coalesce(turns.ended, turns.created, sessions.created))"
+                " AS last FROM sessions LEFT JOIN turns ON session = sessions.id"
+                " GROUP BY sessions.id HAVING last < ? ORDER BY last",
+                since.astimezone(UTC).isoformat(timespec="milliseconds"),
+            )
+            return [row["id"] for row in rows]
 
     # Steps.
 
@@ -368,7 +412,7 @@ class Ledger:
                 canonical(dict(inputs)),
                 _seed(seed),
                 key,
-                _now(),
+                now(),
             )
             return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", id))
 
@@ -400,23 +444,26 @@ class Ledger:
                     step.id,
                     step.turn,
                     _seed(seeds[position]),
-                    _now(),
+                    now(),
                 )
                 self._db.insert(
                     "INSERT INTO step_pictures VALUES (?, ?, ?)", step.id, position, picture
                 )
             return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", step.id))
 
-    def reuse_step(self, turn: Turn | int, step: Step) -> Step:
-        """Record that in ``turn`` the same call was answered by the earlier ``step``."""
+    def reuse_step(self, turn: Turn | int, step: Step) -> Step | None:
+        """Record that in ``turn`` the same call was answered by the earlier ``step``; None where
+        that has been deleted meanwhile."""
         with self._db.writing():
+            if self._db.first("SELECT 1 FROM steps WHERE id = ?", step.id) is None:
+                return None
             id = self._db.insert(
                 "INSERT INTO steps (turn, tool, args, inputs, seed, key, outcome, value, cost,"
                 " source, created, ended)"
                 " SELECT ?1, tool, args, inputs, seed, key, 'reused', value, '{}', id, ?2, ?2"
                 " FROM steps WHERE id = ?3 AND outcome = 'done'",
                 self._held(turn),
-                _now(),
+                now(),
                 step.id,
             )
             self._db.insert(
@@ -442,8 +489,8 @@ class Ledger:
         session = self.turn(turn).session if isinstance(turn, int) else turn.session
         key = step_key("upload", {}, [digest], None, self.owner(session) or "")
         earlier = self.find_step(key)
-        if earlier is not None:
-            return self.reuse_step(turn, earlier).pictures[0]
+        if earlier is not None and (reused := self.reuse_step(turn, earlier)) is not None:
+            return reused.pictures[0]
         step = self.begin_step(turn, "upload", {}, {}, None, key)
         return self.finish_step(step, [self.store.get(digest)], None, {}).pictures[0]
 
@@ -494,7 +541,7 @@ class Ledger:
                 self._held(turn),
                 self._picture_id(handle),
                 canonical(verdict),
-                _now(),
+                now(),
             )
 
     def verdicts(self, turn: Turn | int) -> list[VerdictRow]:
@@ -509,7 +556,10 @@ class Ledger:
     def sweep(self) -> Swept:
         """Remove what crashes left in the store; nothing that the ledger names is touched."""
         with self._db.reading():
-            first = self._db.one("SELECT min(created) FROM sessions")[0]
+            first = self._db.one(
+                "SELECT min(created) FROM (SELECT created FROM sessions"
+                " UNION ALL SELECT created FROM deleted)"
+            )[0]
         since = math.inf if first is None else datetime.fromisoformat(first).timestamp()
         return self.store.sweep(self._digests, since)
 
@@ -600,7 +650,7 @@ class Ledger:
             None if value is None else canonical(value),
             canonical(cost or {}),
             error,
-            _now(),
+            now(),
             step.id,
         )
         if ended.rowcount != 1:
@@ -613,7 +663,7 @@ class Ledger:
             "WHERE turn = ? AND outcome = 'begun'",
             outcome,
             error,
-            _now(),
+            now(),
             turn,
         )
 
@@ -643,12 +693,8 @@ class Ledger:
 
     def _digests(self) -> set[str]:
         with self._db.reading():
-            rows = self._db.all(_HELD)
+            rows = self._db.all(HELD)
             return {row["digest"] for row in rows}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _seed(seed: int | None) -> int | None:

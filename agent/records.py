@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = (
     """CREATE TABLE sessions (
         id TEXT PRIMARY KEY, created TEXT NOT NULL
@@ -79,8 +80,27 @@ ADDED = {
         ) STRICT""",
         "CREATE INDEX steps_with_picture ON step_pictures (picture)",
     ),
+    5: (
+        # What is left of a deleted session: that it was there, and for a moment its files' names.
+        """CREATE TABLE deleted (
+            session TEXT PRIMARY KEY, created TEXT NOT NULL, at TEXT NOT NULL, left TEXT
+        ) STRICT""",
+        "CREATE INDEX deleting ON deleted (session) WHERE left IS NOT NULL",
+        "CREATE INDEX steps_by_source ON steps (source) WHERE source IS NOT NULL",
+        "CREATE INDEX pictures_by_digest ON pictures (digest)",
+        "CREATE INDEX pictures_of_step ON pictures (step)",
+        "CREATE INDEX pictures_of_turn ON pictures (turn)",
+        "CREATE INDEX verdicts_on_picture ON verdicts (picture)",
+        "CREATE INDEX places_at_picture ON places (picture)",
+        "CREATE INDEX forgotten_pictures ON forgotten (picture)",
+    ),
 }
 """What each later version of the schema adds to the one before it."""
+
+
+def now() -> str:
+    """The time as all rows have it: UTC in ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)

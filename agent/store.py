@@ -150,6 +150,9 @@ class Store:
         with durable.clear_errors(path), durable.locked(self.home.locks / "store"):
             there = path.exists()
             durable.remove(path)
+            durable.sync_folder(path.parent)
+        with self._mine:
+            self._recent.pop(digest, None)
         return there
 
     def take_in(self, data: bytes | Path) -> str:

@@ -343,6 +343,19 @@ class Studio:
         self.ledger.end_turn(turn, {**outcome, "given_up": how})
         self._cut_short.pop(turn.id, None)
 
+    def delete_session(self, session: str) -> None:
+        """Delete a session for good, as `Ledger.delete_session` tells, with its copies in the
+        home's ``pictures``; what it had been cut short in goes with it."""
+        self.ledger.check_session(session)
+        for turn in [*self._cut_short.values()]:
+            if turn.session == session:
+                self.give_up(turn, "The session was deleted.", "cancelled")
+        copies = {path.stem for path in self.home.pictures.glob("img-*.png")}
+        forgotten = self.ledger.delete_session(session)
+        self._talking.pop(session, None)
+        for handle in copies.intersection(forgotten.passed):  # it told what the session had said
+            self.save(handle)
+
     async def stream(
         self, request: str, options: Options | None = None, *, session: str | None = None
     ) -> AsyncIterator[events.Event | TurnDocument]:
@@ -661,6 +674,8 @@ class Studio:
             "tokens": 0, "money": 0.0,
         }  # fmt: skip
         handle = outcome.get("picture")
+        if handle is not None and not self.ledger.there([handle]):
+            handle = None  # it was of a session that was deleted
         return TurnDocument(
             turn=record.id, session=record.session, request=record.request,
             brief=Brief.model_validate(record.brief) if record.brief else None,
@@ -697,6 +712,9 @@ class Studio:
             spec = self.engine.tools.get(step.tool)
             if spec is None:
                 raise Stopped(f"{handle} was made by {step.tool!r}, which is not here any more.")
+            gone = [source for source in step.inputs.values() if source not in made]
+            if gone:
+                raise Stopped(f"{handle} goes back to {gone[0]}, which was deleted.")
             images = {name: made[source] for name, source in step.inputs.items()}
             result = self.engine.call(
                 step.tool, step.args, images, cancel=self.cancel, previews=self.previews,

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from pathlib import Path
 from threading import Thread
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -26,10 +25,9 @@ from .typed import SLASHES
 
 if TYPE_CHECKING:
     from ..agent.brief import Language
+    from ..agent.home import Home
     from .conversation import Conversation
 
-HISTORY = "chat_history"
-"""The file in the home that keeps what was typed."""
 PROMPT = "› "
 STYLE = Style.from_dict(
     {
@@ -169,8 +167,8 @@ class Repl:
         done = self._opened.done() and self._opened.exception() is None
         return self._opened.result() if done else None
 
-    def _home(self) -> Path:
-        return self._opened.result().studio.home.root
+    def _home(self) -> Home:
+        return self._opened.result().studio.home
 
     def _completing(self) -> bool:
         """Whether to offer completions unasked; room for them is kept only then."""
@@ -192,9 +190,9 @@ class Repl:
 
 
 class History(FileHistory):
-    """What was typed, in a private file of the home; ``home`` gives its folder once it is open."""
+    """What was typed, in a private file of the home, which ``home`` gives once it is open."""
 
-    def __init__(self, home: Callable[[], Path]) -> None:
+    def __init__(self, home: Callable[[], Home]) -> None:
         self._home = home
         super().__init__("")
 
@@ -212,7 +210,7 @@ class History(FileHistory):
         super().store_string(string)
 
     def _place(self) -> None:
-        self.filename = str(self._home() / HISTORY)
+        self.filename = str(self._home().typed)
         os.close(os.open(self.filename, os.O_CREAT | os.O_WRONLY, 0o600))
 
 

@@ -33,6 +33,8 @@ CLOSING = "closing"
 """The event that tells whoever watches a turn that this process ends before it does."""
 LAST = 1_000_000
 """The number of the event that ends a turn, whatever came before."""
+PATIENCE = 10.0
+"""Seconds in which a turn that was cancelled should have ended."""
 KEPT_JOBS = 1000
 """So many ended turns are remembered with all their events; of others the end is known."""
 
@@ -102,6 +104,15 @@ class Job:
                 self._watchers.remove(new)
 
         return leave
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the turn ends, and all have heard of it, in some seconds."""
+        ended = threading.Event()
+        leave = self.watch(lambda told: ended.set() if told.event in ENDED else None)
+        try:
+            return ended.wait(seconds)
+        finally:
+            leave()
 
     def listen(self, event: events.Event) -> None:
         """What the turn tells."""
@@ -247,6 +258,26 @@ class Desk:
             job.cancel.set()
         if waited:
             self._end(job, "cancelled", Cancelled("It was cancelled before it began."))
+
+    def forget(self, session: str) -> None:
+        """Cancel what a session is at, and delete it as `Studio.delete_session` does. Raises
+        `Occupied` where its turn does not end in `PATIENCE` seconds, or goes on elsewhere."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._at.get(session) != 0)  # it is being taken
+            job = self._jobs.get(self._at.get(session, 0))
+        if job is not None:
+            self.cancel(job)
+            if not job.wait(PATIENCE):
+                raise Occupied(f"Turn {job.turn} is being cancelled.", hint="Try again later.")
+        self.studio.delete_session(session)
+        self._drop(session)
+
+    def _drop(self, session: str) -> None:
+        """Keep nothing of a session in mind."""
+        with self._lock:
+            for turn in [turn for turn, job in self._jobs.items() if job.session == session]:
+                del self._jobs[turn]
+                self._ended.remove(turn)
 
     def _put(self, job: Job) -> None:
         with self._lock:

@@ -24,6 +24,7 @@ from PIL import Image
 from danqing.agent.canonical import canonical, scrub
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger, Step, Turn, step_key
+from danqing.agent.records import SCHEMA_VERSION
 from danqing.agent.store import ORPHAN_SECONDS
 from danqing.tools.errors import BadInput, Stopped, ToolError
 
@@ -186,6 +187,7 @@ def test_the_same_call_is_answered_from_the_ledger_in_any_turn(ledger: Ledger, t
     later = ledger.begin_turn(ledger.new_session(), "again", {})
     assert ledger.find_step("k") == step
     reused = ledger.reuse_step(later, step)
+    assert reused is not None
     assert (reused.outcome, reused.source, reused.turn) == ("reused", step.id, later.id)
     assert reused.pictures == step.pictures
     assert (reused.value, reused.cost) == ({"score": 0.5}, {})
@@ -390,7 +392,7 @@ def test_a_newer_ledger_is_refused(home: Home) -> None:
     with sqlite3.connect(home.ledger) as newer:
         newer.execute("PRAGMA user_version = 99")
     newer.close()
-    with pytest.raises(Stopped, match="schema 99; this one knows 4") as told:
+    with pytest.raises(Stopped, match=f"schema 99; this one knows {SCHEMA_VERSION}") as told:
         Ledger(home)
     assert "Update" in told.value.hint
 
@@ -566,7 +568,9 @@ class Life(RuleBasedStateMachine):
         done = [step for step in self.steps if step.key == key and step.outcome == "done"]
         assert found == (done[-1] if done else None)
         if found is not None:
-            self.steps.append(self.ledger.reuse_step(self.turn, found))
+            reused = self.ledger.reuse_step(self.turn, found)
+            assert reused is not None
+            self.steps.append(reused)
 
     @precondition(lambda self: self.turn is not None and self.begun is None)
     @rule()

@@ -124,11 +124,10 @@ def test_a_ledger_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> N
     with Ledger(home) as ledger:
         house = Conversation(ledger).say("a red house")
     with sqlite3.connect(home.ledger) as old:
-        for version in range(2, SCHEMA_VERSION + 1):
-            for statement in ADDED[version]:
+        for version in range(SCHEMA_VERSION, 1, -1):
+            for statement in reversed(ADDED[version]):
                 kind, name = statement.split()[1:3]
-                if kind == "TABLE":
-                    old.execute(f"DROP TABLE {name}")
+                old.execute(f"DROP {kind} {name}")
         old.execute("PRAGMA user_version = 1")
         assert old.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] >= len(SCHEMA)
     old.close()

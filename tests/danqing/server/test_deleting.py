@@ -1,0 +1,65 @@
+"""Sessions are deleted over HTTP, and by themselves when they are old."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from running import Running, running
+
+from danqing.server import desk
+
+
+def words_on_disk(home: Path, words: str) -> list[str]:
+    files = [file for file in home.rglob("*") if file.is_file()]
+    return [file.name for file in files if words.encode() in file.read_bytes()]
+
+
+def done(server: Running, turn: int) -> None:
+    assert server.events(turn)[-1][1] == "done"
+
+
+def test_a_deleted_session_is_not_there_any_more(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with running(home) as server:
+        turn = server.ask("a red house by the secret river", seed=7)
+        done(server, turn["turn"])
+        at = f"/api/v1/sessions/{turn['session']}"
+        handle = server.http.get(at).json()["head"]
+        assert words_on_disk(home, "secret river")
+        answer = server.http.delete(at)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert words_on_disk(home, "secret river") == []
+        assert list((home / "blobs").iterdir()) == [] == list((home / "pictures").iterdir())
+        for path in (at, f"{at}/pictures/{handle}", f"/api/v1/turns/{turn['turn']}",
+                     f"/api/v1/turns/{turn['turn']}/events", f"{at}/recipe"):  # fmt: skip
+            assert server.http.get(path).status_code == 404, path
+        assert server.http.delete(at).status_code == 404
+        assert server.http.get("/api/v1/sessions").json() == []
+        assert server.desk._jobs == {}
+        done(server, server.ask("a red house")["turn"])
+
+
+def test_what_a_deleted_session_was_at_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(desk, "PATIENCE", 0.1)
+    with running(
+        tmp_path / "home", before=lambda tool: go_on.wait(10) and None, at_once=1
+    ) as server:
+        first, queued = server.ask("a red house"), server.ask("a red house")
+        while server.http.get(f"/api/v1/turns/{first['turn']}").json()["state"] != "running":
+            time.sleep(0.01)
+        assert server.http.delete(f"/api/v1/sessions/{queued['session']}").status_code == 204
+        at = f"/api/v1/sessions/{first['session']}"
+        answer = server.http.delete(at)
+        assert answer.status_code == 409
+        assert f"Turn {first['turn']} is being cancelled" in answer.json()["error"]["message"]
+        assert server.http.get(at).status_code == 200
+        go_on.set()
+        monkeypatch.setattr(desk, "PATIENCE", 10)
+        assert server.http.delete(at).status_code == 204
+        assert server.desk.studio.ledger.turns(9) == []
