@@ -361,13 +361,16 @@ class Ledger:
         forgetting.finish(self._db, self.store)
         return forgotten
 
-    def idle(self, since: datetime) -> list[str]:
-        """The sessions in which nothing has happened since a time, oldest first."""
+    def idle(self, since: datetime, session: str | None = None) -> list[str]:
+        """The sessions, of one or of all, in which nothing has happened since a time, oldest
+        first."""
         with self._db.reading():
             rows = self._db.all(
                 "SELECT sessions.id, max(coalesce(turns.ended, turns.created, sessions.created))"
                 " AS last FROM sessions LEFT JOIN turns ON session = sessions.id"
-                " GROUP BY sessions.id HAVING last < ? ORDER BY last",
+                " WHERE ?1 IS NULL OR sessions.id = ?1"
+                " GROUP BY sessions.id HAVING last < ?2 ORDER BY last",
+                session,
                 since.astimezone(UTC).isoformat(timespec="milliseconds"),
             )
             return [row["id"] for row in rows]

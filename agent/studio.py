@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
@@ -343,10 +344,13 @@ class Studio:
         self.ledger.end_turn(turn, {**outcome, "given_up": how})
         self._cut_short.pop(turn.id, None)
 
-    def delete_session(self, session: str) -> None:
+    def delete_session(self, session: str, since: datetime | None = None) -> bool:
         """Delete a session for good, as `Ledger.delete_session` tells, with its copies in the
-        home's ``pictures``; what it had been cut short in goes with it."""
+        home's ``pictures``; what it had been cut short in goes with it. With ``since`` only where
+        nothing has happened in it since then; whether it went."""
         self.ledger.check_session(session)
+        if since is not None and session not in self.ledger.idle(since, session):
+            return False
         for turn in [*self._cut_short.values()]:
             if turn.session == session:
                 self.give_up(turn, "The session was deleted.", "cancelled")
@@ -355,6 +359,7 @@ class Studio:
         self._talking.pop(session, None)
         for handle in copies.intersection(forgotten.passed):  # it told what the session had said
             self.save(handle)
+        return True
 
     async def stream(
         self, request: str, options: Options | None = None, *, session: str | None = None

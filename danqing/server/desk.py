@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO
 from typing import Any, Literal
 
@@ -272,12 +273,21 @@ class Desk:
         self.studio.delete_session(session)
         self._drop(session)
 
+    def let_go(self, session: str, since: datetime) -> bool:
+        """Delete a session unless something has happened in it since a time; whether it went.
+        Raises as `Studio.delete_session`."""
+        went = self.studio.delete_session(session, since)
+        if went:
+            self._drop(session)
+        return went
+
     def _drop(self, session: str) -> None:
-        """Keep nothing of a session in mind."""
+        """Keep no ended turn of a session in mind."""
         with self._lock:
-            for turn in [turn for turn, job in self._jobs.items() if job.session == session]:
-                del self._jobs[turn]
-                self._ended.remove(turn)
+            for job in [*self._jobs.values()]:
+                if job.session == session and job.state in ENDED:
+                    del self._jobs[job.turn]
+                    self._ended.remove(job.turn)
 
     def _put(self, job: Job) -> None:
         with self._lock:
