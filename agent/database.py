@@ -224,10 +224,13 @@ class Database:
         group.lock.close()
         group.ended.set()
 
-    def compact(self) -> None:
-        """Leave nothing in the file, nor in its log, of what was deleted before; `Stopped` where
-        another program reads for longer than it can be waited for."""
+    def compact(self, *, whole: bool = False) -> None:
+        """Leave nothing in the file, nor in its log, of what was deleted before; with ``whole`` the
+        file is written anew. `Stopped` where another program reads for longer than it can be waited
+        for."""
         with self.alone(), self._reads, self._clearly():
+            if whole:
+                self._writer.execute("VACUUM")
             done = durable.checkpoint(self._writer)
         if not done:
             raise Stopped(

@@ -31,6 +31,7 @@ HELD = (
     " WHERE (session, picture) NOT IN (SELECT session, picture FROM forgotten)"
 )
 """The digests of the pictures that some session has and has not given up."""
+_HOLDERS = HELD.replace("SELECT digest", "SELECT session", 1)
 
 _ENTRY = re.compile(r"^\+(.*)$", re.MULTILINE)
 _TURNS = "(SELECT id FROM turns WHERE session = ?1)"
@@ -46,7 +47,6 @@ _ROWS = (
     f"DELETE FROM steps WHERE turn IN {_TURNS}",
     "DELETE FROM turns WHERE session = ?1",
     "DELETE FROM owners WHERE session = ?1",
-    "DELETE FROM sessions WHERE id = ?1",
 )
 
 
@@ -58,7 +58,7 @@ class Forgotten:
     passed: tuple[str, ...]
 
 
-def delete(db: Database, session: str) -> Forgotten:
+def delete(db: Database, store: Store, session: str) -> Forgotten:
     """Take a session of which no turn is running out of the ledger, inside `Database.writing`;
     `finish` has to follow. Raises `BadInput` where there is none."""
     session = scrub(session)
@@ -76,6 +76,12 @@ def delete(db: Database, session: str) -> Forgotten:
     gone = [one["id"] for one in db.all(f"SELECT id FROM pictures WHERE step IN {_STEPS}", session)]
     for statement in _ROWS:
         db.execute(statement, session)
+    for one in had:  # others may have them, too: they read them with a key of their own from now on
+        heir = db.first(f"{_HOLDERS} AND digest = ? LIMIT 1", one["digest"])
+        if heir is not None:
+            store.pass_on(one["digest"], session, heir["session"])
+    db.execute("DELETE FROM session_keys WHERE session = ?", session)
+    db.execute("DELETE FROM sessions WHERE id = ?", session)
     _cut(db, gone)
     names = [f"img-{id}" for id in gone]
     copies = [f"img-{id}" for id in (*gone, *passed)]

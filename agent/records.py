@@ -6,11 +6,13 @@ import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
+Row: TypeAlias = sqlite3.Row | Json
+"""A row of a table by the names of its columns; of an encrypted home, one that was opened."""
 
 SCHEMA_VERSION = 5
 SCHEMA = (
@@ -85,6 +87,13 @@ ADDED = {
         """CREATE TABLE deleted (
             session TEXT PRIMARY KEY, created TEXT NOT NULL, at TEXT NOT NULL, left TEXT
         ) STRICT""",
+        # Of an encrypted home: how its master key is had, and its sessions' keys; see `vault`.
+        """CREATE TABLE vault (
+            only INTEGER PRIMARY KEY CHECK (only = 1), header TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE session_keys (
+            session TEXT PRIMARY KEY REFERENCES sessions, key TEXT NOT NULL
+        ) STRICT""",
         "CREATE INDEX deleting ON deleted (session) WHERE left IS NOT NULL",
         "CREATE INDEX steps_by_source ON steps (source) WHERE source IS NOT NULL",
         "CREATE INDEX pictures_by_digest ON pictures (digest)",
@@ -96,6 +105,13 @@ ADDED = {
     ),
 }
 """What each later version of the schema adds to the one before it."""
+SEALED = {
+    "turns": ("request", "options", "brief", "plan", "outcome"),
+    "steps": ("args", "value", "error"),
+    "replies": ("reply",),
+    "verdicts": ("verdict",),
+}
+"""The columns that an encrypted home has sealed: all that was said, and all that came of it."""
 
 
 def now() -> str:
@@ -114,7 +130,7 @@ class Turn:
     created: str
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> Turn:
+    def of(cls, row: Row) -> Turn:
         """The turn in a row of ``turns``."""
         options = json.loads(row["options"])
         return Turn(row["id"], row["session"], row["request"], options, row["created"])
@@ -135,7 +151,7 @@ class Picture:
     created: str
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> Picture:
+    def of(cls, row: Row) -> Picture:
         """The picture in a row of ``pictures``."""
         return Picture(
             handle=f"img-{row['id']}",
@@ -175,7 +191,7 @@ class Step:
     pictures: tuple[Picture, ...]
 
     @classmethod
-    def of(cls, row: sqlite3.Row, pictures: tuple[Picture, ...]) -> Step:
+    def of(cls, row: Row, pictures: tuple[Picture, ...]) -> Step:
         """The step in a row of ``steps``."""
         inputs = json.loads(row["inputs"])
         if isinstance(inputs, list):  # as the first ledgers have it: all tools took one image
@@ -209,7 +225,7 @@ class VerdictRow:
     created: str
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> VerdictRow:
+    def of(cls, row: Row) -> VerdictRow:
         """The verdict in a row of ``verdicts``."""
         verdict = json.loads(row["verdict"])
         return VerdictRow(row["turn"], f"img-{row['picture']}", verdict, row["created"])

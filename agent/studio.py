@@ -217,6 +217,8 @@ class Studio:
         """Set it to stop the work at its next safe point; clear it before more is asked for."""
         self.accept = threading.Event()
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
+        self.copies = True
+        """Clear it to have no copies of finished pictures made in an encrypted home."""
         self.previews = False
         """Set it to have listeners told what is being painted, in `events.Working`."""
         self._cut_short: dict[int, Turn] = {}  # held by this process, so `unfinished` names none
@@ -612,7 +614,8 @@ class Studio:
                 brief, handle, verdict, max(1, len(drafts)), notes,
                 state.get("stopped", "satisfied"), _undone(record),
             )  # fmt: skip
-            if "served" not in turn.options:  # who is served by a server has it from there
+            copied = options.out is not None or self.copies or not self.ledger.sealed
+            if copied and "served" not in turn.options:  # who is served has it from the server
                 path = str(self.save(handle, options.out, metadata=options.metadata))
         elif words is None:
             wording = planner.wording(brief)

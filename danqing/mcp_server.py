@@ -133,6 +133,7 @@ class Served:
 
     def __init__(self, studio: Studio, options: Options) -> None:
         self.studio, self.options = studio, options
+        studio.copies = False
         self.sessions: dict[str, None] = {}
         """Those that were begun here, oldest first."""
 

@@ -16,12 +16,14 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from danqing.agent import durable
+from danqing.agent import converting, durable
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
+from danqing.agent.vault import Secret
 
 PRIMITIVES = (
     "create", "write", "sync", "rename", "sync_folder", "remove", "make_folder", "commit",
@@ -52,6 +54,19 @@ def killed_everywhere(deed: str, word: str, template: Path, folder: Path) -> Ite
 def delete(home: Home, session: str) -> None:
     with Ledger(home) as ledger:
         ledger.delete_session(session)
+
+
+def encrypt(home: Home, key_file: str) -> None:
+    converting.encrypt(home, Secret.key_file(Path(key_file)))
+
+
+def decrypt(home: Home, key_file: str) -> None:
+    converting.decrypt(replace(home, secret=Secret.key_file(Path(key_file))))
+
+
+def shred(home: Home, told: str) -> None:
+    session, _, key_file = told.partition(":")
+    delete(replace(home, secret=Secret.key_file(Path(key_file))), session)
 
 
 def _deadly(left: int) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from homes import WORDS, call, holding, in_memory, noise, pixels, talk
 from killed import killed_everywhere
-from PIL import Image
 
 from danqing.agent import provenance
 from danqing.agent.home import Home
-from danqing.agent.ledger import Ledger, Step, Turn, step_key
+from danqing.agent.ledger import Ledger
 from danqing.agent.lineage import Lineage
 from danqing.agent.recipe_export import export
 from danqing.agent.records import ADDED
@@ -24,7 +22,6 @@ from danqing.tools import TOOLS as ALL
 from danqing.tools.errors import BadInput, Stopped, ToolError
 from danqing.tools.registry import by_name
 
-WORDS = "a house that nobody may hear of"
 TOOLS = by_name(ALL)
 
 
@@ -34,79 +31,15 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def ledger(home: Home) -> Iterator[Ledger]:
-    with Ledger(home) as ledger:
-        yield ledger
+def memory(tmp_path: Path) -> Iterator[Path]:
+    with in_memory(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one: syncing is free there."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder)
-
-
-def noise(seed: str, side: int = 24) -> Image.Image:
-    return Image.frombytes("RGB", (side, side), random.Random(seed).randbytes(side * side * 3))
-
-
-def call(
-    ledger: Ledger, turn: Turn, prompt: str, *inputs: str, tool: str = "text_to_image"
-) -> Step:
-    """A step as `Hands` makes one: answered by an equal one, else painted."""
-    digests = [ledger.picture(handle).digest for handle in inputs]
-    key = step_key(tool, {"prompt": prompt}, digests, 7, "m")
-    earlier = ledger.find_step(key)
-    if earlier is not None:
-        reused = ledger.reuse_step(turn, earlier)
-        assert reused is not None
-        return reused
-    named = {f"image{n or ''}": handle for n, handle in enumerate(inputs)}
-    step = ledger.begin_step(turn, tool, {"prompt": prompt, "seeds": [7]}, named, 7, key)
-    return ledger.finish_step(step, [noise(prompt + "".join(digests))], {"said": prompt}, {})
-
-
-def talk(ledger: Ledger, words: str, *prompts: str, session: str | None = None) -> str:
-    """A session with a turn that says ``words`` wherever something is said, and paints."""
-    session = session or ledger.new_session()
-    turn = ledger.begin_turn(session, words, {"out": words, "models": "sketchbook"})
-    brief = {"version": 1, "language": "en", "intent": "make", "target": None, "claims": []}
-    ledger.record_brief(turn, brief | {"remarks": [words]})
-    ledger.record_plan(turn, [{"tool": words}])
-    ledger.record_reply(turn, "key", {"said": words})
-    failed = ledger.begin_step(turn, "ask", {"question": words}, {}, None, "k")
-    ledger.fail_step(failed, words, "failed")
-    picture = None
-    for prompt in prompts:
-        picture = call(ledger, turn, prompt).pictures[0].handle
-        ledger.record_verdict(turn, picture, {"findings": {}, "said": words})
-        provenance.write(
-            ledger.home.pictures / f"{picture}.png", noise(prompt), {"request": words, "steps": []}
-        )
-    ledger.end_turn(turn, {"reply": words, "picture": picture, "satisfied": True})
-    return session
-
-
-def holding(home: Home, *found: str | bytes) -> dict[str, list[str | bytes]]:
-    """The files of a home, logs and all, that hold one of some words or bytes."""
-    held = {}
-    for file in sorted(home.root.rglob("*")):
-        if file.is_file():
-            data = file.read_bytes()
-            there = [one for one in found
-                     if (one.encode() if isinstance(one, str) else one) in data]  # fmt: skip
-            if there:
-                held[file.name] = there
-    return held
-
-
-def pixels(ledger: Ledger, handle: str) -> bytes:
-    """Some bytes of a picture's file that no other has."""
-    file = ledger.store.path(ledger.picture(handle).digest).read_bytes()
-    return file[200:264]
+def ledger(home: Home) -> Iterator[Ledger]:
+    with Ledger(home) as ledger:
+        yield ledger
 
 
 def test_nothing_of_it_is_left_on_the_disk(ledger: Ledger, home: Home) -> None:

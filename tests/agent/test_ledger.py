@@ -520,7 +520,7 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.home = Home.open(Path(self.folder.name) / "home")
+        self.home = self.home_at(Path(self.folder.name) / "home")
         self.ledger = Ledger(self.home)
         self.session = self.ledger.new_session()
         self.turn: Turn | None = None
@@ -528,6 +528,9 @@ class Life(RuleBasedStateMachine):
         self.steps: list[Step] = []
         self.pictures = 0
         self.ended: list[int] = []
+
+    def home_at(self, place: Path) -> Home:
+        return Home.open(place)
 
     @precondition(lambda self: self.turn is None)
     @rule(request=ANY_TEXT)
