@@ -120,6 +120,7 @@ def decrypt(home: Home) -> None:
 def finish(home: Home) -> None:
     """Remove what a conversion that was cut short has left. Raises `Stopped` while one goes on."""
     if home.converting.exists():
+        stay(home).release()  # or it says that one goes on
         with _opened(home) as db:
             _clean(home, db)
 

@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ..tools.errors import BadInput, Stopped, ToolError
 from . import durable
@@ -339,6 +339,13 @@ def _file_content(path: Path) -> bytes:
         raise BadInput(f"{str(path)!r} cannot be read: {reason}.") from error
 
 
+def _scratch() -> IO[bytes]:
+    """A file without a name, in memory where that can be."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("upload"), "w+b")
+    return tempfile.TemporaryFile()
+
+
 def _decoded(content: bytes, format: str, what: str) -> Image.Image:
     """The picture in ``content``, decoded by ``decode.py`` in a process of its own."""
     from PIL import Image
@@ -346,7 +353,7 @@ def _decoded(content: bytes, format: str, what: str) -> Image.Image:
     script = Path(__file__).with_name("decode.py")
     limits = (MAX_PIXELS, DECODE_MEMORY, DECODE_SECONDS)
     with _DECODING:
-        with tempfile.TemporaryFile() as file:
+        with _scratch() as file:
             file.write(content)
             file.seek(0)
             process = subprocess.Popen(

@@ -26,7 +26,8 @@ def encrypt(door: Door, /, key_file: Path | None, yes: bool) -> None:
     """Encrypt the home: all words and pictures in it, from now on.
 
     It opens with a passphrase, which DANQING_PASSPHRASE gives, or is asked for at the terminal; or
-    with a key file, which DANQING_KEY_FILE names. Whoever loses that has lost everything in it.
+    with a key file, which DANQING_KEY_FILE names. Whoever loses that has lost everything in it. To
+    change it, decrypt and encrypt anew.
     SECURITY.md tells what it protects from, and from what not.
     """
     from .agent import converting

@@ -14,17 +14,21 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from homes import WORDS, holding, in_memory, noise, pixels, talk
+from homes import WORDS, call, holding, in_memory, noise, pixels, talk
 from hypothesis import settings
 from killed import killed_everywhere
 from test_ledger import Life
 
-from danqing.agent import converting, vault
+from danqing.agent import converting, provenance, vault
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
+from danqing.agent.lineage import Lineage
+from danqing.agent.recipe_export import export
 from danqing.agent.records import SEALED, TurnRecord
 from danqing.agent.vault import Secret
+from danqing.tools import TOOLS
 from danqing.tools.errors import BadInput, Stopped
+from danqing.tools.registry import by_name
 
 KEY = Secret("key file", b"k" * 32)
 
@@ -365,8 +369,11 @@ TestSealedLife.settings = settings(max_examples=10, stateful_step_count=20, dead
 def test_it_is_not_converted_while_it_is_open(home: Home, sealed: Home) -> None:
     with Ledger(sealed), pytest.raises(Stopped, match="Another program has"):
         converting.decrypt(sealed)
-    with converting._opened(sealed), pytest.raises(Stopped, match="is being encrypted"):
-        Ledger(sealed)
+    with converting._opened(sealed):
+        for _ in range(2):
+            with pytest.raises(Stopped, match="is being encrypted"):
+                Ledger(sealed)
+            sealed.converting.touch()
     with Ledger(sealed) as ledger:
         assert ledger.sealed
 
@@ -396,7 +403,6 @@ def test_killed_anywhere_it_is_the_one_or_the_other(
     home = Home.open(memory / "home")
     with Ledger(home) as ledger:
         talk(ledger, WORDS, WORDS)
-        talk(ledger, "other words", "a tree")
         secret, before = pixels(ledger, "img-1"), told(ledger)
     if deed == "decrypt":
         converting.encrypt(home, KEY)
@@ -437,3 +443,53 @@ def test_shredding_is_finished_by_the_next_start_wherever_it_was_killed(
                 assert holding(home, key) == {}
                 assert len(list(home.blobs.iterdir())) == 1
     assert states.count(True) > 5 and states.count(False) > 10
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_whatever_is_shared_and_deleted_the_others_stay_whole(
+    memory: Path, encrypted: bool
+) -> None:
+    chance = random.Random(5)
+    home = Home.open(memory / "home")
+    if encrypted:
+        converting.encrypt(home, KEY)
+        home = dataclasses.replace(home, secret=KEY)
+    tools = by_name(TOOLS)
+    with Ledger(home) as ledger:
+        alive: dict[str, dict[str, bytes]] = {}
+        gone = passed = 0
+        for _ in range(70):
+            if len(alive) < 4 or (chance.random() < 0.8 and len(alive) < 9):
+                session = chance.choice([*alive, "new", "new"])
+                session = ledger.new_session() if session == "new" else session
+                turn = ledger.begin_turn(session, f"said in {session}", {"models": "sketchbook"})
+                known = [handle for seen in alive.values() for handle in seen]
+                near = known if chance.random() < 0.3 else [*alive.get(session, ())]
+                inputs = chance.sample(near, min(len(near), chance.randint(0, 2)))
+                step = call(ledger, turn, chance.choice("abc"), *inputs)
+                handle = step.pictures[0].handle
+                ledger.record_verdict(turn, handle, {"findings": {}})
+                ledger.end_turn(turn, {"picture": handle, "reply": ""})
+                alive.setdefault(session, {})[handle] = ledger.store.get(
+                    step.pictures[0].digest
+                ).tobytes()
+                continue
+            session = chance.choice([*alive])
+            del alive[session]
+            forgotten = ledger.delete_session(session)
+            gone, passed = gone + len(forgotten.gone), passed + len(forgotten.passed)
+            assert holding(home, f"said in {session}") == {}
+            assert ledger.check() == []
+            assert set(ledger.sessions(99)) == alive.keys()
+            for other, pictures in alive.items():
+                assert set(Lineage(ledger, other).nodes) == pictures.keys()
+                assert export(ledger, tools, other)
+                for handle, pixels in pictures.items():
+                    assert ledger.store.get(ledger.picture(handle).digest).tobytes() == pixels
+                    account = provenance.account(ledger, handle, {}, {})
+                    assert account["steps"][-1]["outputs"] == [handle]
+                    assert session not in account["request"]
+                    assert other in ledger.owners(handle)
+            held = {ledger.picture(handle).digest for seen in alive.values() for handle in seen}
+            assert {file.stem for file in home.blobs.iterdir()} == held
+        assert gone > 5 and passed > 0, (gone, passed)
