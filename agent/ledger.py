@@ -401,7 +401,7 @@ class Ledger:
             rows = self._db.all(
                 "SELECT sessions.id, max(coalesce(turns.ended, turns.created, sessions.created))"
                 " AS last FROM sessions LEFT JOIN turns ON session = sessions.id"
-                " WHERE ?1 IS NULL OR sessions.id = ?1"
+                " WHERE sessions.created < ?2 AND (?1 IS NULL OR sessions.id = ?1)"
                 " GROUP BY sessions.id HAVING last < ?2 ORDER BY last",
                 session,
                 since.astimezone(UTC).isoformat(timespec="milliseconds"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -28,9 +29,13 @@ def keeping(desk: Desk, days: float | None) -> Iterator[None]:
     age = timedelta(days=days)
 
     def work() -> None:
-        while not ended.is_set():
+        for look in itertools.count():
+            if ended.is_set():
+                return
             try:
                 tidy(desk, datetime.now(UTC) - age, ended)
+                if look < 2:  # what a crash left is old enough to go by then
+                    desk.studio.ledger.sweep()
             except Exception:
                 logging.getLogger(__name__).exception("old sessions could not be looked for")
             ended.wait(PAUSE)
@@ -45,9 +50,8 @@ def keeping(desk: Desk, days: float | None) -> Iterator[None]:
 
 
 def tidy(desk: Desk, since: datetime, ended: threading.Event) -> int:
-    """Delete the sessions in which nothing has happened since a time, until it is ended, and what
-    crashes left of pictures; how many sessions went. One that is in use, or cannot be deleted now,
-    is left for the next time."""
+    """Delete the sessions in which nothing has happened since a time, until it is ended; how many
+    went. One that is in use, or cannot be deleted now, is left for the next time."""
     gone = 0
     for session in desk.studio.ledger.idle(since):
         begun = time.monotonic()
@@ -57,5 +61,4 @@ def tidy(desk: Desk, since: datetime, ended: threading.Event) -> int:
             logging.getLogger(__name__).warning("session %s is not deleted: %s", session, error)
         if ended.wait(time.monotonic() - begun):
             break
-    desk.studio.ledger.sweep()
     return gone

@@ -47,8 +47,10 @@ def test_old_sessions_are_deleted(home: Path) -> None:
     with Ledger(Home.open(home)) as ledger:
         then = (datetime.now(UTC) - timedelta(days=9)).isoformat(timespec="milliseconds")
         with ledger._db.writing():
-            ledger._db.execute("UPDATE turns SET created = ?1, ended = ?1 WHERE session = ?2",
-                               then, old)  # fmt: skip
+            ledger._db.execute(
+                "UPDATE turns SET created = ?1, ended = ?1 WHERE session = ?2", then, old
+            )
+            ledger._db.execute("UPDATE sessions SET created = ? WHERE id = ?", then, old)
     assert call("forget", "--older-than", "10", "-y").stdout == "There is nothing to delete.\n"
     assert call("forget", "--older-than", "8", "-y").stdout == "Deleted 1 session with 1 turn.\n"
     assert new in call("sessions").stdout and old not in call("sessions").stdout
