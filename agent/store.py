@@ -168,6 +168,13 @@ class Store:
         """Whether there is a file for ``digest``."""
         return self._file(digest).is_file()
 
+    def shows(self, digest: str, image: Image.Image) -> bool:
+        """Whether an image has the pixels of the picture with ``digest``; an encrypted home has to
+        look, and raises `Stopped` as `get`."""
+        if self._vault is None:
+            return digest_of(image) == digest
+        return digest_of(image) == digest_of(self.get(digest))
+
     def remove(self, digest: str) -> bool:
         """Remove a picture's file for good; returns whether it was there."""
         path = self._file(digest)

@@ -35,7 +35,6 @@ from .plan import MASKS, Call
 from .planners import BuiltinPlanner, Planner
 from .records import Json, Step, Turn, TurnRecord
 from .settling import Asker, nobody
-from .store import digest_of
 from .verdict import Finding, Verdict
 from .witness import Witness
 
@@ -730,7 +729,7 @@ class Studio:
             )  # fmt: skip
             for picture, image in zip(step.pictures, result.images, strict=True):
                 made[picture.handle] = image
-                same[picture.handle] = digest_of(image) == picture.digest
+                same[picture.handle] = self.ledger.store.shows(picture.digest, image)
         return same
 
 

@@ -17,6 +17,7 @@ import pytest
 from homes import WORDS, call, holding, in_memory, noise, pixels, talk
 from hypothesis import settings
 from killed import killed_everywhere
+from scripted_engine import SCENE, ScriptedEngine
 from test_ledger import Life
 
 from danqing.agent import converting, provenance, vault
@@ -25,6 +26,7 @@ from danqing.agent.ledger import Ledger
 from danqing.agent.lineage import Lineage
 from danqing.agent.recipe_export import export
 from danqing.agent.records import SEALED, TurnRecord
+from danqing.agent.studio import Options, Studio
 from danqing.agent.vault import Secret
 from danqing.tools import TOOLS
 from danqing.tools.errors import BadInput, Stopped
@@ -493,3 +495,19 @@ def test_whatever_is_shared_and_deleted_the_others_stay_whole(
             held = {ledger.picture(handle).digest for seen in alive.values() for handle in seen}
             assert {file.stem for file in home.blobs.iterdir()} == held
         assert gone > 5 and passed > 0, (gone, passed)
+
+
+def test_a_picture_of_an_encrypted_home_is_replayed(home: Home, tmp_path: Path) -> None:
+    converting.encrypt(home, KEY)
+    with Studio(dataclasses.replace(home, secret=KEY)) as studio:
+        studio.engine = ScriptedEngine(tmp_path / "models", lambda seed: SCENE + " a red house.")
+        turn = studio.ask("a red house", Options(seed=1, size=(64, 64)))
+        assert turn.picture is not None
+        handle = turn.picture.handle
+        assert studio.replay(handle)[handle]
+        file = studio.ledger.store.path(studio.ledger.picture(handle).digest)
+        studio.ledger.store.remove(studio.ledger.picture(handle).digest)
+        other = studio.ledger.store.put(noise("other"), turn.session)
+        with studio.ledger._db.writing():
+            studio.ledger._db.execute("UPDATE pictures SET digest = ?", other)
+        assert not studio.replay(handle)[handle] and not file.exists()
