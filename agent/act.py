@@ -80,7 +80,7 @@ class Hands:
             raise Repeated(f"{call.tool} was asked for {self._asked[key]} times with equal values")
         if key in self._failed:
             raise ToolError(self._failed[key])
-        earlier = self._ledger.find_step(key)
+        earlier = self._ledger.find_step(key, self._turn)
         if earlier is not None and (step := self._ledger.reuse_step(self._turn, earlier)):
             self.spent.pictures += drawn
             return step

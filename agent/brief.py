@@ -11,6 +11,8 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..tools.errors import BadInput
+
 Language = Literal["en", "zh"]
 Intent = Literal["make", "edit", "ask", "chat"]
 Kind = Literal[
@@ -190,3 +192,11 @@ class Brief(BaseModel):
         if len(set(ids)) != len(ids):
             raise ValueError(f"claim ids repeat: {ids}")
         return self
+
+
+def too_many(claims: int) -> BadInput:
+    """What is said of a request, with the rules that hold, that makes more than `MAX_CLAIMS`."""
+    return BadInput(
+        f"With the rules that hold, that asks for {claims} things at once; at most"
+        f" {MAX_CLAIMS} can be checked.", hint="Ask for some of them first, and add the rest.",
+    )  # fmt: skip

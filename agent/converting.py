@@ -52,7 +52,8 @@ def unsealed(vault: Vault | None, table: str, row: sqlite3.Row, session: str) ->
 
 
 def _place(table: str, column: str, row: sqlite3.Row) -> str:
-    id = f"{row['turn']} {row['key']}" if table == "replies" else row["id"]
+    id = row["id"] if "id" in row.keys() else row["turn"]  # noqa: SIM118, a row's `in` is its values
+    id = f"{id} {row['key']}" if table == "replies" else id
     return f"{table}.{column} {id}"
 
 

@@ -20,6 +20,7 @@ from . import mending
 from .brief import SCENE_OPS, Brief, Change, Claim, Kind
 from .evidence import in_chinese
 from .groups import known_noun
+from .marked import Marked
 from .plan import Call
 from .room import Room, away, flies, meet
 from .seen import Seen
@@ -50,6 +51,8 @@ class Canvas:
     size: tuple[int, int]
     seen: Seen
     own: bool = True
+    marked: Marked | None = None
+    """The part of it that may change; None for all of it."""
 
 
 @dataclass
@@ -173,13 +176,17 @@ class Draft:
         return painter_prompt(**scene, horizon=horizon, phrases=phrases)
 
     def meant(self, change: Change) -> list[int]:
-        """The numbers of the things that a change means. Raises `ToolError` where none are."""
+        """The numbers of the things that a change means. Raises `ToolError` where none are, but in
+        a marked part: then that is meant, whatever it shows."""
+        marked = self.canvas.marked
         if change.subject == IT:
             raise refusal(self.brief, "it", picture=self.canvas.handle)
         noun = known_noun(change.subject)[0]
         found = [n for n, thing in enumerate(self.things) if thing.kind == noun]
         if change.color is not None:
             found = [n for n in found if self.things[n].color == change.color] or found
+        if marked is not None:
+            return [n for n in found if marked.holds(self.things[n].box)]
         if not found:
             thing = said(self.brief, change.subject)
             raise refusal(self.brief, "unseen", thing=thing, picture=self.canvas.handle)
@@ -193,7 +200,13 @@ class Draft:
     def mask_of(self, change: Change, numbers: Sequence[int], grow: float = 0.0) -> str:
         """A mask of things that are in the picture, with a margin to ``grow`` by: by words where
         those tell them from the others, else by their boxes as well. With ``repainting``, what is
-        to be painted over is the whole box of a thing that no other one reaches into."""
+        to be painted over is the whole box of a thing that no other one reaches into. What takes
+        away nothing but what is marked takes all of that."""
+        marked = self.canvas.marked
+        if marked is not None and (not numbers or grow >= GROW):
+            held = [n for n, thing in enumerate(self.things) if marked.holds(thing.box)]
+            if set(held) <= set(numbers):
+                return marked.handle
         kind = self.things[numbers[0]].kind
         mine = [self.things[n].box for n in numbers]
         rest = [t for n, t in enumerate(self.things) if n not in numbers]

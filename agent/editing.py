@@ -57,6 +57,8 @@ HALF_LIGHT = 0.3
 LEAST = 1.2
 """So much larger a thing becomes at least, be there room or not."""
 ROUNDS = 3
+WITHIN = SCENE_OPS | {"add", "remove", "recolor", "replace", "tune"}
+"""What can be done to a part of a picture while the rest of it stays."""
 ORDER = ("tune", "recolor", "remove", "replace", "move", "resize", "add")
 """Things first, each before what might come to stand in its place; then the scene, then the
 frame."""
@@ -148,6 +150,8 @@ class _Editing(Draft):
 
     def _make(self, together: Sequence[Change]) -> None:
         change = together[0]
+        if self.canvas.marked is not None and change.op not in WITHIN:
+            raise refusal(self.brief, "marked")
         if change.op == "style":
             self.restyle(change)
         elif change.op in SCENE_OPS:
@@ -195,7 +199,7 @@ class _Editing(Draft):
     def remove(self, change: Change) -> None:
         numbers = self.meant(change)
         mask = self.mask_of(change, numbers, GROW)
-        kind = self.things[numbers[0]].kind
+        kind = self.things[numbers[0]].kind if numbers else None
         self.things = [t for n, t in enumerate(self.things) if n not in numbers]
         self.cleared(mask, kind)
 
@@ -206,7 +210,10 @@ class _Editing(Draft):
         numbers = self.meant(change)
         found = self.mask_of(change, numbers, GROW)
         color = change.new_color
-        new = [Placed(noun, in_place_of(self.things[n], noun), color) for n in numbers]
+        boxes = [in_place_of(self.things[n], noun) for n in numbers]
+        if self.canvas.marked is not None:
+            boxes = self.canvas.marked.room(noun, max(1, len(numbers)))
+        new = [Placed(noun, box, color) for box in boxes]
         self.things = [t for n, t in enumerate(self.things) if n not in numbers]
         self.put(new, found)
 
@@ -215,11 +222,15 @@ class _Editing(Draft):
         if noun is None:
             raise refusal(self.brief, "unknown", thing=said(self.brief, change.subject))
         new: list[Placed] = []
-        for _ in range(min(change.count or 1, 6)):
+        count, color = min(change.count or 1, 6), change.new_color or change.color
+        if self.canvas.marked is not None:
+            self.put([Placed(noun, box, color) for box in self.canvas.marked.room(noun, count)])
+            return
+        for _ in range(count):
             box = self.room().free(noun, change.value, [t.box for t in (*self.things, *new)])
             if box is None:
                 raise refusal(self.brief, "no-place", thing=said(self.brief, noun))
-            new.append(Placed(noun, box, change.new_color or change.color))
+            new.append(Placed(noun, box, color))
         self.put(new)
 
     def move(self, change: Change) -> None:

@@ -1,26 +1,63 @@
 """Who may come in by a server: keys that are shown once, and kept as hashes.
 
 A key is ``dq-ID-SECRET``; its secret has 256 bits of chance, so that a fast hash is safe. Each
-session that is begun with a key belongs to it; those without an owner are the home's own.
+session that is begun with a key belongs to it; those without an owner are the home's own. How much
+a key may have is kept beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 from ..tools.errors import BadInput
-from .canonical import scrub
+from .canonical import canonical, scrub
 from .database import Database
 
 Scope = Literal["read", "draw"]
 """What a key allows: to look at what its sessions hold, or to begin and ask as well."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+_KEYS = "SELECT keys.*, limits FROM keys LEFT JOIN limits ON limits.key = keys.id"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that a key may have; None is as much as there is. Raises `BadInput` for what is not
+    above 0.
+
+    ``a_minute`` are requests, of which one that only looks counts as a twentieth; ``at_once`` are
+    turns at work, and ``waiting`` those that wait for it. In 24 hours it may have
+    ``pictures_a_day`` drawn and use ``seconds_a_day`` of work, and ``dollars_a_day`` of a language
+    model. ``megabytes`` are those of the pictures that its sessions hold, drafts included.
+    """
+
+    a_minute: float | None = None
+    at_once: int | None = None
+    waiting: int | None = None
+    pictures_a_day: int | None = None
+    seconds_a_day: float | None = None
+    dollars_a_day: float | None = None
+    megabytes: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and not 0 < value < 1e9:
+                raise BadInput(f"The limit {field.name} must be above 0, not {value!r}.")
+
+
+USUAL = Limits(
+    a_minute=60, at_once=2, waiting=20, pictures_a_day=1000, seconds_a_day=7200, dollars_a_day=5,
+    megabytes=1000,
+)  # fmt: skip
+"""Those of somebody who is to draw a few hundred pictures a day, beside others."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +70,7 @@ class Key:
     created: str
     expires: str | None
     revoked: str | None
+    limits: Limits = Limits()
 
     def holds(self, now: datetime) -> bool:
         """Whether it opens at a time."""
@@ -46,7 +84,10 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def make(self, name: str, scope: Scope = "draw", days: float | None = None) -> tuple[Key, str]:
+    def make(
+        self, name: str, scope: Scope = "draw", days: float | None = None,
+        limits: Limits = Limits(),
+    ) -> tuple[Key, str]:  # fmt: skip
         """A new key that opens for so many days, and its text, which is kept nowhere. Raises
         `BadInput` for a name that is empty or taken, or for no time."""
         name = scrub(name.strip())
@@ -64,14 +105,15 @@ class Keys:
                 "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, NULL)",
                 id, name, _hash(secret), scope, now.isoformat(), ends,
             )  # fmt: skip
-        return Key(id, name, scope, now.isoformat(), ends, None), f"dq-{id}-{secret}"
+            self._limit(id, limits)
+        return Key(id, name, scope, now.isoformat(), ends, None, limits), f"dq-{id}-{secret}"
 
     def find(self, text: str) -> Key | None:
         """The key with a text, if it opens now."""
         mark, _, rest = text.partition("-")
         id, _, secret = rest.partition("-")
         with self._db.reading():
-            row = self._db.first("SELECT * FROM keys WHERE id = ?", scrub(id))
+            row = self._db.first(f"{_KEYS} WHERE id = ?", scrub(id))
         known = "" if row is None else row["hash"]
         right = hmac.compare_digest(_hash(secret), known)
         if row is None or mark != "dq" or not right:
@@ -82,7 +124,7 @@ class Keys:
     def all(self) -> list[Key]:
         """Every key that there ever was, oldest first."""
         with self._db.reading():
-            return [_key(row) for row in self._db.all("SELECT * FROM keys ORDER BY created")]
+            return [_key(row) for row in self._db.all(f"{_KEYS} ORDER BY created")]
 
     def any(self) -> bool:
         """Whether there is a key that opens now."""
@@ -94,13 +136,45 @@ class Keys:
         is none that does."""
         now = datetime.now(UTC).isoformat()
         with self._db.writing():
-            row = self._db.first(
-                "SELECT * FROM keys WHERE (id = ?1 OR name = ?1) AND revoked IS NULL", scrub(which)
-            )
-            if row is None:
-                raise BadInput(f"There is no key {which!r} that opens anything.")
-            self._db.execute("UPDATE keys SET revoked = ? WHERE id = ?", now, row["id"])
-            return _key(self._db.one("SELECT * FROM keys WHERE id = ?", row["id"]))
+            key = self._there(which)
+            self._db.execute("UPDATE keys SET revoked = ? WHERE id = ?", now, key.id)
+            return replace(key, revoked=now)
+
+    def limit(self, which: str, changes: Mapping[str, float | None]) -> Key:
+        """Give a key, by its id or its name, other limits, from now on; those that are not among
+        the ``changes`` stay. Raises `BadInput` as `revoke`, and as `Limits`."""
+        with self._db.writing():
+            key = self._there(which)
+            limits = replace(key.limits, **changes)  # type: ignore[arg-type]
+            self._limit(key.id, limits)
+            return replace(key, limits=limits)
+
+    def limits(self, id: str | None) -> Limits:
+        """The limits of the key with an id; None is the home's own, which has none."""
+        if id is None:
+            return Limits()
+        with self._db.reading():
+            row = self._db.first("SELECT limits FROM limits WHERE key = ?", id)
+            return _limits(None if row is None else row["limits"])
+
+    def opens(self, id: str) -> bool:
+        """Whether the key with an id opens now."""
+        with self._db.reading():
+            row = self._db.first(f"{_KEYS} WHERE id = ?", id)
+        return row is not None and _key(row).holds(datetime.now(UTC))
+
+    def _there(self, which: str) -> Key:
+        row = self._db.first(
+            f"{_KEYS} WHERE (id = ?1 OR name = ?1) AND revoked IS NULL", scrub(which)
+        )
+        if row is None:
+            raise BadInput(f"There is no key {which!r} that opens anything.")
+        return _key(row)
+
+    def _limit(self, id: str, limits: Limits) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO limits VALUES (?, ?)", id, canonical(asdict(limits))
+        )
 
 
 def _hash(secret: str) -> str:
@@ -108,4 +182,10 @@ def _hash(secret: str) -> str:
 
 
 def _key(row: sqlite3.Row) -> Key:
-    return Key(**{name: row[name] for name in Key.__dataclass_fields__})
+    told = {name: row[name] for name in Key.__dataclass_fields__ if name != "limits"}
+    return Key(**told, limits=_limits(row["limits"]))
+
+
+def _limits(text: str | None) -> Limits:
+    """Limits as they are kept; a key from before there were any has none."""
+    return Limits() if text is None else Limits(**json.loads(text))

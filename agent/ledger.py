@@ -30,6 +30,7 @@ from .database import Database
 from .forgetting import HELD, Forgotten
 from .home import Home
 from .keys import Keys
+from .quota import Quota
 from .records import (
     SEALED,
     Failure,
@@ -85,6 +86,7 @@ class Ledger:
         self.home = home
         converting.finish(home)
         self._open: dict[int, durable.Lock] = {}
+        self._told: dict[int, list[Json]] = {}
         with contextlib.ExitStack() as undo:
             undo.callback(converting.stay(home).release)
             self._db = Database(home)
@@ -93,6 +95,7 @@ class Ledger:
             self._held_open = undo.pop_all()
         self.store = Store(home, self._vault)
         self.keys = Keys(self._db)
+        self.quota = Quota(self._db, self.keys, self.held)
         if forgetting.unfinished(self._db):
             with contextlib.suppress(Stopped):  # no reason to be stuck; the next start does it
                 forgetting.finish(self._db, self.store)
@@ -149,16 +152,35 @@ class Ledger:
                 self.check_session(session)
             return None if row is None or row["key"] is None else str(row["key"])
 
-    def sessions_of(self, owner: str | None, limit: int) -> list[str]:
-        """The newest ``limit`` sessions of an owner that have a turn, newest first."""
+    def held(self, owner: str) -> int:
+        """The bytes of the files of all pictures that the sessions of a key have, each once."""
         with self._db.reading():
             rows = self._db.all(
-                "SELECT turns.session FROM turns LEFT JOIN owners USING (session)"
-                " WHERE owners.key IS ? GROUP BY turns.session ORDER BY max(turns.id) DESC LIMIT ?",
+                "SELECT DISTINCT digest FROM owners JOIN turns USING (session)"
+                " JOIN steps ON steps.turn = turns.id"
+                " JOIN step_pictures ON step_pictures.step = steps.id"
+                " JOIN pictures ON pictures.id = picture WHERE owners.key = ?"
+                " AND (session, picture) NOT IN (SELECT session, picture FROM forgotten)",
+                owner,
+            )
+        return sum(self.store.size(row["digest"]) for row in rows)
+
+    def sessions_of(self, owner: str | None, limit: int) -> list[str]:
+        """The newest ``limit`` sessions of an owner that have a turn, newest first."""
+        return [turn.session for turn in self.beginnings(owner, limit)]
+
+    def beginnings(self, owner: str | None, limit: int) -> list[Turn]:
+        """The first turn of each session of `sessions_of`."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT turns.* FROM turns JOIN (SELECT min(turns.id) AS first, max(turns.id) AS"
+                " last FROM turns LEFT JOIN owners USING (session) WHERE owners.key IS ?"
+                " GROUP BY turns.session ORDER BY last DESC LIMIT ?) ON turns.id = first"
+                " ORDER BY last DESC",
                 owner,
                 limit,
             )
-            return [row["session"] for row in rows]
+            return [Turn.of(self._unsealed("turns", row)) for row in rows]
 
     def check_session(self, session: str) -> None:
         """Raise `BadInput` where there is no such session."""
@@ -180,12 +202,21 @@ class Ledger:
             return str(self._turn_row(turn)["session"])
 
     def begin_turn(self, session: str, request: str, options: Json) -> Turn:
-        """Record ``request`` durably and hold its turn for this process until `end_turn`."""
+        """Record ``request`` durably and hold its turn for this process until `end_turn`. Where its
+        session is a key's, the turn's budget is clipped to what is left to that.
+
+        Raises `UsedUp` where nothing is, and `StorageFull`.
+        """
+        owner = self.owner(session)
+        if owner is not None:
+            self.quota.check_room(owner)
         with contextlib.ExitStack() as undo:
             with self._db.writing():
                 if self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session)) is None:
                     raise BadInput(f"There is no session {session!r}.")
                 next_ = self._next("turns")
+                if owner is not None:
+                    options = self.quota.clipped(owner, options)
                 id = self._db.insert(
                     "INSERT INTO turns (id, session, request, options, created)"
                     " VALUES (?, ?, ?, ?, ?)",
@@ -195,6 +226,8 @@ class Ledger:
                     self._seal(session, "turns.options", next_, canonical(options)),
                     now(),
                 )
+                if owner is not None:
+                    self.quota.set_aside(owner, id, options)
                 # The lock comes before the row is seen: nobody may take the turn for a crashed one.
                 lock = self._turn_lock(id)
                 undo.callback(lock.release, gone=True)
@@ -248,21 +281,55 @@ class Ledger:
             rows = self._db.all("SELECT * FROM replies WHERE turn = ? ORDER BY created", id)
             return [json.loads(self._unsealed("replies", row)["reply"]) for row in rows]
 
+    def tell(self, turn: Turn | int, event: Json) -> None:
+        """Keep an event of the turn from when it ends; a turn that is cut short before tells all
+        of them again."""
+        self._told.setdefault(self._held(turn), []).append(event)
+
+    def told(self, turn: Turn | int) -> list[Json]:
+        """What `tell` kept of a turn that has ended, in order."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.reading():
+            row = self._db.first("SELECT * FROM told WHERE turn = ?", id)
+            return [] if row is None else list(json.loads(self._unsealed("told", row)["events"]))
+
+    def mark_unwanted(self, turn: Turn | int) -> None:
+        """Record that nobody wants a turn any more that has not ended yet, so that whoever takes it
+        up only ends it."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.writing():
+            self._db.execute(
+                "INSERT OR IGNORE INTO unwanted SELECT id, ? FROM turns"
+                " WHERE id = ? AND ended IS NULL",
+                now(), id,
+            )  # fmt: skip
+
+    def unwanted(self, turn: Turn | int) -> bool:
+        """Whether a turn was marked by `mark_unwanted`."""
+        id = turn if isinstance(turn, int) else turn.id
+        with self._db.reading():
+            return self._db.first("SELECT 1 FROM unwanted WHERE turn = ?", id) is not None
+
     def end_turn(self, turn: Turn | int, outcome: Json) -> None:
-        """Record how the turn ended, once, and give up its lock. The conversation then stands at
-        the ``picture`` of the outcome, where there is one."""
+        """Record how the turn ended, once, with all that it told, and give up its lock. The
+        conversation then stands at the ``picture`` of the outcome, where there is one."""
         with self._db.writing():
             id = self._held(turn)
             self._close_steps(id, "cancelled", "the turn ended before the step did")
+            self.quota.settle(id, lambda: outcome.get("cost") or self._cost(id))
             self._db.execute(
                 "UPDATE turns SET outcome = ?, ended = ? WHERE id = ?",
                 self._seal(turn, "turns.outcome", id, canonical(outcome)),
                 now(),
                 id,
             )
+            if told := self._told.get(id):
+                text = self._seal(turn, "told.events", id, canonical(told))
+                self._db.insert("INSERT INTO told VALUES (?, ?)", id, text)
             if outcome.get("picture") is not None:
                 session = self._db.one("SELECT session FROM turns WHERE id = ?", id)[0]
                 self._stand(session, outcome["picture"])
+        self._told.pop(id, None)
         with durable.clear_errors(self.home.locks):
             self._open.pop(id).release(gone=True)
 
@@ -416,14 +483,17 @@ class Ledger:
         """A `step_key` as this home keeps it: none that can be guessed, where it is encrypted."""
         return self._kept(step_key(tool, args, inputs, seed, models))
 
-    def find_step(self, key: str) -> Step | None:
+    def find_step(self, key: str, turn: Turn | int | None = None) -> Step | None:
         """The newest finished step with this ``key``, of any turn, whose pictures are all there
-        and were not given up."""
+        and were not given up; first that which ``turn`` had already, so that one that is taken up
+        again has the same handles."""
         with self._db.reading():
             rows = self._db.all(
-                "SELECT * FROM steps WHERE key = ? AND outcome = 'done' AND id NOT IN (SELECT step"
-                " FROM step_pictures JOIN forgotten USING (picture)) ORDER BY id DESC",
+                "SELECT * FROM steps WHERE key = ?1 AND outcome = 'done' AND id NOT IN (SELECT step"
+                " FROM step_pictures JOIN forgotten USING (picture)) ORDER BY id IN (SELECT"
+                " coalesce(source, id) FROM steps WHERE turn = ?2 AND key = ?1) DESC, id DESC",
                 key,
+                turn.id if isinstance(turn, Turn) else turn,
             )
             for row in rows:
                 step = self._step(row)
@@ -534,11 +604,15 @@ class Ledger:
     def take_in(self, turn: Turn | int, data: bytes | Path) -> Picture:
         """An upload as a picture of ``turn``, by a step of the tool ``upload``.
 
-        Raises `BadInput` for what is no picture.
+        Raises `BadInput` for what is no picture, and `StorageFull`.
         """
         session = self.session_of(turn) if isinstance(turn, int) else turn.session
+        owner = self.owner(session)
+        if owner is not None:
+            size = len(data) if isinstance(data, bytes) else data.stat().st_size
+            self.quota.check_room(owner, size)
         digest = self.store.take_in(data, session)
-        key = self.key("upload", {}, [digest], None, self.owner(session) or "")
+        key = self.key("upload", {}, [digest], None, owner or "")
         earlier = self.find_step(key)
         if earlier is not None and (reused := self.reuse_step(turn, earlier)) is not None:
             return reused.pictures[0]
@@ -801,6 +875,15 @@ class Ledger:
                     except Stopped as stopped:
                         wrong[str(stopped.args[0])] = None
         return list(wrong)
+
+    def _cost(self, turn: int) -> Json:
+        """What a turn used that ended before it was reckoned up: by its steps and replies."""
+        record = self.turn(turn)
+        return {
+            "pictures": sum(picture.turn == turn for picture in record.pictures),
+            "seconds": sum(step.cost.get("seconds", 0.0) for step in record.steps),
+            "money": sum(reply.get("money") or 0.0 for reply in self.replies(turn)),
+        }
 
     def _digests(self) -> set[str]:
         with self._db.reading():

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from ..tools.errors import BadInput
 from .brief import Brief
@@ -57,9 +58,8 @@ class Lineage:
         """The pictures that are still there by handle, in the order they came."""
         gone = self.ledger.forgotten(self.session)
         nodes: dict[str, Node] = {}
-        for turn in self.turns:
-            node = _node(turn)
-            if node is not None and node.handle not in gone:
+        for node in chain.from_iterable(map(_nodes, self.turns)):
+            if node.handle not in gone:
                 nodes.setdefault(node.handle, node)
         there = self.ledger.there(nodes)  # one may have been of a session that was deleted
         return {handle: node for handle, node in nodes.items() if handle in there}
@@ -208,16 +208,17 @@ class Lineage:
         return line[since + 1 : since + 2]
 
 
-def _node(turn: TurnRecord) -> Node | None:
-    """The picture that a turn handed over; None for one that has none."""
-    handle = (turn.outcome or {}).get("picture")
-    if handle is None:
-        return None
+def _nodes(turn: TurnRecord) -> list[Node]:
+    """The pictures that a turn handed over; only a recipe's may be several."""
+    outcome = turn.outcome or {}
+    if (handle := outcome.get("picture")) is None:
+        return []
     brief = Brief.model_validate(turn.brief) if turn.brief else None
     base = turn.options.get("base")
     edited = brief is not None and brief.intent == "edit"
     parent = brief.target if brief is not None and edited else None
-    return Node(handle, turn.id, turn.request, parent, base, brief)
+    handles = dict.fromkeys([handle, *outcome.get("outputs", {}).values()])
+    return [Node(handle, turn.id, turn.request, parent, base, brief) for handle in handles]
 
 
 def _same_claims(a: Brief | None, b: Brief | None) -> bool:

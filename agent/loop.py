@@ -10,10 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..tools.errors import Cancelled, Stopped, ToolError
+from ..tools.masks import mask_of
 from . import answers, events, reply
 from .act import BudgetSpent, Hands, Repeated
 from .brief import Brief, Claim
@@ -22,6 +23,7 @@ from .eyes import see
 from .groups import known_noun
 from .ledger import Ledger
 from .lineage import UPLOAD, Lineage
+from .marked import Marked, pointed
 from .plan import Attempt, Call, best_of, verdict_of
 from .planners import Planner, Situation
 from .records import Step, Turn
@@ -55,8 +57,9 @@ class State(TypedDict, total=False):
 class Loop:
     """One turn's nodes. ``size`` is the (width, height) of the finished picture in pixels.
 
-    ``base`` is the picture that the conversation stood at when the turn began; ``ask`` asks the
-    user what is meant where two things may be.
+    ``base`` is the picture that the conversation stood at when the turn began, and ``mask`` shows
+    which part of it may change, where that is not all; ``ask`` asks the user what is meant where
+    two things may be.
     """
 
     turn: Turn
@@ -66,6 +69,7 @@ class Loop:
     seed: int
     size: tuple[int, int]
     base: str | None = None
+    mask: str | None = None
     ask: Asker = nobody
     emit: events.Listener = events.nobody
     judge: Judge | None = None
@@ -102,6 +106,8 @@ class Loop:
                 tuple(lineage.nodes), here, self._before(here), lambda: self._things(here)
             )
             brief = self.planner.understand(self.turn.request, situation)
+            if self._marked is not None and here is not None and brief.intent in ("make", "edit"):
+                brief = pointed(brief, self._marked, self._glance(here), here)
             brief = settle(brief, lineage, self.base, self.ask, self._count, self._style)
             self.ledger.record_brief(self.turn, brief.model_dump(mode="json"))
         else:  # frozen when the turn began
@@ -160,6 +166,7 @@ class Loop:
                     attempt = attempt.model_copy(update={"made": handles})
                 else:
                     try:
+                        handles = self._held(handles, _brief(state).target)
                         handles = self._undamaged(call, handles, _brief(state).target)
                     except BudgetSpent as error:
                         stopped = str(error)
@@ -264,15 +271,35 @@ class Loop:
         room = max(1, self.hands.spent.room_for(len(seeds)))
         return call.model_copy(update={"arguments": {**call.arguments, "seeds": seeds[:room]}})
 
+    def _held(self, handles: tuple[str, ...], target: str | None) -> tuple[str, ...]:
+        """The pictures that an edit of ``target`` made, as they are where it is marked, and as it
+        is elsewhere; none that could not be put together."""
+        if self._marked is None or target is None:
+            return handles
+        held = []
+        for handle in handles:
+            images = {"image": target, "over": handle, "mask": self._marked.handle}
+            try:
+                step = self.hands.run(Call(tool="blend", images=images, aid=True))
+            except BudgetSpent:
+                raise
+            except ToolError:  # as of another size
+                continue
+            held.append(step.pictures[0].handle)
+        return tuple(dict.fromkeys(held))
+
     def _undamaged(
         self, call: Call, handles: tuple[str, ...], target: str | None
     ) -> tuple[str, ...]:
         """Of the pictures that an edit of ``target`` made, those that are as before outside its
         mask."""
         within = call.within or (call.images["mask"] if call.tool == "inpaint" else None)
+        within = within if self._marked is None else self._marked.handle
         if within is None or "compare" not in self.hands.offered:
             return handles
         before = call.before or call.images["image"]
+        if self._marked is not None and target is not None:
+            before = target
         kept = []
         for handle in handles:
             images = {"image": before, "other": handle, "mask": within}
@@ -330,16 +357,25 @@ class Loop:
         picture = self.ledger.picture(brief.target)
         return Canvas(
             brief.target, (picture.width, picture.height), self._read(brief.target),
-            own=not self._brought(brief.target),
+            own=not self._brought(brief.target), marked=self._marked,
         )  # fmt: skip
+
+    @cached_property
+    def _marked(self) -> Marked | None:
+        """What of the picture may change; None for all of it."""
+        if self.mask is None:
+            return None
+        image = self.ledger.store.get(self.ledger.picture(self.mask).digest)
+        return Marked(self.mask, mask_of("mask", image, image.size))
 
     def _brought(self, handle: str) -> bool:
         """Whether a picture goes back to one of the user's own."""
         line = [handle]
         for one in line:
-            if self.ledger.step_of(one).tool == UPLOAD:
+            step = self.ledger.step_of(one)
+            if step.tool == UPLOAD:
                 return True
-            line += [p for p in self.ledger.picture(one).parents if p not in line]
+            line += [h for name, h in step.inputs.items() if name != "mask" and h not in line]
         return False
 
     def _look(self, brief: Brief, handle: str, *, closing: bool = False) -> Verdict:
@@ -370,7 +406,7 @@ class Loop:
             )
         before = None
         if brief.intent == "edit" and brief.target is not None:
-            before = Before(self._read(brief.target), changed)
+            before = Before(self._read(brief.target), changed, self._marked is not None)
         return judge(brief, seen, before=before)
 
     def _read(self, handle: str, *, closing: bool = False) -> Seen:

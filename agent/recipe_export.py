@@ -20,7 +20,8 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u2028\u2029\ue0f0-\ue0f3\ufef
 
 def export(ledger: Ledger, tools: Mapping[str, ToolSpec], what: str | None = None) -> str:
     """The text of a recipe that makes the picture ``what`` (img-3), or the finished pictures of the
-    session ``what``; of the latest session without it.
+    session ``what``; of the latest session without it. The description of an input begins with
+    the handle of its picture.
 
     Run with the same uploads and models on the same machine, it gives the same pixels. Raises
     `BadInput` where there is no such picture or session, or where a tool is not here any more.
@@ -65,19 +66,22 @@ def _written(
     steps = {
         step.id: step for h in outputs.values() for step in provenance.lineage(ledger, h)
     }  # the lineages of several pictures share steps
+    masks = {step.inputs.get("mask") for step in steps.values()}
     names: dict[str, str] = {}
     uploads: dict[str, str] = {}
     lines: list[str] = []
     counts: Counter[str] = Counter()
 
     def bring(handle: str, about: str) -> None:
-        name = "photo" if not uploads else f"photo-{len(uploads) + 1}"
+        name = "mask" if handle in masks else "photo"
+        name = name if name not in uploads else f"{name}-{len(uploads) + 1}"
         uploads[name], names[handle] = about, f"inputs.{name}"
 
     for step in provenance.in_order(steps.values()):
         if step.tool == "upload":
             picture = step.pictures[0]
-            bring(picture.handle, f"{picture.handle}, {picture.width}x{picture.height} pixels")
+            about = f"{picture.handle}, {picture.width}x{picture.height} pixels"
+            bring(picture.handle, about)
             continue
         for handle in step.inputs.values():
             if handle not in names:

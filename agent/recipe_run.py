@@ -6,6 +6,7 @@ was cut short goes on where it stood, and the same recipe gives the same pixels 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ..tools.engine import Engine
 from ..tools.errors import DanqingError, Stopped, ToolError
 from . import events
 from .act import BudgetSpent
@@ -22,9 +24,10 @@ from .canonical import canonical
 from .eyes import judged
 from .ledger import Ledger
 from .plan import Call
-from .recipe import Reference, Step, Use, filled, whole
+from .recipe import Reference, Step, Use, filled, in_words, whole
 from .recipe_check import Plan
-from .recipe_yaml import BadRecipe
+from .recipe_check import plan as checked
+from .recipe_yaml import BadRecipe, read
 from .records import Json, Turn
 from .records import Step as Record
 from .studio import Options, PictureDocument, Studio, TurnDocument
@@ -136,7 +139,41 @@ def run(
     so. Raises `BadRecipe` where a tool's model is missing, `BadInput` for an input that is no
     picture, `Cancelled`, and `Stopped` for a step that fails; what was made is kept.
     """
-    offered = studio.engine.available()
+    check_models(plan, studio.engine)
+    end_abandoned(studio.ledger)
+    values = {name: value for name, value in plan.inputs.items() if not isinstance(value, Path)}
+    turn = studio.ledger.begin_turn(
+        studio.ledger.new_session(), plan.name,
+        {"recipe": plan.source.text, "inputs": values, "models": studio.engine.profile.name},
+    )  # fmt: skip
+    spent = Spent(budget or budget_of(plan))
+    work = _Run(studio, studio.engine, plan, turn, spent, metadata, listener)
+    try:
+        work.run()
+        return work.finish(out or {})
+    except DanqingError as error:
+        studio.ledger.end_turn(turn, work.outcome({}, str(error)))
+        raise
+
+
+def carry_out(
+    studio: Studio, engine: Engine, turn: Turn, options: Options, listener: events.Listener,
+    cancel: threading.Event,
+) -> None:  # fmt: skip
+    """Bring a turn that `Studio.begin` began with a recipe to its end. What `run` raises leaves it
+    open, to be gone on with or given up."""
+    plan = checked(read(options.recipe or ""), engine.tools, options.inputs or {})
+    check_models(plan, engine)
+    work = _Run(
+        studio, engine, plan, turn, Spent(options.budget), options.metadata, listener, cancel
+    )
+    work.run()
+    work.finish({})
+
+
+def check_models(plan: Plan, engine: Engine) -> None:
+    """Raise `BadRecipe` where a tool's model is missing."""
+    offered = engine.available()
     missing = [
         plan.source.problem(
             ("steps", i, "uses"), f"{step.uses} cannot run now: its model is not here."
@@ -146,26 +183,13 @@ def run(
     ]
     if missing:
         raise BadRecipe(plan.source.name, missing)
-    end_abandoned(studio.ledger)
-    values = {name: value for name, value in plan.inputs.items() if not isinstance(value, Path)}
-    turn = studio.ledger.begin_turn(
-        studio.ledger.new_session(), plan.name,
-        {"recipe": plan.source.text, "inputs": values, "models": studio.engine.profile.name},
-    )  # fmt: skip
-    spent = Spent(budget or budget_of(plan))
-    work = _Run(studio, plan, turn, spent, metadata, listener)
-    try:
-        work.run()
-        return work.finish(out or {})
-    except DanqingError as error:
-        studio.ledger.end_turn(turn, work.outcome({}, str(error)))
-        raise
 
 
 def end_abandoned(ledger: Ledger) -> None:
-    """End the runs that a crash cut short: a recipe goes on by being run again."""
+    """End the runs that a crash cut short: a recipe goes on by being run again, but for those that
+    a server took."""
     for record in ledger.unfinished():
-        if "recipe" in record.options:
+        if "recipe" in record.options and "served" not in record.options:
             ledger.end_turn(ledger.reopen_turn(record.id), {"stopped": "cut short"})
 
 
@@ -174,22 +198,29 @@ class _Run:
     """One run of a recipe: what its steps have made so far."""
 
     studio: Studio
+    engine: Engine
     plan: Plan
     turn: Turn
     spent: Spent
     metadata: bool
     listener: events.Listener
+    cancel: threading.Event | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
     made: dict[str, StepResult] = field(default_factory=dict)
     stopped: str | None = None
     _answers: dict[str, Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.hands = self.studio.hands(self.studio.engine, self.turn, self.spent, self.listener)
+        self.hands = self.studio.hands(
+            self.engine, self.turn, self.spent, self.listener, self.cancel
+        )
 
     def run(self) -> None:
         ledger = self.studio.ledger
-        ledger.record_brief(self.turn, self.plan.brief().model_dump(mode="json"))
+        brief = self.plan.brief()
+        ledger.record_brief(self.turn, brief.model_dump(mode="json"))
+        if brief.claims:
+            self.listener(events.Understood(brief))
         for name, value in self.plan.inputs.items():
             if self.plan.recipe.inputs[name].type != "image":
                 self.inputs[name] = value
@@ -223,7 +254,9 @@ class _Run:
             else:
                 values[name] = found
         stopped = self.stopped or ("satisfied" if self.satisfied else "a check is not met")
-        self.studio.ledger.end_turn(self.turn, self.outcome(pictures, stopped))
+        said = [f"{name}: {picture.handle}" for name, picture in pictures.items()]
+        said += [f"{name}: {in_words(value)}" for name, value in values.items()]
+        self.studio.ledger.end_turn(self.turn, self.outcome(pictures, stopped, "\n".join(said)))
         return RecipeDocument(
             recipe=self.plan.name, turn=self.turn.id, session=self.turn.session,
             pictures=pictures, values=values, steps=tuple(self.made.values()),
@@ -231,7 +264,7 @@ class _Run:
             seconds=round(self.spent.seconds, 3),
         )  # fmt: skip
 
-    def outcome(self, pictures: dict[str, PictureDocument], stopped: str) -> Json:
+    def outcome(self, pictures: dict[str, PictureDocument], stopped: str, reply: str = "") -> Json:
         """How the run ended, in the form of every turn's outcome."""
         first = next(iter(pictures.values()), None)
         findings = {
@@ -242,7 +275,7 @@ class _Run:
         }
         done = bool(pictures)
         return {
-            "reply": "", "picture": first.handle if first else None,
+            "reply": reply, "picture": first.handle if first else None,
             "path": first.path if first else None,
             "outputs": {name: picture.handle for name, picture in pictures.items()},
             "verdict": {"findings": findings}, "satisfied": done and self.satisfied,
@@ -315,7 +348,7 @@ class _Run:
     def _call(self, call: Call) -> Record:
         """The finished step for a call; one that was made in this run already is that one."""
         ledger = self.studio.ledger
-        full = self.studio.engine.arguments(call.tool, call.arguments)
+        full = self.engine.arguments(call.tool, call.arguments)
         digests = {name: ledger.picture(handle).digest for name, handle in call.images.items()}
         key = canonical([call.tool, full, digests])
         if key not in self._answers:
@@ -333,14 +366,18 @@ class _Run:
             )
         width, height = arguments.get("size", (512, 512))
         options = Options(
-            seed=arguments["seed"], size=(width, height), models=self.studio.engine.profile.name,
-            metadata=self.metadata,
+            seed=arguments["seed"], size=(width, height), models=self.engine.profile.name,
+            metadata=self.metadata, within=self.turn.id,
             budget=Budget(
                 steps=min(usual.steps, room[0]), pictures=min(usual.pictures, room[1]),
                 seconds=min(usual.seconds, self.spent.seconds_left),
             ),
         )  # fmt: skip
-        turn = self.studio.ask(str(arguments["request"]), options, listener=self.listener)
+        owner = self.studio.ledger.owner(self.turn.session)
+        turn = self.studio.ask(
+            str(arguments["request"]), options, session=self.studio.ledger.new_session(owner),
+            listener=self.listener, cancel=self.cancel,
+        )  # fmt: skip
         self.spent.steps += turn.cost.calls
         self.spent.pictures += turn.cost.pictures
         if turn.picture is None:

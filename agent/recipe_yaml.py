@@ -84,15 +84,19 @@ def open_recipe(path: Path) -> Source:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    return read(decoded(data, str(path)), str(path), folder=path.parent)
+
+
+def decoded(data: bytes, name: str) -> str:
+    """The text of a recipe of that name; raises `BadInput` for what is too large, or no UTF-8."""
     if len(data) > MAX_BYTES:
-        raise BadInput(f"The recipe {str(path)!r} is larger than {MAX_BYTES // 1024} KiB.")
+        raise BadInput(f"The recipe {name!r} is larger than {MAX_BYTES // 1024} KiB.")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"The recipe {str(path)!r} is not UTF-8: byte {error.start} is {data[error.start]:#x}."
+            f"The recipe {name!r} is not UTF-8: byte {error.start} is {data[error.start]:#x}."
         ) from None
-    return read(text, str(path), folder=path.parent)
 
 
 def read(text: str, name: str = "recipe", *, folder: Path = Path()) -> Source:

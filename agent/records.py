@@ -102,6 +102,23 @@ ADDED = {
         "CREATE INDEX verdicts_on_picture ON verdicts (picture)",
         "CREATE INDEX places_at_picture ON places (picture)",
         "CREATE INDEX forgotten_pictures ON forgotten (picture)",
+        """CREATE TABLE unwanted (
+            turn INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE, created TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE told (
+            turn INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE, events TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE limits (
+            key TEXT PRIMARY KEY REFERENCES keys, limits TEXT NOT NULL
+        ) STRICT""",
+        # Names no row of turns: what a key has used it has used, though the turn be deleted.
+        """CREATE TABLE spent (
+            turn INTEGER PRIMARY KEY, key TEXT NOT NULL REFERENCES keys, begun TEXT NOT NULL,
+            ended INTEGER NOT NULL, pictures INTEGER NOT NULL, seconds REAL NOT NULL,
+            dollars REAL NOT NULL
+        ) STRICT""",
+        "CREATE INDEX spent_by_key ON spent (key, begun)",
+        "CREATE INDEX owners_by_key ON owners (key)",
     ),
 }
 """What each later version of the schema adds to the one before it."""
@@ -110,6 +127,7 @@ SEALED = {
     "steps": ("args", "value", "error"),
     "replies": ("reply",),
     "verdicts": ("verdict",),
+    "told": ("events",),
 }
 """The columns that an encrypted home has sealed: all that was said, and all that came of it."""
 

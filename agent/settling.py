@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..tools.errors import BadInput, ToolError
+from ..tools.errors import ToolError
 from ..tools.world import world
-from .brief import MAX_CLAIMS, SCENE_OPS, THING_OPS, Brief, Change, Claim
+from .brief import MAX_CLAIMS, SCENE_OPS, THING_OPS, Brief, Change, Claim, too_many
 from .language.made import follows
 from .ledger import Ledger
 from .lineage import Lineage
@@ -23,6 +23,8 @@ EVERYTHING = "everything else"
 """The subject of the claim that an edit changes nothing but what it was asked to."""
 IT = "it"
 """The subject of a change that its sentence does not name."""
+HERE = "what is marked"
+"""The subject of a change of a part of the picture in which nothing is known."""
 TINTED = {
     "red": "redder", "blue": "bluer", "green": "greener", "orange": "warmer", "gray": "gray",
 }  # fmt: skip
@@ -228,6 +230,8 @@ def _afterwards(
             continue
         number = numbers.get(subject)
         which = change.color or change.place
+        if change.op == "recolor" and change.count is not None and number != change.count:
+            which = which or f"{change.count}"
         if change.op == "add" and number:
             said = [c for c in said if not (c.kind == "count" and c.subject == subject)]
             said.append(_counted(subject, number + (change.count or 1)))
@@ -329,10 +333,7 @@ def _numbered(brief: Brief, claims: Sequence[Claim], rules: Sequence[Claim]) -> 
     unique = list({c.key: c for c in reversed(claims)}.values())[::-1]
     unique += [rule for rule in rules if not _contradicts(rule, unique)]
     if len(unique) > MAX_CLAIMS:
-        raise BadInput(
-            f"With the rules that hold, that asks for {len(unique)} things at once; at most"
-            f" {MAX_CLAIMS} can be checked.", hint="Ask for some of them first, and add the rest.",
-        )  # fmt: skip
+        raise too_many(len(unique))
     standing = {c.key for c in brief.claims if c.id in brief.standing}
     told = [c.model_copy(update={"id": f"c{n}"}) for n, c in enumerate(unique, start=1)]
     return {

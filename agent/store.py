@@ -175,6 +175,13 @@ class Store:
             return digest_of(image) == digest
         return digest_of(image) == digest_of(self.get(digest))
 
+    def size(self, digest: str) -> int:
+        """The bytes of the file of ``digest``; 0 where there is none."""
+        try:
+            return self._file(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def remove(self, digest: str) -> bool:
         """Remove a picture's file for good; returns whether it was there."""
         path = self._file(digest)
@@ -211,7 +218,8 @@ class Store:
 
         ``named`` gives the digests that are in use; it is called once nobody can be writing. A blob
         goes only if it is older than an hour (a step may be about to name it) and younger than
-        ``since`` (seconds since the epoch: when the naming began; what is older is not ours).
+        ``since`` (seconds since the epoch: when the naming began; what is older is not ours); so
+        old is a temporary file, too, that goes from elsewhere in the home.
         """
         temporaries = blobs = 0
         with (
@@ -231,6 +239,11 @@ class Store:
                 ):
                     durable.remove(file)
                     blobs += 1
+            for folder in (self.home.root, self.home.pictures):
+                for file in folder.glob(f"{durable.TEMPORARY}*"):
+                    if file.stat().st_mtime < now - ORPHAN_SECONDS:
+                        durable.remove(file)
+                        temporaries += 1
         return Swept(temporaries, blobs)
 
     def _file(self, digest: str) -> Path:

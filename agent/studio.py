@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from ..tools import catalogue
 from ..tools.engine import Engine
 from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped, ToolError
+from ..tools.masks import mask_of
 from ..tools.registry import Role
 from . import events, provenance, reply
 from .act import Hands, seed_of
@@ -45,8 +46,9 @@ if TYPE_CHECKING:
 
 SMALLEST_SIZE, LARGEST_SIZE = 64, 2048
 DEFAULT_SIZE = (512, 512)
-_NOT_OPTIONS = ("size", "budget", "upload", "tool", "served")
+_NOT_OPTIONS = ("size", "budget", "upload", "tool", "served", "marks")
 _KEPT = ("seed", "models", "llm", "llm_sees", "metadata", "out", "base")
+_WHERE_GIVEN = ("mask", "recipe", "inputs", "within")
 
 
 class PictureDocument(BaseModel):
@@ -135,6 +137,15 @@ class Options:
     out: str | None = None
     base: str | None = None
     """The picture that the conversation stood at when the request was made."""
+    mask: str | None = None
+    """A picture of the size of ``base``, white where that may change: what is asked for is done
+    there, and all else stays as it is."""
+    recipe: str | None = None
+    """The text of a recipe, where that is run and no request is read; ``inputs`` are its pictures'
+    handles and its values by their names."""
+    inputs: Json | None = None
+    within: int | None = None
+    """The turn of a recipe of which this is a step, and whose budget it uses."""
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -161,6 +172,7 @@ class Options:
     def as_json(self) -> Json:
         return {
             **{k: getattr(self, k) for k in _KEPT},
+            **{k: told for k in _WHERE_GIVEN if (told := getattr(self, k)) is not None},
             "size": list(self.size), "budget": vars(self.budget).copy(),
         }  # fmt: skip
 
@@ -396,24 +408,31 @@ class Studio:
             await working
 
     def take_in(
-        self, file: bytes | Path | Image.Image, name: str, options: Options, session: str
-    ) -> str:
-        """Keep a picture of the user's own as one of a session, which then stands at it; returns
-        its handle. Raises `BadInput` for what is no picture."""
+        self, file: bytes | Path | Image.Image, name: str, options: Options, session: str, *,
+        mask: bool = False,
+    ) -> str:  # fmt: skip
+        """Keep a picture of the user's own as one of a session, which then stands at it, unless it
+        is a ``mask``; returns its handle. Raises `BadInput` for what is no picture, and for a mask
+        with nothing white."""
         from .language.text import language_of
 
         if not isinstance(file, bytes | Path):
             coded = BytesIO()
             file.save(coded, "PNG")
             file = coded.getvalue()
-        turn = self.ledger.begin_turn(session, name, {**options.as_json(), "upload": True})
+        how = {"upload": True} | ({"marks": True} if mask else {})
+        turn = self.ledger.begin_turn(session, name, {**options.as_json(), **how})
         picture = None
         try:
             brief = Brief(language=language_of(name), intent="chat")
             self.ledger.record_brief(turn, brief.model_dump(mode="json"))
             picture = self.ledger.take_in(turn, file).handle
+            if mask:
+                _check_mask(self.image(picture))
         finally:
             outcome = {"reply": "", "picture": picture, "satisfied": picture is not None}
+            if mask:
+                outcome["picture"] = None
             self.ledger.end_turn(turn, {**outcome, "stopped": "answered"})
         return picture
 
@@ -440,7 +459,8 @@ class Studio:
                 self.ledger.record_brief(
                     turn, Brief(language="en", intent="chat").model_dump(mode="json")
                 )
-                hands = self.hands(engine, turn, Spent(options.budget), listener, cancel)
+                budget = Options.read(turn.options).budget  # what is left of its key's
+                hands = self.hands(engine, turn, Spent(budget), listener, cancel)
                 if spec is None or tool not in hands.offered:
                     raise ToolError(
                         f"{tool!r} cannot run now; offered are {', '.join(sorted(hands.offered))}"
@@ -519,7 +539,13 @@ class Studio:
                     engine = stack.enter_context(self._using(options))
                 except BadInput:  # its language model may be gone since, no reason to be stuck
                     engine = stack.enter_context(self._using(replace(options, llm=BUILTIN)))
-                return self._work(engine, turn, options, listener, asker, cancel or self.cancel)
+                cancel = cancel or self.cancel
+                if options.recipe is not None:
+                    from .recipe_run import carry_out
+
+                    carry_out(self, engine, turn, options, listener, cancel)
+                    return self.document(turn.id)
+                return self._work(engine, turn, options, listener, asker, cancel)
         except BaseException:
             if self.ledger.turn(turn.id).ended is None:
                 self._cut_short[turn.id] = turn
@@ -536,15 +562,16 @@ class Studio:
         hands = self.hands(engine, turn, spent, listener, cancel)
         loop = Loop(
             turn, self.ledger, planner, hands, options.seed, options.size, base=options.base,
-            ask=asker, emit=listener, judge=self._judge, witness=self._witness(engine),
-            accept=self.accept,
+            mask=options.mask, ask=asker, emit=listener, judge=self._judge,
+            witness=self._witness(engine), accept=self.accept,
         )  # fmt: skip
         try:
             state = loop.run()
         except BadInput as error:
             if self.ledger.turn(turn.id).brief is None:  # nothing was begun, so nothing resumes
                 ended = {"reply": str(error), "picture": None, "satisfied": False}
-                self.ledger.end_turn(turn, {**ended, "stopped": "it could not be understood"})
+                ended |= {"stopped": "it could not be understood", "given_up": "failed"}
+                self.ledger.end_turn(turn, ended)
             raise
         outcome = self._outcome(turn, state, planner, options, spent)
         self.ledger.end_turn(turn, outcome)
@@ -737,6 +764,14 @@ def _local(llm: str) -> Path | None:
     """The folder of a language model on this machine."""
     address = Address.parse(llm)
     return Path(address.where) if address.local else None
+
+
+def _check_mask(image: Image.Image) -> None:
+    """Raise `BadInput` for a mask in which nothing is marked."""
+    try:
+        mask_of("mask", image, image.size)
+    except ToolError as error:
+        raise BadInput(str(error)) from None
 
 
 def _undone(record: TurnRecord) -> tuple[str, ...]:

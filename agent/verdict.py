@@ -67,10 +67,12 @@ class Verdict(BaseModel):
 @dataclass(frozen=True)
 class Before:
     """The picture that an edit began with: what was ``seen`` in it, and the share of its pixels
-    ``changed`` outside the regions that the edit was in; None where it was of the whole."""
+    ``changed`` outside the regions that the edit was in; None where it was of the whole. A region
+    that was ``marked`` by the user is one in which anything may change."""
 
     seen: Seen
     changed: float | None = None
+    marked: bool = False
 
 
 def judge(
@@ -364,6 +366,8 @@ def _kept(claim: Claim, seen: Seen, before: Before, brief: Brief) -> Answer:
                          share=Quote(f"{before.changed:.1%}"))  # fmt: skip
         if before.changed > DAMAGE:
             return "unmet", share
+        if before.marked:
+            return "met", share
     touched = {noun for c in brief.changes for noun in (c.subject, c.value)} if whole else set()
     named = before.seen.groups if whole else _of_kind(before.seen, claim.subject)[0]
     was = [g for g in named if g.sure() >= SURE and g.noun not in touched]

@@ -37,6 +37,7 @@ def bot(
 
     from .commands import read_options
     from .server.desk import Desk
+    from .server.faults import quiet_logs
     from .tools.errors import BadInput, Stopped
 
     name = f"{service.upper()}_TOKEN"
@@ -53,6 +54,7 @@ def bot(
     from .bots.talk import Talk
 
     options = read_options(profile=profile, llm=llm)
+    quiet_logs()
     with (
         door.interruption.flagging() as asked,
         door.studio(options.models, options.llm, batching=True) as studio,

@@ -19,40 +19,58 @@ SDK = "2"
 
 @click.command()
 @click.option("--http", is_flag=True, help="Serve HTTP, and not standard input and output.")
-@click.option("--host", metavar="HOST", help=f"Where to listen for HTTP on this machine [{HOST}].")
+@click.option(
+    "--host", metavar="HOST",
+    help=f"Where to listen for HTTP [{HOST}]; for others than this machine only with keys.",
+)  # fmt: skip
+@click.option(
+    "--name", "names", multiple=True, metavar="HOST",
+    help="A name that the server is asked for by, beside those of this machine.",
+)  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", help=f"The port [{PORT}].")
 @models_option
 @llm_options
 @click.pass_obj
 def mcp(
-    door: Door, http: bool, host: str | None, port: int | None, profile: str | None,
-    llm: str | None, llm_sees: bool,
+    door: Door, http: bool, host: str | None, names: tuple[str, ...], port: int | None,
+    profile: str | None, llm: str | None, llm_sees: bool,
 ) -> None:  # fmt: skip
     """Serve the studio to other programs, as an MCP server.
 
-    The client starts it, and it ends with that; with --http it serves any number of clients on this
-    machine until Ctrl-C. The models are loaded when the first picture is asked for.
+    The client starts it, and it ends with that; with --http it serves any number of clients until
+    Ctrl-C, who send a key (Authorization: Bearer KEY): without keys on this machine alone, and with
+    the one that is printed; with keys (`danqing keys add NAME`) each to sessions of its own. The
+    models are loaded when the first picture is asked for.
     """
-    if not http and (host is not None or port is not None):
-        raise click.UsageError("--host and --port are for --http.")
+    if not http and (host is not None or port is not None or names):
+        raise click.UsageError("--host, --name and --port are for --http.")
     check_sdk()
     import anyio
 
     from .commands import read_options
-    from .mcp_server import over_http, over_stdio, server
-    from .server.listening import url_host
+    from .mcp_server import Clients, over_stdio, server
+    from .server.faults import quiet_logs
 
     options = read_options(profile=profile, llm=llm, llm_sees=llm_sees)
-    listening = listen(host or HOST, PORT if port is None else port) if http else None
+    quiet_logs()
     with door.studio(options.models, options.llm) as studio:
-        if listening is None:
+        if not http:
             with door.interruption.leaving():
                 anyio.run(over_stdio, server(studio, options))
             return
-        with listening:
+        from .mcp_http import over_http
+        from .server.guests import Door as Guard
+        from .server.listening import hosts_for, url_host
+
+        guard = Guard(studio.ledger)
+        hosts_for(host or HOST, names, open_to_all=guard.key is not None)
+        with listen(host or HOST, PORT if port is None else port) as listening:
             at, number = listening.getsockname()[:2]
-            click.echo(f"http://{url_host(at)}:{number}/mcp; Ctrl-C ends it", err=True)
-            anyio.run(over_http, server(studio, options), listening)
+            with_key = f"  key: {guard.key}" if guard.key else ""
+            click.echo(f"http://{url_host(at)}:{number}/mcp{with_key}; Ctrl-C ends it", err=True)
+            clients = Clients(studio, options)
+            whole = server(studio, options, clients)
+            anyio.run(over_http, whole, clients, guard, listening, names)
 
 
 def check_sdk() -> None:
@@ -72,7 +90,7 @@ def check_sdk() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket at a port of this machine; `BadInput` for another host or a port that is taken."""
+    """A socket at a port of an address; `BadInput` for another host or a port that is taken."""
     import ipaddress
     import socket
 
@@ -81,12 +99,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         address = ipaddress.ip_address(HOST if host == "localhost" else host.strip("[]"))
     except ValueError:
-        address = None
-    if address is None or not address.is_loopback:
         raise BadInput(
-            f"The host {host!r} is not this machine alone, and the server asks for no key yet.",
-            hint="Name 127.0.0.1, ::1 or localhost.",
-        )
+            f"{host!r} is no address to listen at.", hint="Name one, or localhost."
+        ) from None
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     try:
         return socket.create_server((str(address), port), family=family)

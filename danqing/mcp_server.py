@@ -5,7 +5,8 @@
 
 Pictures travel as handles (``img-3``): small ones lie in the results, and the whole ones are the
 resources ``danqing://pictures/img-3``. A client sees the pictures of the sessions that were begun
-through the same server, and no others of the home. https://modelcontextprotocol.io
+through the same server, and no others of the home; one with a key those of its key.
+https://modelcontextprotocol.io
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import difflib
 import logging
 import math
 import re
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,16 +24,15 @@ from typing import Annotated, Any, TypeVar
 
 import anyio
 import anyio.to_thread
-import uvicorn
 from mcp import MCPError, types
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
-from mcp.server.transport_security import TransportSecuritySettings
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import __version__
 from .agent import events
+from .agent.keys import Limits
 from .agent.language.text import clean
 from .agent.lineage import Lineage
 from .agent.provenance import encoded
@@ -41,7 +40,8 @@ from .agent.session import Session
 from .agent.store import MAX_BYTES
 from .agent.studio import Options, Studio, new_seed
 from .agent.verdict import Status
-from .server.listening import url_host
+from .server import faults
+from .server.guests import Guest
 from .tools.engine import WorkerFailed
 from .tools.errors import BadInput, Stopped, ToolError
 from .tools.registry import SEEDS, ToolSpec, refusals
@@ -55,8 +55,8 @@ PACE = 0.5
 AT_ONCE = 16
 """How many calls are at work; the others wait. A number of its own, so that however many there are,
 what a client says next is still read."""
-PATIENCE = 5
-"""Seconds that connections have to end once the server is to."""
+LISTED = 100
+"""The pictures of so many sessions of a key are listed."""
 MOST_BYTES = MAX_BYTES * 4 // 3 + 65_536
 """The largest HTTP request: the largest upload in base64, and what is said around it."""
 
@@ -131,11 +131,14 @@ Call = Callable[[dict[str, Any], events.Listener, threading.Event], types.CallTo
 class Served:
     """A studio as the clients of one server see it. Its methods block; threads may share it."""
 
-    def __init__(self, studio: Studio, options: Options) -> None:
-        self.studio, self.options = studio, options
+    def __init__(self, studio: Studio, options: Options, owner: str | None = None) -> None:
+        self.studio, self.options, self._owner = studio, options, owner
         studio.copies = False
         self.sessions: dict[str, None] = {}
-        """Those that were begun here, oldest first."""
+        """Those that were begun here, oldest first. With a key, whose id is ``owner``, there are
+        all others of that, too."""
+        self.calls: set[threading.Event] = set()
+        """What cancels each of the calls that are at work, or wait for it."""
 
     def tools(self) -> list[types.Tool]:
         """All that can run now."""
@@ -153,13 +156,16 @@ class Served:
         fault, but not which: that goes to the log."""
         try:
             return self._does(name)(dict(arguments), listener, cancel)
-        except WorkerFailed as error:
-            _log.error("%s: %s", name, error.traceback or error)
         except (ToolError, Stopped) as error:
-            return _refused(str(error))
-        except Exception:  # noqa: BLE001, a client is told of no bug's innards
-            _log.exception("%s", name)
-        return _refused(f"{name} failed by a fault of the studio, not of the call.")
+            if not isinstance(error, WorkerFailed):
+                return _refused(str(error))
+            number = faults.tell(_log, "a call", error)
+        except Exception as error:  # noqa: BLE001, a client is told of no bug's innards
+            number = faults.tell(_log, "a call", error)
+        return _refused(
+            f"{name} failed by a fault of the studio, not of the call; its log has it as fault"
+            f" {number}."
+        )
 
     def _does(self, name: str) -> Call:
         own: dict[str, Call] = {"draw": self._draw, "open_picture": self._open}
@@ -220,18 +226,27 @@ class Served:
 
     def _session(self, id: str | None, cancel: threading.Event) -> Session:
         """A session of a client's, or a new one, for one call."""
-        if id is not None and id not in self.sessions:
+        if id is not None and not self._has(id):
             raise BadInput(
                 f"There is no session {id!r} here.", hint="Leave it out to begin a new one."
             )
         options = replace(self.options, seed=new_seed())
+        id = id or self.studio.ledger.new_session(self._owner)
         session = Session(self.studio, options, id, asking="never", cancel=cancel)
         self.sessions.setdefault(session.id)
         return session
 
     def owns(self, handle: str) -> bool:
-        """Whether a picture is one of a session that was begun here."""
-        return any(owner in self.sessions for owner in self.studio.ledger.owners(handle))
+        """Whether a picture is one of a session of these clients'."""
+        return any(map(self._has, self.studio.ledger.owners(handle)))
+
+    def _has(self, session: str) -> bool:
+        if session in self.sessions or self._owner is None:
+            return session in self.sessions
+        try:
+            return self.studio.ledger.owner(session) == self._owner
+        except BadInput:
+            return False
 
     def _check(self, handle: object) -> None:
         """Refuse a handle of a picture that is not there, or somebody else's, alike."""
@@ -254,10 +269,11 @@ class Served:
 
     def resources(self) -> list[types.Resource]:
         """The pictures that the sessions handed over, newest session first."""
+        known = [*reversed(self.sessions)]
+        if self._owner is not None:
+            known = self.studio.ledger.sessions_of(self._owner, LISTED)
         handles = [
-            handle
-            for session in reversed(list(self.sessions))
-            for handle in Lineage(self.studio.ledger, session).nodes
+            handle for session in known for handle in Lineage(self.studio.ledger, session).nodes
         ]
         return [types.Resource(**_named(handle)) for handle in dict.fromkeys(handles)]
 
@@ -270,25 +286,91 @@ class Served:
         return self.studio.png(handle, metadata=self.options.metadata)
 
 
-def server(studio: Studio, options: Options) -> Server[Any]:
+class Clients:
+    """What the clients of one server see: those that come with one key the same, and those that
+    come without, of whom there is no telling apart, too."""
+
+    def __init__(self, studio: Studio, options: Options) -> None:
+        self._studio, self._options = studio, options
+        self._room = anyio.CapacityLimiter(AT_ONCE)
+        self._served: dict[str | None, tuple[Served, anyio.CapacityLimiter]] = {}
+
+    def of(self, context: Any) -> Served:
+        """What the client sees that something comes from."""
+        return self._at(_guest(context))[0]
+
+    def _at(self, guest: Guest | None) -> tuple[Served, anyio.CapacityLimiter]:
+        owner = None if guest is None else guest.id
+        if owner not in self._served:
+            served = Served(self._studio, self._options, owner)
+            self._served[owner] = served, anyio.CapacityLimiter(AT_ONCE)
+        return self._served[owner]
+
+    async def call(
+        self, context: Any, name: str, arguments: dict[str, Any], listener: events.Listener,
+        cancel: threading.Event,
+    ) -> types.CallToolResult:  # fmt: skip
+        """Carry out a call once it is its turn, if its key may have one more waiting."""
+        guest = _guest(context)
+        limits = Limits() if guest is None else guest.limits
+        served, own = self._at(guest)
+        own.total_tokens = limits.at_once or AT_ONCE
+        if limits.waiting is not None and len(served.calls) >= own.total_tokens + limits.waiting:
+            return _refused(
+                f"You have {len(served.calls)} calls at work and waiting, and no more are taken."
+                " Try again later."
+            )
+        served.calls.add(cancel)
+        try:
+            async with own:
+                return await anyio.to_thread.run_sync(
+                    served.call, name, arguments, listener, cancel, limiter=self._room
+                )
+        finally:
+            served.calls.discard(cancel)
+
+    @property
+    def keys(self) -> set[str]:
+        """The ids of the keys that something was called with."""
+        return {owner for owner in self._served if owner is not None}
+
+    def dismiss(self, key: str) -> None:
+        """End the calls of a key, each at its next safe point."""
+        if key in self._served:
+            for cancel in self._served.pop(key)[0].calls:
+                cancel.set()
+
+
+def _guest(context: Any) -> Guest | None:
+    """Who asks, where somebody had to come in by a door."""
+    guest: Guest | None = getattr(getattr(context.request, "state", None), "guest", None)
+    return guest
+
+
+def server(
+    studio: Studio, options: Options, clients: Clients | None = None
+) -> Server[Any]:  # fmt: skip
     """A server that hands out a studio; ``options`` are those of every turn, but for their seed."""
-    served, room = Served(studio, options), anyio.CapacityLimiter(AT_ONCE)
+    clients = clients or Clients(studio, options)
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         latest, cancel = _Latest(), threading.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_tell, latest, context.session.report_progress, cancel)
-            result = await anyio.to_thread.run_sync(
-                served.call, params.name, params.arguments or {}, latest.hear, cancel, limiter=room
+            result = await clients.call(
+                context, params.name, params.arguments or {}, latest.hear, cancel
             )
             tasks.cancel_scope.cancel()
         return result
 
     async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=await anyio.to_thread.run_sync(served.tools))
+        return types.ListToolsResult(
+            tools=await anyio.to_thread.run_sync(clients.of(context).tools)
+        )
 
     async def list_resources(context: Any, params: Any) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(served.resources))
+        found = await anyio.to_thread.run_sync(clients.of(context).resources)
+        return types.ListResourcesResult(resources=found)
 
     async def list_templates(context: Any, params: Any) -> types.ListResourceTemplatesResult:
         template = types.ResourceTemplate(
@@ -301,7 +383,7 @@ def server(studio: Studio, options: Options) -> Server[Any]:
     ) -> types.ReadResourceResult:
         uri = str(params.uri)
         try:
-            png = await anyio.to_thread.run_sync(served.read, uri)
+            png = await anyio.to_thread.run_sync(clients.of(context).read, uri)
         except Stopped as error:
             raise MCPError(types.INTERNAL_ERROR, str(error), {"uri": uri}) from None
         blob = base64.b64encode(png).decode("ascii")
@@ -320,25 +402,6 @@ async def over_stdio(server: Server[Any]) -> None:
     else is written to standard output comes out at standard error."""
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options())
-
-
-async def over_http(server: Server[Any], listening: socket.socket) -> None:
-    """Serve streamable HTTP at /mcp of a socket on this machine, until a signal comes.
-
-    Only requests that were made to a name of this machine are answered, and of web pages only those
-    that came from it, so that no page elsewhere reaches the studio through a browser.
-    """
-    names = ["127.0.0.1", "localhost", "[::1]"]
-    host, port = listening.getsockname()[:2]
-    here = [f"{name}:{port}" for name in {*names, url_host(host)}]
-    security = TransportSecuritySettings(
-        allowed_hosts=here, allowed_origins=[f"http://{name}" for name in here]
-    )
-    app = server.streamable_http_app(transport_security=security, max_request_body_size=MOST_BYTES)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE
-    )
-    await uvicorn.Server(config).serve(sockets=[listening])
 
 
 class _Latest:

@@ -50,6 +50,7 @@ def serve(
 
         from .server import app as server
         from .server.desk import Desk
+        from .server.faults import quiet_logs
         from .server.keeping import keeping
         from .server.listening import Server, url_host
     except ImportError as error:
@@ -60,6 +61,7 @@ def serve(
     if llm_sees:
         raise BadInput("--llm-sees is not for a server.")
     options = read_options(profile=profile, llm=llm)
+    quiet_logs()
     with door.studio(options.models, options.llm, batching=True) as studio:
         guard = server.Door(studio.ledger)
         hosts = server.hosts_for(host, names, open_to_all=guard.key is not None)
@@ -69,7 +71,9 @@ def serve(
         app = server.create_app(desk, guard, hosts)
         with_key = f"/#{guard.key}  key: {guard.key}" if guard.key else ""
         click.echo(f"http://{url_host(host)}:{port}{with_key}", err=True)
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            app, host=host, port=port, log_level="warning", log_config=None, access_log=False
+        )
         listening = Server(config, desk)
         with keeping(desk, keep_days), contextlib.suppress(KeyboardInterrupt):
             listening.run()

@@ -8,7 +8,17 @@ from dataclasses import replace
 
 from ...tools.chinese import is_han, simplified
 from ...tools.world import world
-from ..brief import MAX_CLAIMS, SCENE_KINDS, THING_OPS, Brief, Change, Claim, Intent, Language
+from ..brief import (
+    MAX_CLAIMS,
+    SCENE_KINDS,
+    THING_OPS,
+    Brief,
+    Change,
+    Claim,
+    Intent,
+    Language,
+    too_many,
+)
 from .acts import act_of, lifted_of, standing_of
 from .claims import Instead, claims_of
 from .clause import GIST, Clause
@@ -45,8 +55,8 @@ def understand(request: str, *, known_pictures: Sequence[str] = (), shown: Shown
 
     ``known_pictures`` are the handles that the session holds; one that the request names becomes
     the brief's target. What the open one has ``shown`` is asked where that helps to tell what is
-    meant. Raises `BadInput` for a request that is empty, has more than 4,000 characters, or holds
-    no word.
+    meant. Raises `BadInput` for a request that is empty, has more than 4,000 characters, holds no
+    word, or sets rules and asks for more than `MAX_CLAIMS` things with them.
     """
     check(request)
     request = without_surrogates(request)
@@ -194,6 +204,8 @@ def _ruled(request: str, language: Language, now: str, later: str) -> Brief | No
         return None
     asked, remarks = _claims(now, request)
     claims = _numbered((*asked, *rules))
+    if len(claims) > MAX_CLAIMS:
+        raise too_many(len(claims))
     keys = {claim.key for claim in rules}
     standing = tuple(claim.id for claim in claims if claim.key in keys)
     intent: Intent = "make" if asked else "chat"

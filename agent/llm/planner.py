@@ -92,7 +92,8 @@ class ChatPlanner:
         def by_rule() -> list[Call]:
             return self._rules.plan(brief, seed, offered, canvas)
 
-        if brief.again and not brief.claims:
+        marked = canvas is not None and canvas.marked is not None  # which it has no words for
+        if marked or (brief.again and not brief.claims):
             return by_rule()
 
         def asked() -> list[Call]:
@@ -113,10 +114,11 @@ class ChatPlanner:
     ) -> list[Call]:  # fmt: skip
         start = seed + BATCH * attempts[-1].round
         best = best_of(attempts)
+        marked = canvas is not None and canvas.marked is not None
 
         def by_rule() -> list[Call]:
             # A planner that only reads leaves every plan to the rules, and what comes of nothing.
-            if best is not None or self._only_reads:
+            if best is not None or self._only_reads or marked:
                 return self._rules.repair(brief, seed, attempts, seen, offered, canvas)
             if attempts[-1].round >= PLANS + ROUNDS:
                 return []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import asyncio
+import contextlib
+import logging
+import math
 import os
-import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -21,18 +22,21 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
-from ..agent import durable
 from ..agent.canonical import scrub
-from ..agent.ledger import Ledger
-from ..agent.store import MAX_BYTES
+from ..agent.quota import StorageFull, UsedUp
 from ..tools.errors import BadInput, DanqingError, Stopped, ToolError
+from . import faults
+from .bodies import Room, most_bytes
 from .desk import Desk, Full, Occupied
-from .listening import url_host
+from .guests import NOTICED, ShutOut
+from .guests import Door as Door
+from .guests import Guest as Guest
+from .listening import LOOPBACK
+from .listening import hosts_for as hosts_for
+from .quota import TooOften
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
-MAX_BODY = 2 * MAX_BYTES
-"""Bytes of a request: a picture in base64, with room around it."""
-KEY_FILE = "server.key"
+OPEN = 1000
+"""So many requests of one key are answered at a time, streams of events among them."""
 KEYED = ("/api/", "/v1/")
 """Where nothing begins without a key; of a request without one the body is not read."""
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
@@ -54,72 +58,34 @@ class Refusal(BaseModel):
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    "413": {"model": Refusal, "description":
+            "The request is too large; or, with the code storage_full, the key's sessions hold as"
+            " many megabytes of pictures as they may, and some have to be deleted first."},
+    "429": {"model": Refusal, "description":
+            "Too many requests in a minute or waiting (rate_limit_exceeded), or what the key may"
+            " use in 24 hours is used (insufficient_quota); Retry-After tells in how many seconds"
+            " to try again."},
     "4XX": {"model": Refusal}, "503": {"model": Refusal},
 }  # fmt: skip
+_log = logging.getLogger(__name__)
 
 
 class NotThere(BadInput):
     """What was named is not there, or not for whoever asks."""
 
 
-@dataclass(frozen=True)
-class Guest:
-    """Who asks: ``id`` is that of a key, or None for whoever has the home's own; ``draws`` tells
-    whether they may do more than look."""
-
-    id: str | None
-    draws: bool
-
-
-class Door:
-    """Lets in who has a key: one of those of a home, or where none opens when the server starts,
-    the one that is made for whoever can read the home's files."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        path = ledger.home.root / KEY_FILE
-        if not path.exists():
-            durable.write_file(path, f"dq-{secrets.token_urlsafe(32)}\n".encode())
-        self._own = path.read_text("ascii", "replace").strip()
-        if not self._own:
-            raise BadInput(f"There is no key in {path}.", hint="Remove the file to have one made.")
-        self._keys = ledger.keys
-        self.key = None if self._keys.any() else self._own
-        """The home's own key, where it opens."""
-
-    def guest(self, request: Request) -> Guest:
-        """Whose key a request carries. Raises 401 without one, and 403 for one that only looks."""
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        guest = self._known(given.strip()) if scheme.lower() == "bearer" else None
-        if guest is None:
-            raise HTTPException(
-                401, "The key is missing or wrong: send it as Authorization: Bearer KEY.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )  # fmt: skip
-        if not guest.draws and request.method not in ("GET", "HEAD"):
-            raise HTTPException(403, "This key is for looking only.")
-        return guest
-
-    def _known(self, text: str) -> Guest | None:
-        if self.key is not None and hmac.compare_digest(text.encode(), self.key.encode()):
-            return Guest(None, draws=True)
-        found = self._keys.find(text)
-        return None if found is None else Guest(found.id, draws=found.scope == "draw")
-
-    def signature(self, path: str) -> str:
-        """What lets anybody who has it read what is at ``path``."""
-        return hmac.new(self._own.encode(), path.encode(), hashlib.sha256).hexdigest()[:32]
-
-
 def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> FastAPI:
     """The server of a desk, for those that ask for one of ``hosts``."""
     from importlib.metadata import version
 
-    from . import native, openai, pages
+    from . import brought, native, openai, pages
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         desk.start()
+        watching = asyncio.create_task(_watch(desk, door))
         yield
+        watching.cancel()
         desk.close()
 
     app = FastAPI(
@@ -127,10 +93,12 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
         description="A studio you talk to: pictures made, looked at, repaired and accounted for.",
     )  # fmt: skip
     desk.studio.previews = True
-    app.state.desk, app.state.door = desk, door
+    app.state.desk, app.state.door, app.state.room = desk, door, Room()
     key = [Depends(HTTPBearer(auto_error=False)), Depends(guest_of)]  # the first is told, only
-    app.include_router(native.router, prefix="/api/v1", dependencies=key, responses=REFUSALS)
+    for router in (native.router, brought.router):
+        app.include_router(router, prefix="/api/v1", dependencies=key, responses=REFUSALS)
     app.include_router(openai.router, prefix="/v1", dependencies=key, responses=REFUSALS)
+    app.include_router(openai.talk, prefix="/v1", dependencies=key, responses=REFUSALS)
     app.include_router(openai.files, responses=REFUSALS)
     app.include_router(pages.router)
     app.add_middleware(_Limited, door=door)
@@ -138,64 +106,101 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     app.add_exception_handler(DanqingError, _refuse)
     app.add_exception_handler(StarletteHTTPException, _refuse_http)
     app.add_exception_handler(RequestValidationError, _refuse_fields)
-    app.add_exception_handler(Exception, _fail)
     return app
 
 
+async def _watch(desk: Desk, door: Door) -> None:
+    """Let those go whose key opens nothing any more, be it that another process revoked it."""
+    while True:
+        await asyncio.sleep(NOTICED)
+        with contextlib.suppress(Stopped):  # the ledger may be busy for a moment
+            await run_in_threadpool(desk.dismiss, door.opens)
+
+
 class _Limited:
-    """Bodies of a certain size, of those who have a key, and safe headers."""
+    """Bodies of a certain size, of those who have a key, safe headers, and errors that nobody
+    foresaw."""
 
     def __init__(self, app: Any, door: Door) -> None:
         self._app, self._door = app, door
+        self._open: Counter[str | None] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        came = 0
+        came, most = 0, most_bytes(scope["path"])
+        pace: list[tuple[bytes, bytes]] = []
+        begun = False
 
         async def limited() -> Message:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
-            if came > MAX_BODY:
-                raise HTTPException(413, f"A request may have {MAX_BODY:,} bytes.")
+            if came > most:
+                raise HTTPException(413, f"A request here may have {most:,} bytes.")
             return message
 
         async def marked(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
-                told = [*message.get("headers", ()), *HEADERS]
+                begun = True
+                told = [*message.get("headers", ()), *HEADERS, *pace]
                 if all(name != b"cache-control" for name, _ in told):
                     told.append((b"cache-control", b"no-store"))
                 message["headers"] = told
             await send(message)
 
         told = dict(scope["headers"]).get(b"content-length", b"0")
-        if told.isdigit() and int(told) > MAX_BODY:
-            refusal = _error(413, f"A request may have {MAX_BODY:,} bytes, not {int(told):,}.")
+        if told.isdigit() and int(told) > most:
+            refusal = _error(413, f"A request here may have {most:,} bytes, not {int(told):,}.")
             await refusal(scope, receive, marked)
             return
+        key = None
         if scope["path"].startswith(KEYED):
+            request = Request(scope)
             try:
-                await run_in_threadpool(self._door.guest, Request(scope))
-            except HTTPException as error:
-                await (await _refuse_http(Request(scope), error))(scope, receive, marked)
+                guest, left = await run_in_threadpool(self._door.admit, request)
+                if guest.id is not None and self._open[guest.id] >= OPEN:
+                    raise Full(f"This key has {OPEN} requests open.", hint="End some of them.")
+            except (StarletteHTTPException, DanqingError) as error:
+                refuse = _refuse if isinstance(error, DanqingError) else _refuse_http
+                await (await refuse(request, error))(scope, receive, marked)
                 return
-        await self._app(scope, limited, marked)
+            request.state.guest, key = guest, guest.id
+            if left is not None:
+                pace += [
+                    (b"x-ratelimit-limit-requests", b"%d" % left.most),
+                    (b"x-ratelimit-remaining-requests", b"%d" % left.left),
+                ]
+        self._open[key] += 1
+        try:
+            await self._app(scope, limited, marked)
+        except Exception as error:  # noqa: BLE001, whatever it is, its words are for nobody
+            number = faults.tell(_log, f"{scope['method']} {_place(scope)}", error)
+            if begun:
+                raise Broken(number) from None
+            told = f"Something went wrong in the studio; the log has it as fault {number}."
+            await _error(500, told, code=number)(scope, receive, marked)
+        finally:
+            self._open[key] -= 1
+            self._open += Counter()  # which drops those that have none
 
 
-def _error(status: int, message: str, kind: str = "", **more: Any) -> JSONResponse:
+class Broken(Exception):
+    """An answer that cannot be brought to its end; the log has why, under this number."""
+
+
+def _place(scope: Scope) -> str:
+    """What was asked for, without what it was asked with."""
+    return str(getattr(scope.get("route"), "path", "a path that is none"))
+
+
+def _error(status: int, message: str, kind: str = "", code: str | None = None) -> JSONResponse:
     """An error as OpenAI's clients read it, and ours."""
     kind = kind or ("server_error" if status >= 500 else "invalid_request_error")
-    told = {"message": scrub(message), "type": kind, "code": None, "param": None, **more}
+    told = {"message": scrub(message), "type": kind, "code": code, "param": None}
     return JSONResponse({"error": told}, status)
-
-
-async def _fail(_: Request, error: Exception) -> JSONResponse:
-    """Of what nobody foresaw, only the log tells more."""
-    response = _error(500, "Something went wrong in the studio.")
-    response.headers.update({name.decode(): value.decode() for name, value in HEADERS})
-    return response
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:
@@ -203,15 +208,30 @@ async def _refuse(_: Request, error: Exception) -> JSONResponse:
     status = next(
         status
         for kind, status in (
-            (NotThere, 404), (Occupied, 409), (Full, 429), (BadInput, 400), (ToolError, 400),
-            (Stopped, 503), (DanqingError, 500),
+            (NotThere, 404), (Occupied, 409), (Full, 429), (TooOften, 429), (UsedUp, 429),
+            (StorageFull, 413), (ShutOut, 401), (BadInput, 400), (ToolError, 400), (Stopped, 503),
+            (DanqingError, 500),
         )
         if isinstance(error, kind)
     )  # fmt: skip
-    response = _error(status, str(error))
+    response = _error(status, str(error), *_as_openai(error))
     if status in (429, 503):
-        response.headers["Retry-After"] = "5"
+        response.headers["Retry-After"] = str(math.ceil(getattr(error, "wait", 5)))
+    if isinstance(error, UsedUp):  # their clients would else try again at once
+        response.headers["x-should-retry"] = "false"
     return response
+
+
+def _as_openai(error: DanqingError) -> tuple[str, str | None]:
+    """What OpenAI calls the type and the code of such an error."""
+    match error:
+        case UsedUp():
+            return "insufficient_quota", "insufficient_quota"
+        case Full() | TooOften():
+            return "requests", "rate_limit_exceeded"
+        case StorageFull():
+            return "", "storage_full"
+    return "", None
 
 
 async def _refuse_http(_: Request, error: Exception) -> JSONResponse:
@@ -240,8 +260,9 @@ def door_of(request: Request) -> Door:
 
 
 def guest_of(request: Request) -> Guest:
-    """Who asks."""
-    return door_of(request).guest(request)
+    """Who asks, as the door let them in."""
+    guest: Guest = request.state.guest
+    return guest
 
 
 def check_session(desk: Desk, session: str, guest: Guest) -> None:
@@ -252,30 +273,6 @@ def check_session(desk: Desk, session: str, guest: Guest) -> None:
         raise NotThere(str(error.args[0])) from None
     if owner != guest.id:
         raise NotThere(f"There is no session {session!r}.")
-
-
-def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[str, ...]:
-    """By which names a server on ``host`` may be asked for: no other page in a browser may have its
-    own name lead here. Raises `BadInput` for what is open to others without keys, or has no name
-    for them."""
-    for name in names:
-        if "*" in name.removeprefix("*."):
-            raise BadInput(f"--name {name} is no name of one machine, nor *. and a domain.")
-    if not host:
-        raise BadInput("--host needs an address.")
-    if host in LOOPBACK:
-        return (*LOOPBACK, *names)
-    if open_to_all:
-        raise BadInput(
-            f"Only this machine is served without keys, so --host {host} is refused.",
-            hint="Make one for each who may come: danqing keys add NAME.",
-        )
-    if host in ("0.0.0.0", "::") and not names:
-        raise BadInput(
-            f"--host {host} is every address of this machine, and none is a name to ask for.",
-            hint="Add --name HOST, as others will write it.",
-        )
-    return (*LOOPBACK, url_host(host), *names)
 
 
 def raise_file_limit() -> None:

@@ -24,16 +24,21 @@ from PIL import Image
 from ..agent import events
 from ..agent.records import Turn, TurnRecord
 from ..agent.studio import Options, Studio, TurnDocument
-from ..documents import event_document, parts, turn_document
+from ..documents import event_document, turn_document
 from ..tools.errors import BadInput, Cancelled, DanqingError, Stopped
+from . import faults
 from .line import Line
+from .quota import Known
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 CLOSING = "closing"
 """The event that tells whoever watches a turn that this process ends before it does."""
+SHUT_OUT = "shut out"
+"""The event that tells whoever watches a turn that the key opens nothing any more that began it."""
 LAST = 1_000_000
 """The number of the event that ends a turn, whatever came before."""
+_log = logging.getLogger(__name__)
 PATIENCE = 10.0
 """Seconds in which a turn that was cancelled should have ended."""
 KEPT_JOBS = 1000
@@ -74,6 +79,8 @@ class Job:
     owner: str | None = None
     unwanted: bool = False
     """Whether someone cancelled it."""
+    keep: Callable[[str, dict[str, Any]], None] = lambda event, data: None
+    """Is given all that is kept but the end, before anybody hears of it."""
     _left: bool = False  # whether this process ends before it does
     _kept: list[Told] = field(default_factory=list)
     _watchers: list[Watcher] = field(default_factory=list)
@@ -136,6 +143,8 @@ class Job:
             id_ = None if passes else LAST if last else len(self._kept) + 1
             told = Told(id_, event, data)
             if not passes:
+                if not last:
+                    self.keep(event, data)
                 self._kept.append(told)
             for watcher in self._watchers:
                 watcher(told)
@@ -156,21 +165,36 @@ class Desk:
         self._ended: deque[int] = deque()
         self._at: dict[str, int] = {}  # the turn that a session is at; 0 while it is being taken
         self._coming: Counter[str | None] = Counter()
-        self._line: Line[Job] = Line()
+        self._limits = Known(studio.ledger.keys)
+        self._line: Line[Job] = Line(lambda owner: self._limits.of(owner).at_once)
         self._lock = threading.Condition()
         self._workers = ThreadPoolExecutor(at_once, "danqing-desk")
         self._closing = False
 
     def start(self) -> list[Job]:
-        """Go on with what an earlier process left, oldest first."""
+        """Go on with what an earlier process left, oldest first, and end what was cancelled in it;
+        a picture that it was taking in when it ended was not taken."""
         left = []
         for record in self.studio.ledger.unfinished():
             if "served" in record.options:
                 turn = self.studio.ledger.reopen_turn(record.id)
-                owner = self.studio.ledger.owner(turn.session)
-                left.append(Job(turn.id, turn.session, turn.request, held=turn, owner=owner))
-                self._put(left[-1])
+                job = self._held(turn, self.studio.ledger.owner(turn.session))
+                if self.studio.ledger.unwanted(turn):
+                    self._jobs[job.turn] = job
+                    self._end(job, "cancelled", Cancelled("Stopped as you asked."))
+                    continue
+                left.append(job)
+                self._put(job)
+            elif "upload" in record.options:
+                turn = self.studio.ledger.reopen_turn(record.id)
+                self.studio.give_up(turn, "The picture was not taken in.", "failed")
         return left
+
+    def _held(self, turn: Turn, owner: str | None) -> Job:
+        """The job of a turn that this process carries out."""
+        job = Job(turn.id, turn.session, turn.request, held=turn, owner=owner)
+        job.keep = lambda event, data: self.studio.ledger.tell(turn, {"event": event, "data": data})
+        return job
 
     def close(self) -> None:
         """Stop what runs at its next safe point, and let all who watch know; what has not ended,
@@ -187,8 +211,7 @@ class Desk:
     ) -> Job:
         """A request of a session of an owner's, which is durable on return.
 
-        Raises `Full`, `Occupied`, `Stopped` once it is closed, and `BadInput` as `Studio.begin`
-        does.
+        Raises `Full`, `Occupied`, `Stopped` once it is closed, and what `Studio.begin` does.
         """
         with self._lock:
             if self._closing:
@@ -199,9 +222,11 @@ class Desk:
                     f"There are {waiting} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
-            if self._line.of(owner) + self._coming[owner] >= self._each:
+            may_wait = self._limits.of(owner).waiting
+            each = self._each if may_wait is None else min(self._each, may_wait)
+            if self._line.of(owner) + self._coming[owner] >= each:
                 raise Full(
-                    f"You have {self._each} requests waiting, and no more are taken.",
+                    f"You have {each} requests waiting, and no more are taken.",
                     hint="Try again later.",
                 )
             if (at := self._at.get(session)) is not None:
@@ -221,7 +246,7 @@ class Desk:
         finally:
             with self._lock:
                 self._coming[owner] -= 1
-        job = Job(turn.id, turn.session, turn.request, held=turn, owner=owner)
+        job = self._held(turn, owner)
         self._put(job)
         return job
 
@@ -236,7 +261,10 @@ class Desk:
                 return here
         job = Job(turn, record.session, record.request, state=_state(record))
         if job.state in ENDED:
-            job.tell(job.state, {"turn": document(self.studio.document(turn))})
+            for one in self.studio.ledger.told(turn):
+                job.tell(one["event"], one["data"])
+            ended = document(self.studio.document(turn))
+            job.tell(job.state, {"turn": ended} if job.state == "done" else _failed(ended))
         return job
 
     def check_here(self, job: Job) -> None:
@@ -250,8 +278,8 @@ class Desk:
             return self._line.position(job)
 
     def cancel(self, job: Job) -> None:
-        """End a turn: at once where it waits, else at its next safe point. Raises `Occupied` for
-        one that another process carries out."""
+        """End a turn: at once where it waits, else at its next safe point, and no later process
+        takes it up. Raises `Occupied` for one that another process carries out."""
         self.check_here(job)
         with self._lock:
             waited = self._line.remove(job)
@@ -259,6 +287,19 @@ class Desk:
             job.cancel.set()
         if waited:
             self._end(job, "cancelled", Cancelled("It was cancelled before it began."))
+        else:
+            self.studio.ledger.mark_unwanted(job.turn)
+
+    def dismiss(self, opens: Callable[[str], bool]) -> None:
+        """Cancel the turns of the keys that do not open any more; whoever watches them hears
+        nothing more."""
+        with self._lock:
+            jobs = [job for job in self._jobs.values() if job.state not in ENDED]
+        shut = {owner for owner in {job.owner for job in jobs} if owner and not opens(owner)}
+        for job in jobs:
+            if job.owner in shut and not job.unwanted:
+                job.tell(SHUT_OUT, {}, passes=True)
+                self.cancel(job)
 
     def forget(self, session: str) -> None:
         """Cancel what a session is at, and delete it as `Studio.delete_session` does. Raises
@@ -323,9 +364,10 @@ class Desk:
             if isinstance(error, Cancelled) and self._closing and not job.unwanted:
                 return
             self._end(job, "cancelled" if isinstance(error, Cancelled) else "failed", error)
-        except Exception:
-            logging.getLogger(__name__).exception("turn %s failed", job.turn)
-            self._end(job, "failed", Stopped("Something went wrong in the studio."))
+        except Exception as error:  # noqa: BLE001, whoever waits has to hear of it
+            number = faults.tell(_log, f"turn {job.turn}", error)
+            told = f"Something went wrong in the studio; its log has it as fault {number}."
+            self._end(job, "failed", Stopped(told))
         else:
             self._tell_end(job, "done", {"turn": document(turn)})
 
@@ -334,10 +376,10 @@ class Desk:
         try:
             if self.studio.ledger.turn(job.turn).ended is None:
                 self.studio.give_up(job.held, str(error), state)
-        except Exception:  # whoever waits has to hear it all the same
-            logging.getLogger(__name__).exception("turn %s is left unfinished", job.turn)
+        except Exception as fault:  # noqa: BLE001, whoever waits has to hear it all the same
+            faults.tell(_log, f"turn {job.turn} is left unfinished", fault)
         turn = document(self.studio.document(job.turn))
-        self._tell_end(job, state, {**parts(error), "turn": turn})
+        self._tell_end(job, state, _failed(turn, str(error)))
 
     def _tell_end(self, job: Job, state: State, data: dict[str, Any]) -> None:
         with self._lock:
@@ -348,6 +390,12 @@ class Desk:
             if len(self._ended) > KEPT_JOBS:
                 del self._jobs[self._ended.popleft()]
         job.tell(state, data)
+
+
+def _failed(turn: dict[str, Any], error: str = "") -> dict[str, Any]:
+    """What is told of a turn without a good end, the same by every later process; ``error`` where
+    the ledger could not take it."""
+    return {"error": turn["reply"] or error, "turn": turn}
 
 
 def _state(record: TurnRecord) -> State:

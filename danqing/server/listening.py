@@ -1,4 +1,5 @@
-"""A server that ends soon when it is told to, whoever is still there."""
+"""By which names a server is asked for, and one that ends soon when it is told to, whoever is still
+there."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ import socket
 
 import uvicorn
 
+from ..tools.errors import BadInput
 from .desk import Desk
 
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 PATIENCE = 10
 """Seconds that those who are still there have to take their last answer."""
 
@@ -16,6 +19,30 @@ PATIENCE = 10
 def url_host(host: str) -> str:
     """An address as it stands in a URL: that of the sixth version in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[str, ...]:
+    """By which names a server on ``host`` may be asked for: no other page in a browser may have its
+    own name lead here. Raises `BadInput` for what is open to others without keys, or has no name
+    for them."""
+    for name in names:
+        if "*" in name.removeprefix("*."):
+            raise BadInput(f"--name {name} is no name of one machine, nor *. and a domain.")
+    if not host:
+        raise BadInput("--host needs an address.")
+    if host in LOOPBACK:
+        return (*LOOPBACK, *names)
+    if open_to_all:
+        raise BadInput(
+            f"Only this machine is served without keys, so --host {host} is refused.",
+            hint="Make one for each who may come: danqing keys add NAME.",
+        )
+    if host in ("0.0.0.0", "::") and not names:
+        raise BadInput(
+            f"--host {host} is every address of this machine, and none is a name to ask for.",
+            hint="Add --name HOST, as others will write it.",
+        )
+    return (*LOOPBACK, url_host(host), *names)
 
 
 class Server(uvicorn.Server):

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from .. import words
+from ..agent.brief import Brief
 from ..agent.budget import Budget
 from ..agent.lineage import Lineage
 from ..agent.provenance import encoded
@@ -22,7 +24,9 @@ from ..agent.studio import LARGEST_SIZE, SMALLEST_SIZE, Options
 from ..tools.errors import BadInput, Stopped, ToolError
 from ..tools.registry import HANDLE
 from .app import Guest, NotThere, check_session, desk_of, guest_of
-from .desk import CLOSING, ENDED, LAST, Desk, Job, Told, closed, document
+from .bodies import Room, read
+from .desk import CLOSING, ENDED, LAST, SHUT_OUT, Desk, Job, Told, closed, document
+from .guests import ShutOut
 
 HEARTBEAT = 15.0
 """Seconds after which a stream of events shows that it is alive."""
@@ -37,26 +41,32 @@ Side = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
 
 
 class Ask(BaseModel):
-    """A request. What is left out is the studio's choice."""
+    """A request. What is left out is the studio's choice. A ``mask`` tells which part of the
+    picture that the session stands at may change."""
 
     model_config = ConfigDict(extra="forbid")
 
     request: Annotated[str, Field(min_length=1, max_length=4000)]
     seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None
     size: tuple[Side, Side] | None = None
+    mask: Annotated[str | None, Field(pattern=HANDLE)] = None
     pictures: Annotated[int | None, Field(ge=1, le=100)] = None
     seconds: Annotated[float | None, Field(gt=0, le=3600)] = None
 
 
 class TurnState(BaseModel):
-    """A turn: how it stands, how many begin before it, and, once it has ended, what came of it."""
+    """A turn: how it stands, how many begin before it, its claims by their ids as the person will
+    know them again, and, once it has ended, what came of it; until then, the most that it may use,
+    which is not more than is left to its key."""
 
     turn: int
     session: str
     request: str
     state: str
     position: int | None
+    asked: dict[str, str]
     document: dict[str, Any] | None
+    budget: dict[str, float] | None
 
 
 class PictureNode(BaseModel):
@@ -70,6 +80,13 @@ class PictureNode(BaseModel):
     request: str
     width: int
     height: int
+
+
+class SessionTitle(BaseModel):
+    """A session by what was first said in it; "" where that was a picture."""
+
+    session: str
+    title: str
 
 
 class SessionState(BaseModel):
@@ -89,6 +106,21 @@ class Stand(BaseModel):
     picture: Annotated[str, Field(pattern=HANDLE)] | None
 
 
+class KeyState(BaseModel):
+    """What a key may have, and has had: in 24 hours pictures, seconds of work and dollars, with
+    what is set aside for turns that go on, and now megabytes of pictures. None is no limit."""
+
+    limits: dict[str, float | None]
+    used: dict[str, float]
+
+
+@router.get("/usage")
+def usage(desk: At, guest: For) -> KeyState:
+    """What the key of whoever asks may have, and has had. Of the home's own nothing is counted."""
+    used = {} if guest.id is None else asdict(desk.studio.ledger.quota.usage(guest.id))
+    return KeyState(limits=asdict(guest.limits), used=used)
+
+
 @router.post("/sessions", status_code=201)
 def begin_session(desk: At, guest: For) -> SessionState:
     """Begin a session."""
@@ -96,9 +128,14 @@ def begin_session(desk: At, guest: For) -> SessionState:
 
 
 @router.get("/sessions")
-def sessions(desk: At, guest: For, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[str]:
+def sessions(
+    desk: At, guest: For, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> list[SessionTitle]:  # fmt: skip
     """The newest sessions in which anything was said."""
-    return desk.studio.ledger.sessions_of(guest.id, limit)
+    return [
+        SessionTitle(session=turn.session, title="" if "upload" in turn.options else turn.request)
+        for turn in desk.studio.ledger.beginnings(guest.id, limit)
+    ]
 
 
 @router.get("/sessions/{session}")
@@ -113,7 +150,8 @@ def session_state(desk: At, guest: For, session: SessionId) -> SessionState:
             handle=handle, parent=node.parent, base=node.base, turn=node.turn,
             request=node.request, width=kept.width, height=kept.height,
         ))  # fmt: skip
-    turns = [turn_state(desk, desk.job(turn.id)) for turn in lineage.turns]
+    said = [turn for turn in lineage.turns if "marks" not in turn.options]
+    turns = [turn_state(desk, desk.job(turn.id)) for turn in said]
     return SessionState(session=session, head=lineage.head, pictures=pictures, turns=turns)
 
 
@@ -163,9 +201,11 @@ async def events(
 async def upload(desk: At, guest: For, session: SessionId, request: Request) -> SessionState:
     """Take in the picture in the body, PNG, JPEG or WebP; the session then stands at it."""
     check_session(desk, session, guest)
-    body = await request.body()
-    usual = Options(0)
-    await asyncio.to_thread(desk.studio.take_in, body, "picture", usual, session)
+    room: Room = request.app.state.room
+    async with room.for_one(guest.id):
+        body = bytes(await read(request))
+        usual = Options(0)
+        await asyncio.to_thread(desk.studio.take_in, body, "picture", usual, session)
     return await asyncio.to_thread(session_state, desk, guest, session)
 
 
@@ -232,13 +272,31 @@ def options_for(desk: Desk, asked: Ask, session: str) -> Options:
     """A request's options: as those of a request without any, but for what it says."""
     options = desk.studio.usual_options(session)
     budget = {name: getattr(asked, name) for name in ("pictures", "seconds")}
+    if asked.mask is not None:
+        check_mask(desk, session, options.base, asked.mask)
     said: dict[str, Any] = {
-        name: value for name in ("seed", "size") if (value := getattr(asked, name)) is not None
+        name: value
+        for name in ("seed", "size", "mask")
+        if (value := getattr(asked, name)) is not None
     }
     if any(value is not None for value in budget.values()):
         told = {name: value for name, value in budget.items() if value is not None}
         said["budget"] = replace(Budget(), **told)
     return replace(options, **said)
+
+
+def check_mask(desk: Desk, session: str, base: str | None, mask: str) -> None:
+    """Raise `BadInput` for a mask that is not of the session, or not of its picture's size."""
+    if session not in desk.studio.ledger.owners(mask):
+        raise NotThere(f"{mask} is no mask of this session.")
+    if base is None:
+        raise BadInput("The session stands at no picture that a mask could be of.")
+    there, given = desk.studio.ledger.picture(base), desk.studio.ledger.picture(mask)
+    if (there.width, there.height) != (given.width, given.height):
+        raise BadInput(
+            f"The mask {mask} has {given.width}x{given.height} pixels; allowed is the size of"
+            f" {base}, {there.width}x{there.height}."
+        )
 
 
 def job_of(desk: Desk, guest: Guest, turn: int) -> Job:
@@ -256,8 +314,16 @@ def turn_state(desk: Desk, job: Job) -> TurnState:
     told = job.came_to or document(desk.studio.document(job.turn)) if job.state in ENDED else None
     return TurnState(
         turn=job.turn, session=job.session, request=job.request, state=job.state,
-        position=desk.position(job), document=told,
+        position=desk.position(job), asked=asked_for(told["brief"] if told else None),
+        document=told,
+        budget=None if told or job.held is None else job.held.options.get("budget"),
     )  # fmt: skip
+
+
+def asked_for(brief: dict[str, Any] | None) -> dict[str, str]:
+    """The claims of a Brief, by their ids, in its language."""
+    read = Brief.model_validate(brief) if brief else None
+    return {claim.id: words.asked(claim, read.language) for claim in read.claims} if read else {}
 
 
 async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
@@ -267,7 +333,7 @@ async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
     queue: asyncio.Queue[Told] = asyncio.Queue()
 
     def put(one: Told) -> None:
-        if one.id is not None or one.event == CLOSING or queue.qsize() < BEHIND:
+        if one.id is not None or one.event in (CLOSING, SHUT_OUT) or queue.qsize() < BEHIND:
             queue.put_nowait(one)
 
     def hear(one: Told) -> None:
@@ -283,6 +349,8 @@ async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
                 continue
             if one.event == CLOSING:
                 raise closed()
+            if one.event == SHUT_OUT:
+                raise ShutOut("The key by which this was begun opens nothing any more.")
             yield one
             if one.event in ENDED:
                 return
@@ -299,6 +367,9 @@ async def streamed(job: Job, after: int) -> AsyncIterator[bytes]:
             if one is None:
                 yield b": alive\n\n"
                 continue
-            data = json.dumps({"turn_id": job.turn, **one.data}, ensure_ascii=False)
+            data = {"turn_id": job.turn, **one.data}
+            if one.event == "understood":
+                data["asked"] = asked_for(one.data["brief"])
+            text = json.dumps(data, ensure_ascii=False)
             number = "" if one.id is None else f"id: {one.id}\n"
-            yield f"{number}event: {one.event}\ndata: {data}\n\n".encode("utf-8", "replace")
+            yield f"{number}event: {one.event}\ndata: {text}\n\n".encode("utf-8", "replace")

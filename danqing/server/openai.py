@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hmac
 import json
 import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,20 +19,32 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from ..agent.provenance import encoded
+from ..agent.store import upload
 from ..agent.studio import DEFAULT_SIZE
 from ..documents import error_of
 from ..tools.errors import BadInput, DanqingError, Stopped
-from .app import Door, Guest, NotThere, check_session, door_of
+from .app import NotThere, check_session, door_of
+from .bodies import Pictures, Room, Talk, TalkRoute
 from .desk import ENDED, Desk, Job
-from .native import At, For, Handle, SessionId, event_stream, png, told
+from .guests import Door, Guest, until
+from .native import At, For, Handle, SessionId, check_mask, event_stream, png, told
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MODEL = "danqing"
 MOST_PICTURES = 10
 router = APIRouter(tags=["as OpenAI's"])
+talk = APIRouter(tags=["as OpenAI's"], route_class=TalkRoute)
 files = APIRouter(tags=["as OpenAI's"])
 By = Annotated[Door, Depends(door_of)]
-_LINK = re.compile(r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?sig=([0-9a-f]{32})")
-_DATA = re.compile(r"data:image/(?:png|jpeg|webp);base64,(.+)", re.DOTALL)
+_LINK = re.compile(
+    r"/files/([0-9a-f]{8})/(img-[1-9][0-9]*)\.png\?expires=([0-9]{1,12})&(?:amp;)?sig=([0-9a-f]{32})"
+)
+_BESIDE = re.compile(r"\A<attached_files>.*?</attached_files>\s*", re.DOTALL)
+"""What Open WebUI puts before the words of whoever brings a file; the file itself comes, too."""
+_CHORE = re.compile(r"\A\s*### Task:\n.*<chat_history>", re.DOTALL)
+"""How Open WebUI asks a model for a chat's title, tags, or what might be asked next."""
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 _FORM = {
     "required": True,
@@ -41,6 +52,7 @@ _FORM = {
         "type": "object", "required": ["image", "prompt"],
         "properties": {
             "image": {"type": "string", "format": "binary"}, "prompt": {"type": "string"},
+            "mask": {"type": "string", "format": "binary"},
         },
     }}},
 }  # fmt: skip
@@ -87,28 +99,32 @@ async def generate(desk: At, door: By, guest: For, request: Request, asked: Gene
 @router.post("/images/edits", responses=_STREAM, openapi_extra={"requestBody": _FORM})
 async def edit(desk: At, door: By, guest: For, request: Request) -> Response:
     """Change a picture as the prompt says. A form with ``image`` (or ``image[]``), ``prompt``, and
-    what `Generation` has; what is to be changed is said in words, and no mask is taken."""
-    async with request.form(max_files=8, max_fields=32) as form:
+    what `Generation` has; a ``mask`` is transparent where the picture may change."""
+    room: Room = request.app.state.room
+    async with room.for_one(guest.id), request.form(max_files=8, max_fields=32) as form:
         brought = [
             part for name, part in form.multi_items()
             if name in ("image", "image[]") and isinstance(part, UploadFile)
         ]  # fmt: skip
         if len(brought) != 1:
             raise BadInput(f"{len(brought)} images were sent; one can be changed at a time.")
-        if "mask" in form:
-            raise BadInput("A mask is not taken; say in the prompt what is to be changed.")
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        image = await brought[0].read()
+        image, masked = await brought[0].read(), form.get("mask")
+        if isinstance(masked, str):
+            raise BadInput("mask is a text; allowed is a picture.")
+        mask = None if masked is None else await masked.read()
     asked = _fields(fields)
-    jobs = await asyncio.to_thread(_begin, desk, guest, asked, image)
+    jobs = await asyncio.to_thread(_begin, desk, guest, asked, image, mask)
     return await _made(desk, door, request, asked, jobs, "image_edit")
 
 
-@router.post("/chat/completions", responses=_STREAM)
+@talk.post("/chat/completions", responses=_STREAM)
 async def chat(desk: At, door: By, guest: For, request: Request, asked: Chat) -> Response:
     """Carry out the last message. The conversation goes on from the picture that an answer before
     links to, or from the one that the message brings."""
-    job = await asyncio.to_thread(_say, desk, door, guest, asked)
+    assert isinstance(request, Talk)
+    job = await asyncio.to_thread(_say, desk, door, guest, asked, request.pictures)
+    await request.let_go()
     if asked.stream:
         return event_stream(_chunks(desk, door, request, job))
     try:
@@ -126,12 +142,16 @@ async def chat(desk: At, door: By, guest: For, request: Request, asked: Chat) ->
 @files.get("/files/{session}/{handle}.png", response_class=Response)
 def file(
     desk: At, door: By, session: SessionId, handle: Handle,
+    expires: Annotated[int, Query(ge=0, lt=10**12)],
     sig: Annotated[str, Query(pattern="^[0-9a-f]{32}$")],
 ) -> Response:  # fmt: skip
-    """A picture, for whoever was given its link."""
-    if not _signed(door, session, handle, sig):
-        raise NotThere(f"{handle} is no picture of this session.")
-    return Response(png(desk, session, handle), media_type="image/png")
+    """A picture, for whoever was given its link, until that ends, which is told in ``expires`` in
+    seconds since the epoch: after a day, or with the key that it was made for."""
+    there = door.signed(_path(session, handle), expires, sig) and time.time() < expires
+    with contextlib.suppress(BadInput):
+        if there and door.opens(desk.studio.ledger.owner(session)):
+            return Response(png(desk, session, handle), media_type="image/png")
+    raise NotThere(f"{handle} is no picture of this session.")
 
 
 # -- pictures
@@ -146,12 +166,15 @@ def _fields(form: dict[str, str]) -> Generation:
         ) from None
 
 
-def _begin(desk: Desk, guest: Guest, asked: Generation, image: bytes | None = None) -> list[Job]:
+def _begin(
+    desk: Desk, guest: Guest, asked: Generation, image: bytes | None = None,
+    mask: bytes | None = None,
+) -> list[Job]:  # fmt: skip
     """A job for each picture, or none."""
     jobs: list[Job] = []
     try:
         for number in range(asked.n):
-            jobs.append(_begin_one(desk, guest, asked, number, image))
+            jobs.append(_begin_one(desk, guest, asked, number, image, mask))
     except BaseException:
         _leave(desk, jobs)
         raise
@@ -159,7 +182,12 @@ def _begin(desk: Desk, guest: Guest, asked: Generation, image: bytes | None = No
 
 
 def _begin_one(
-    desk: Desk, guest: Guest, asked: Generation, number: int, image: bytes | None
+    desk: Desk,
+    guest: Guest,
+    asked: Generation,
+    number: int,
+    image: bytes | None,
+    mask: bytes | None,
 ) -> Job:
     session = desk.studio.ledger.new_session(guest.id)
     options = replace(desk.studio.usual_options(session), size=_size(asked.size))
@@ -167,7 +195,20 @@ def _begin_one(
         options = replace(options, seed=(asked.seed + number) % 2**32)
     if image is not None:
         options = replace(options, base=desk.studio.take_in(image, "picture", options, session))
+    if mask is not None:
+        handle = desk.studio.take_in(_marked(mask), "mask", options, session, mask=True)
+        check_mask(desk, session, options.base, handle)
+        options = replace(options, mask=handle)
     return desk.take(asked.prompt, options, session, owner=guest.id)
+
+
+def _marked(mask: bytes) -> Image.Image:
+    """A mask as the studio has it, white where it is transparent; one that is nowhere transparent
+    is taken as it is. Raises `BadInput` for what is no picture."""
+    image = upload(mask)
+    if not image.has_transparency_data:
+        return image
+    return image.convert("RGBA").getchannel("A").point([255] + [0] * 255)
 
 
 def _size(text: str | None) -> tuple[int, int]:
@@ -240,7 +281,8 @@ def _item(
     handle = turn["picture"]["handle"]
     more = {"revised_prompt": turn["request"], "danqing": turn}
     if asked.response_format == "url":
-        return {"url": _link(door, request, job.session, handle), **more}
+        link, expires = _link(door, request, job.session, handle)
+        return {"url": link, "expires": expires, **more}
     data = png(desk, job.session, handle)
     if asked.output_format != "png":
         data = encoded(desk.studio.image(handle), None, asked.output_format.upper())
@@ -250,8 +292,11 @@ def _item(
 # -- chat
 
 
-def _say(desk: Desk, door: Door, guest: Guest, asked: Chat) -> Job:
-    words, image = _last(asked.messages)
+def _say(
+    desk: Desk, door: Door, guest: Guest, asked: Chat, pictures: Pictures | None
+) -> Job:  # fmt: skip
+    assert pictures is not None
+    words, image = _last(asked.messages, pictures)
     session, base = _where(desk, door, guest, asked.messages)
     if session is None:
         session = desk.studio.ledger.new_session(guest.id)
@@ -265,7 +310,7 @@ def _say(desk: Desk, door: Door, guest: Guest, asked: Chat) -> Job:
     return desk.take(words, options, session, owner=guest.id)
 
 
-def _last(messages: list[dict[str, Any]]) -> tuple[str, bytes | None]:
+def _last(messages: list[dict[str, Any]], pictures: Pictures) -> tuple[str, bytes | None]:
     """The words of the last message of a user, and the picture that it brings."""
     said = next((m for m in reversed(messages) if m.get("role") == "user"), None)
     if said is None:
@@ -280,20 +325,16 @@ def _last(messages: list[dict[str, Any]]) -> tuple[str, bytes | None]:
             words.append(piece["text"])
         elif kind == "image_url":
             given = piece.get("image_url")
-            image = _decoded(given.get("url") if isinstance(given, dict) else given)
+            image = pictures.decoded(given.get("url") if isinstance(given, dict) else given)
         else:
             raise BadInput(f"A part of a message of type {kind!r} cannot be read.")
-    return "\n".join(words), image
-
-
-def _decoded(url: object) -> bytes:
-    match = _DATA.fullmatch(url) if isinstance(url, str) else None
-    if match is None:
-        raise BadInput("A picture is sent as data:image/png;base64,… and by no other address.")
-    try:
-        return base64.b64decode(match[1], validate=True)
-    except ValueError as error:
-        raise BadInput(f"The picture is not well-formed base64: {error}.") from None
+    request = _BESIDE.sub("", "\n".join(words))
+    if _CHORE.match(request):
+        raise BadInput(
+            "The studio makes pictures and no titles, tags or suggestions for a chat.",
+            hint="Name a language model for them, in Open WebUI as its task model.",
+        )
+    return request, image
 
 
 def _where(
@@ -305,8 +346,8 @@ def _where(
         content = message.get("content")
         if message.get("role") != "assistant" or not isinstance(content, str):
             continue
-        for session, handle, signature in reversed(_LINK.findall(content)):
-            if _signed(door, session, handle, signature):
+        for session, handle, expires, signature in reversed(_LINK.findall(content)):
+            if door.signed(_path(session, handle), int(expires), signature):  # though it be late
                 with contextlib.suppress(NotThere):
                     check_session(desk, session, guest)
                     return session, handle
@@ -346,7 +387,7 @@ def _answer(
     if turn["picture"] is None:
         return words, []
     handle = turn["picture"]["handle"]
-    link = _link(door, request, job.session, handle)
+    link, _ = _link(door, request, job.session, handle)
     coded = base64.b64encode(png(desk, job.session, handle)).decode()
     image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{coded}"}}
     return f"{words}\n\n![{handle}]({link})", [image]
@@ -393,10 +434,12 @@ def _event(data: dict[str, Any]) -> bytes:
     return f"{kind}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
 
 
-def _link(door: Door, request: Request, session: str, handle: str) -> str:
-    path = f"/files/{session}/{handle}.png"
-    return f"{str(request.base_url).rstrip('/')}{path}?sig={door.signature(path)}"
+def _path(session: str, handle: str) -> str:
+    return f"/files/{session}/{handle}.png"
 
 
-def _signed(door: Door, session: str, handle: str, signature: str) -> bool:
-    return hmac.compare_digest(door.signature(f"/files/{session}/{handle}.png"), signature)
+def _link(door: Door, request: Request, session: str, handle: str) -> tuple[str, int]:
+    """Where a picture is for whoever is given the link, and until when."""
+    path, expires = _path(session, handle), until()
+    where = f"{str(request.base_url).rstrip('/')}{path}"
+    return f"{where}?expires={expires}&sig={door.signature(path, expires)}", expires

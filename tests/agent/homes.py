@@ -56,6 +56,7 @@ def talk(ledger: Ledger, words: str, *prompts: str, session: str | None = None) 
     ledger.record_brief(turn, brief | {"remarks": [words]})
     ledger.record_plan(turn, [{"tool": words}])
     ledger.record_reply(turn, "key", {"said": words})
+    ledger.tell(turn, {"event": "phase", "data": {"note": words}})
     failed = ledger.begin_step(turn, "ask", {"question": words}, {}, None, "k")
     ledger.fail_step(failed, words, "failed")
     picture = None

@@ -7,6 +7,7 @@ from test_edits import cases
 
 from danqing.agent.language import understand
 from danqing.agent.language.acts import MAX_LENGTH, Act, act_of, lifted_of, standing_of
+from danqing.tools.errors import BadInput
 from training.requests.noted import keys
 
 
@@ -66,6 +67,15 @@ def test_what_is_asked_for_now_is_no_rule() -> None:
     assert {claim.key for claim in brief.claims} == keys("house; house:red; style watercolor")
     assert [claim.value for claim in brief.claims if claim.id in brief.standing] == ["watercolor"]
     assert [claim.id for claim in brief.claims] == ["c1", "c2", "c3"]
+
+
+def test_rules_and_requests_for_more_than_can_be_checked_are_refused() -> None:
+    things = ["house", "tree", "boat", "car", "dog", "cat", "bird", "fish", "chair", "cup"]
+    colors = ["red", "blue", "green", "white", "black"]
+    told = [f"a {color} {thing}" for thing in things for color in colors]
+    now, later = ", ".join(told[:30]), ", ".join(told[20:])
+    with pytest.raises(BadInput, match=r"asks for \d+ things at once; at most 40"):
+        understand(f"{now}. From now on always add {later}.")
 
 
 def test_a_rule_and_a_request_keep_their_places() -> None:

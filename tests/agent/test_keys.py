@@ -56,8 +56,10 @@ def test_a_key_ends(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime.now(UTC) + timedelta(days=2, seconds=1)
 
+    assert ledger.keys.opens(key.id)
     monkeypatch.setattr(module, "datetime", Later)
     assert ledger.keys.find(text) is None
+    assert not ledger.keys.opens(key.id)
 
 
 @pytest.mark.parametrize(("name", "days"), [(" ", None), ("a" * 81, None), ("b", 0.0), ("c", -1.0)])
@@ -75,8 +77,8 @@ def test_a_session_belongs_to_whoever_began_it(ledger: Ledger) -> None:
     assert (ledger.owner(own), ledger.owner(hers)) == (None, key.id)
     for session in (own, hers):
         ledger.end_turn(ledger.begin_turn(session, "a", {}), {})
-    assert ledger.sessions_of(None, 9) == [own]
-    assert ledger.sessions_of(key.id, 9) == [hers]
+    assert [turn.session for turn in ledger.beginnings(None, 9)] == [own]
+    assert [turn.session for turn in ledger.beginnings(key.id, 9)] == [hers]
     assert ledger.sessions(9) == [hers, own]
     with pytest.raises(BadInput, match="no session"):
         ledger.owner("nowhere")

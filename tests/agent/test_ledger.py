@@ -288,6 +288,37 @@ def test_an_upload_becomes_a_picture_and_the_same_one_stays_that(
     assert len(ledger.turn(turn.id).steps) == 2
 
 
+def test_a_turn_that_is_taken_up_again_has_the_step_that_it_had(ledger: Ledger, turn: Turn) -> None:
+    other = ledger.begin_turn(turn.session, "the same, at the same time", {})
+    mine, theirs = draw(ledger, turn), draw(ledger, other)
+    assert mine.key == theirs.key
+    third = ledger.begin_turn(turn.session, "the same, later", {})
+    ledger.reuse_step(third, mine)
+    assert ledger.find_step(mine.key) == theirs
+    for one, step in ((turn, mine), (other, theirs), (third, mine)):
+        assert ledger.find_step(mine.key, one) == step
+
+
+def test_what_a_turn_told_is_kept_with_its_end_and_not_before(ledger: Ledger, turn: Turn) -> None:
+    for number in range(2):
+        ledger.tell(turn, {"number": number})
+    assert ledger.told(turn) == []
+    ledger.end_turn(turn, {})
+    assert ledger.told(turn) == [{"number": 0}, {"number": 1}]
+    with pytest.raises(ValueError, match="not open"):
+        ledger.tell(turn, {"number": 2})
+
+
+def test_what_nobody_wants_is_marked_until_it_ends(ledger: Ledger, turn: Turn) -> None:
+    other = ledger.begin_turn(turn.session, "another", {})
+    ledger.mark_unwanted(turn)
+    ledger.mark_unwanted(turn)
+    assert [ledger.unwanted(one) for one in (turn, other)] == [True, False]
+    ledger.end_turn(other, {})
+    ledger.mark_unwanted(other)
+    assert not ledger.unwanted(other)
+
+
 def test_a_sweep_keeps_what_the_ledger_names(ledger: Ledger, turn: Turn) -> None:
     named = draw(ledger, turn).pictures[0].digest
     orphan = ledger.store.put(dot("gray"))

@@ -127,7 +127,7 @@ def test_a_ledger_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> N
         for version in range(SCHEMA_VERSION, 1, -1):
             for statement in reversed(ADDED[version]):
                 kind, name = statement.split()[1:3]
-                old.execute(f"DROP {kind} {name}")
+                old.execute(f"DROP {kind} IF EXISTS {name}")
         old.execute("PRAGMA user_version = 1")
         assert old.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] >= len(SCHEMA)
     old.close()

@@ -245,8 +245,16 @@ def test_a_sweep_takes_orphans_and_leaves_the_rest(store: Store) -> None:
     (store.home.blobs / f"{durable.TEMPORARY}0123").write_bytes(b"half a pict")
     stranger = store.home.blobs / "notes.txt"
     stranger.write_text("mine")
+    elsewhere = [
+        folder / f"{durable.TEMPORARY}{age}"
+        for folder in (store.home.root, store.home.pictures) for age in (0, 2)
+    ]  # fmt: skip
+    for file in elsewhere:
+        file.write_bytes(b"half a pict")
+        os.utime(file, times=(now - int(file.name[-1]) * ORPHAN_SECONDS,) * 2)
     swept = store.sweep(lambda: {named}, since=now - 50 * ORPHAN_SECONDS)
-    assert (swept.temporaries, swept.blobs) == (1, 1)
+    assert (swept.temporaries, swept.blobs) == (3, 1)
+    assert [file.exists() for file in elsewhere] == [True, False] * 2, "one may be written just now"
     assert [store.has(digest) for digest in (named, fresh, orphan, ancient)] == [
         True, True, False, True,
     ]  # fmt: skip

@@ -90,6 +90,8 @@ def test_no_file_holds_a_word_or_a_pixel_once_it_is_encrypted(home: Home) -> Non
         assert ledger.store.get(ledger.picture("img-1").digest) == noise(WORDS)
         assert ledger.reply(1, "key") == {"said": WORDS}
         assert ledger.replies(1) == [{"said": WORDS}]
+        assert ledger.told(1) == [{"event": "phase", "data": {"note": WORDS}}]
+        assert [turn.request for turn in ledger.beginnings(None, 9)] == [WORDS]
         assert ledger.check() == []
         session = talk(ledger, WORDS, "a tree", WORDS + " at night")
         assert [step.outcome for step in ledger.turns(1, session)[0].steps] == [
@@ -189,6 +191,7 @@ def readers(ledger: Ledger) -> dict[str, Callable[[], object]]:
         "steps": lambda: ledger.turn(1),
         "replies": lambda: ledger.replies(1),
         "verdicts": lambda: ledger.verdicts(1),
+        "told": lambda: ledger.told(1),
     }
 
 

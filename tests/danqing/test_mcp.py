@@ -13,22 +13,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from commandline import REPOSITORY, call, process
 from mcp import Client, MCPError, StdioServerParameters, types
+from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 from scripted_engine import SCENE, ScriptedEngine
 
 from danqing import Options, Studio, mcp_server
+from danqing.agent.keys import Limits
 from danqing.mcp_command import check_sdk, listen
 from danqing.mcp_server import PREVIEW, Served, server
+from danqing.server.guests import Guest
 from danqing.tools.engine import Progress, Result
 from danqing.tools.errors import BadInput, Stopped
 
@@ -219,8 +225,10 @@ async def test_of_a_bug_a_client_is_told_that_there_is_one(
     async with Client(server(studio, OPTIONS)) as client:
         failed = await client.call_tool("draw", {"request": "a red house"})
         assert failed.is_error and text_of(failed).startswith("draw failed")
-        assert "secret" not in text_of(failed)
-        assert "a secret of the house" in caplog.text
+        assert "secret" not in text_of(failed) + caplog.text, "it may be somebody's"
+        number = text_of(failed).split()[-1].rstrip(".")
+        assert f"fault {number}: a call: RuntimeError at " in caplog.text
+        assert "test_mcp.py" in caplog.text, "where it was"
         engine.before = lambda tool: None
         assert not (await client.call_tool("draw", {"request": "a red house"})).is_error
 
@@ -382,30 +390,54 @@ def test_a_signal_ends_it_though_its_input_stays_open(home: Path) -> None:
 
 
 @contextlib.contextmanager
-def over_http(home: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The URL of a server of the real command, and its process."""
+def over_http(home: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+    """The URL of a server of the real command, the key that it prints, and its process."""
     with process("--home", str(home), "mcp", "--http", "--port", "0") as running:
         assert running.stderr is not None
         try:
-            yield running.stderr.readline().decode().split(";")[0], running
+            url, _, key = running.stderr.readline().decode().split(";")[0].partition("  key: ")
+            yield url, key, running
         finally:
             running.kill()
 
 
-def posted(url: str, **headers: str) -> int:
+@contextlib.asynccontextmanager
+async def with_key(url: str, key: str, **how: Any) -> AsyncIterator[Client]:
+    """A client that sends a key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(streamable_http_client(url, http_client=http), **how) as client,
+    ):
+        yield client
+
+
+def posted(url: str, greeting: Any = GREETING, **headers: str) -> int:
     """The status of a request with these headers."""
     where = urlsplit(url)
     connection = http.client.HTTPConnection(where.hostname or "", where.port or 0, timeout=10)
     said = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": GREETING}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}
     connection.request("POST", where.path, json.dumps(message), {**said, **headers})
     with contextlib.closing(connection):
         return connection.getresponse().status
 
 
+def listen_until(url: str, key: str, end: Callable[[], Any]) -> None:
+    """Listen as a client of the first generation does, to the end."""
+    said = {"Authorization": f"Bearer {key}", "Accept": "application/json, text/event-stream"}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": GREETING}
+    with httpx2.Client(headers=said, timeout=10) as client:
+        session = client.post(url, json=message).headers["mcp-session-id"]
+        with client.stream("GET", url, headers={"mcp-session-id": session}) as stream:
+            assert stream.status_code == 200
+            end()
+            stream.read()
+
+
 async def test_clients_share_a_server_over_http(home: Path) -> None:
-    with over_http(home) as (url, running):
-        async with Client(url) as one, Client(url, mode="legacy") as other:
+    with over_http(home) as (url, key, running):
+        async with with_key(url, key) as one, with_key(url, key, mode="legacy") as other:
             noise = Image.effect_noise((1600, 1500), 80)
             assert len(coded(noise)) > 2_000_000
             uploads = [noise, Image.new("L", (20, 20))]
@@ -417,23 +449,119 @@ async def test_clients_share_a_server_over_http(home: Path) -> None:
                 uri = f"danqing://pictures/{told.structured_content['at']}"
                 assert (await resource(client, uri)).size == image.size
             host = urlsplit(url).netloc
-            assert await asyncio.to_thread(posted, url) == 200
-            assert await asyncio.to_thread(posted, url, Host="example.org") == 421
-            assert await asyncio.to_thread(posted, url, Origin="http://example.org") == 403
-            assert await asyncio.to_thread(posted, url, Origin=f"http://{host}") == 200
+            own = {"Authorization": f"Bearer {key}"}
+            for status, headers in (
+                (200, own), (401, {}), (401, {"Authorization": "Bearer dq-other"}),
+                (421, {**own, "Host": "example.org"}),
+                (403, {**own, "Origin": "http://example.org"}),
+                (200, {**own, "Origin": f"http://{host}"}),
+            ):  # fmt: skip
+                assert await asyncio.to_thread(posted, url, **headers) == status
+            hostile = {**GREETING, "of": [{}] * 400_000}
+            assert await asyncio.to_thread(posted, url, hostile, **own) == 413
         running.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(running.wait, 20) == 130
         assert running.stderr is not None and b"Traceback" not in running.stderr.read()
+
+
+async def test_each_key_has_its_own_until_it_is_revoked(home: Path) -> None:
+    made = {name: call("--home", str(home), "keys", "add", name, *more).stdout.strip()
+            for name, more in (("ada", ()), ("bo", ("--a-minute", "12")))}  # fmt: skip
+    with over_http(home) as (url, key, running):
+        assert not key, "the home's own opens nothing"
+        async with with_key(url, made["ada"]) as ada, with_key(url, made["bo"]) as bo:
+            data = {"data": coded(Image.new("RGB", (20, 20), "red"))}
+            first = (await ada.call_tool("open_picture", data)).structured_content
+            for arguments in ({"image": first["at"], "rotate": 90},
+                              {"image": "img-99", "rotate": 90},
+                              {"image": first["at"], "session": first["session"]}):  # fmt: skip
+                refused = await bo.call_tool("adjust", arguments)
+                assert refused.is_error and " here" in text_of(refused)
+            assert not (await bo.list_resources()).resources
+            with pytest.raises(MCPError, match="no such picture"):
+                await bo.read_resource(f"danqing://pictures/{first['at']}")
+        statuses = [
+            await asyncio.to_thread(posted, url, Authorization=f"Bearer {made['bo']}")
+            for _ in range(12)
+        ]
+        assert statuses[-1] == 429, statuses
+        async with with_key(url, made["ada"]) as ada:
+            (kept,) = (await ada.list_resources()).resources
+            assert kept.uri.endswith(first["at"]), "a session is the key's, not the connection's"
+    with over_http(home) as (url, _, running):
+        async with with_key(url, made["ada"]) as ada:
+            assert len((await ada.list_resources()).resources) == 1, "nor the process's"
+            revoke = partial(call, "--home", str(home), "keys", "revoke", "ada")
+            await asyncio.to_thread(listen_until, url, made["ada"], revoke)
+            with pytest.raises(Exception):  # noqa: B017, PT011, as the SDK sees fit
+                await ada.list_resources()
+        running.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(running.wait, 20) == 130
+
+
+def coming(studio: Studio, **limits: Any) -> tuple[str, Any]:
+    """The id of a key with some limits, and what calls with it come from."""
+    key, _ = studio.ledger.keys.make("ada", limits=Limits(**limits))
+    guest = Guest(key.id, draws=True, limits=key.limits)
+    return key.id, SimpleNamespace(request=SimpleNamespace(state=SimpleNamespace(guest=guest)))
+
+
+async def test_calls_are_within_what_is_left_to_their_key(studio: Studio) -> None:
+    _, context = coming(studio, pictures_a_day=3, megabytes=0.2)
+    clients = mcp_server.Clients(studio, OPTIONS)
+
+    async def does(name: str, **arguments: Any) -> Any:
+        return await clients.call(
+            context, name, arguments, lambda event: None, threading.Event()
+        )  # fmt: skip
+
+    assert not (await does("text_to_image", prompt="a house", seeds=[1, 2])).is_error
+    told = await does("text_to_image", prompt="a tree", seeds=[1, 2])
+    assert told.is_error and "pictures" in text_of(told), "one is left, and not two"
+    assert not (await does("text_to_image", prompt="a tree", seeds=[1])).is_error
+    told = await does("text_to_image", prompt="a star", seeds=[1])
+    assert "Of 3 pictures" in text_of(told)
+    told = await does("open_picture", data=coded(Image.effect_noise((500, 500), 80)))
+    assert "megabytes" in text_of(told) and "Delete what you do not need" in text_of(told)
+
+
+async def test_the_call_of_a_key_that_is_revoked_ends(
+    studio: Studio, engine: ScriptedEngine
+) -> None:
+    key, context = coming(studio, at_once=1, waiting=1)
+    clients = mcp_server.Clients(studio, OPTIONS)
+    drawing, go_on = threading.Event(), threading.Event()
+
+    def slow(tool: str) -> None:
+        drawing.set()
+        assert go_on.wait(10)
+
+    engine.before = slow
+
+    async def draws() -> Any:
+        asked = {"request": "a red house"}
+        return await clients.call(context, "draw", asked, lambda event: None, threading.Event())
+
+    calls = [asyncio.create_task(draws()) for _ in range(2)]
+    assert await asyncio.to_thread(drawing.wait, 10)
+    await asyncio.sleep(0.05)
+    assert "no more are taken" in text_of(await draws()), "one at work, one waiting"
+    assert clients.keys == {key}
+    clients.dismiss("another")
+    clients.dismiss(key)
+    go_on.set()
+    assert all(result.is_error for result in await asyncio.gather(*calls))
+    assert engine.ran("text_to_image") == 1, "the step at work was the last one"
 
 
 # -- the command
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org"])
-def test_only_this_machine_is_served(host: str, home: Path) -> None:
-    told = call("mcp", "--http", "--host", host)
+def test_without_keys_only_this_machine_is_served(host: str, home: Path) -> None:
+    told = call("--home", str(home), "mcp", "--http", "--host", host)
     assert told.exit_code == 2
-    assert "asks for no key yet" in told.stderr and repr(host) in told.stderr
+    assert "without keys" in told.stderr and host in told.stderr
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -21,7 +21,7 @@ export async function call(path, { json, headers = {}, ...how } = {}) {
     sent["Content-Type"] = "application/json";
     how.body = JSON.stringify(json);
   }
-  if (how.body !== undefined) how.method = "POST";
+  if (how.body !== undefined) how.method ??= "POST";
   const answer = await fetch(`/api/v1/${path}`, { cache: "no-store", ...how, headers: sent });
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => null);
@@ -31,6 +31,7 @@ export async function call(path, { json, headers = {}, ...how } = {}) {
 export const get = async (path) => (await call(path)).json();
 export const post = async (path, json = {}) => (await call(path, { json })).json();
 export const send = async (path, body) => (await call(path, { body })).json();
+export const remove = (path) => call(path, { method: "DELETE" });
 
 const urls = new Map();
 

@@ -839,3 +839,22 @@ def test_a_picture_that_is_sent_is_small() -> None:
 
     sent = _image(Image.new("RGBA", (3000, 1000)))
     assert sent["type"] == "image" and len(sent["base64"]) < GLANCE * GLANCE
+
+
+def test_what_is_marked_is_changed_by_rule(studio: Studio) -> None:
+    """A model has no words for a mask: it reads the request, and plans nothing."""
+    first = studio.ask("a red house", Options(seed=1, size=(64, 64))).picture
+    assert first is not None
+    session = studio.ledger.turns(1)[0].session
+    mask = studio.take_in(Image.new("L", studio.image(first.handle).size, 255), "mask", Options(0),
+                          session, mask=True)  # fmt: skip
+    change = {"op": "tune", "value": "darker"}
+    desk = Desk(
+        understand=[called("understand", intent="edit", changes=[change])], plan=[Say("no")]
+    )
+    with provider(desk) as server:
+        options = Options(2, (64, 64), llm=f"{server.url}#tiny", base=first.handle, mask=mask)
+        turn = studio.ask("kindly a darker one", options, session=session)
+    assert desk.asked == ["understand"]
+    assert turn.picture is not None
+    assert {"adjust", "blend"} <= {step.tool for step in turn.steps}

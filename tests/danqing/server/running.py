@@ -61,12 +61,16 @@ class Running:
 @contextmanager
 def running(
     home: Path, caption: Callable[[int], str] = lambda seed: SCENE + " a red house.",
-    before: Callable[[str], None] = lambda tool: None, *, port: int = 0, **how: Any,
+    before: Callable[[str], None] = lambda tool: None, *, port: int = 0, real: bool = False,
+    **how: Any,
 ) -> Iterator[Running]:  # fmt: skip
+    """A server with a scripted engine behind it, or with the built-in models where it is to be
+    ``real``."""
     with Studio(home) as studio:
         engine = ScriptedEngine(home.parent / "models", caption)
         engine.before = before
-        studio.engine = engine
+        if not real:
+            studio.engine = engine
         desk, door = Desk(studio, **how), Door(studio.ledger)
         config = uvicorn.Config(create_app(desk, door), port=port, log_level="error", lifespan="on")
         server = Server(config, desk)

@@ -13,6 +13,7 @@ import pytest
 from running import Running, running
 
 from danqing.agent.home import Home
+from danqing.agent.keys import Limits
 from danqing.agent.ledger import Ledger
 from danqing.server.app import Door
 
@@ -59,7 +60,9 @@ def test_nothing_of_one_key_is_there_for_another(server: Running, keys: dict[str
         ("GET", at, {}), ("GET", f"{at}/pictures/{handle}", {}), ("GET", f"{at}/recipe", {}),
         ("POST", f"{at}/turns", {"json": {"request": "a red house"}}),
         ("POST", f"{at}/stand", {"json": {"picture": None}}),
-        ("POST", f"{at}/pictures", {"content": b"x"}),
+        ("POST", f"{at}/pictures", {"content": b"x"}), ("POST", f"{at}/masks", {"content": b"x"}),
+        ("POST", f"{at}/recipe", {"content": b"x"}),
+        ("POST", f"{at}/acts", {"json": {"words": "a"}}),
         ("GET", f"/api/v1/turns/{turn}", {}), ("GET", f"/api/v1/turns/{turn}/events", {}),
         ("POST", f"/api/v1/turns/{turn}/cancel", {}),
     ]  # fmt: skip
@@ -76,8 +79,8 @@ def test_nothing_of_one_key_is_there_for_another(server: Running, keys: dict[str
         assert missing.status_code == 404
         same = foreign.text.replace(session, "_").replace(f" {turn}", "_")
         assert same == missing.text.replace("0" * 8, "_").replace(" 999", "_"), "nor told of"
-    assert session not in bo.get("/api/v1/sessions").json()
-    assert session in ada.get("/api/v1/sessions").json()
+    assert session not in bo.get("/api/v1/sessions").text
+    assert session in ada.get("/api/v1/sessions").text
     for client in (ada, bo):
         client.close()
 
@@ -187,3 +190,60 @@ def test_others_are_served_only_with_keys_and_by_name(tmp_path: Path) -> None:
     assert "without keys" in refused.stderr, "one that opens nothing is none"
     with Ledger(Home.open(tmp_path / "home")) as ledger:
         assert Door(ledger).key
+
+
+def test_another_keys_picture_is_no_mask_and_goes_into_no_recipe(
+    server: Running, keys: dict[str, Any]
+) -> None:
+    recipe = (
+        "version: 1\ninputs: {photo: {type: image}}\nsteps:\n  - id: dark\n    uses: adjust\n"
+        "    with: {image: ${{ inputs.photo }}, brightness: 0.5}\n"
+        "outputs: {dark: ${{ steps.dark.image }}}"
+    )
+    with server.client(keys["ada"]) as ada, server.client(keys["bo"]) as bo:
+        *_, theirs = asked(ada, "a blue house")
+        session, _, _ = asked(bo, "a blue house")
+        at = f"/api/v1/sessions/{session}"
+        for handle in (theirs, "img-9999"):
+            told = bo.post(f"{at}/recipe?input=photo={handle}", content=recipe)
+            assert (told.status_code, "a picture here" in told.text) == (400, True), told.text
+            told = bo.post(f"{at}/turns", json={"request": "remove this", "mask": handle})
+            assert told.status_code == 404
+
+
+def test_what_a_recipe_draws_is_counted_once(server: Running) -> None:
+    ledger = server.desk.studio.ledger
+    key, text = ledger.keys.make("eve", limits=Limits(pictures_a_day=24))
+    recipe = (
+        "version: 1\nsteps:\n  - id: house\n    uses: draw\n"
+        "    with: {request: a brown house, size: [64, 64]}\n"
+        "outputs: {house: '${{ steps.house.image }}'}"
+    )
+    with server.client(text) as eve:
+        session = eve.post("/api/v1/sessions").json()["session"]
+        turn = eve.post(f"/api/v1/sessions/{session}/recipe", content=recipe).json()["turn"]
+        while (state := eve.get(f"/api/v1/turns/{turn}").json())["state"] in ("queued", "running"):
+            pass
+    assert state["state"] == "done", "what is set aside for the recipe is there for its steps"
+    assert ledger.quota.usage(key.id).pictures_a_day == state["document"]["cost"]["pictures"] > 0
+
+
+def test_what_a_recipe_draws_belongs_to_the_key_that_runs_it(
+    server: Running, keys: dict[str, Any]
+) -> None:
+    recipe = (
+        "version: 1\nsteps:\n  - id: house\n    uses: draw\n"
+        "    with: {request: a pink house, size: [64, 64]}\n"
+        "outputs: {house: '${{ steps.house.image }}'}"
+    )
+    with server.client(keys["ada"]) as ada, server.client(keys["bo"]) as bo:
+        session = bo.post("/api/v1/sessions").json()["session"]
+        turn = bo.post(f"/api/v1/sessions/{session}/recipe", content=recipe).json()["turn"]
+        while (state := bo.get(f"/api/v1/turns/{turn}").json())["state"] in ("queued", "running"):
+            pass
+        assert state["state"] == "done", state
+        handle = state["document"]["picture"]["handle"]
+        assert bo.get(f"/api/v1/sessions/{session}/pictures/{handle}").status_code == 200
+        for whose, there in ((bo, True), (ada, False)):
+            titles = {one["title"] for one in whose.get("/api/v1/sessions").json()}
+            assert ("a pink house" in titles) == there

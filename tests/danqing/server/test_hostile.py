@@ -141,7 +141,7 @@ def test_what_goes_wrong_inside_is_not_told(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret of the house")
 
-    monkeypatch.setattr(server.desk.studio.ledger, "sessions_of", broken)
+    monkeypatch.setattr(server.desk.studio.ledger, "beginnings", broken)
     answer = bo.get("/api/v1/sessions")
     assert answer.status_code == 500
     assert answer.json()["error"]["type"] == "server_error"

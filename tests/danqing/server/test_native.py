@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 from running import Running, running
 
-from danqing.server.app import MAX_BODY
+from danqing.agent.studio import Options
+from danqing.server.bodies import MAX_BYTES
 from danqing.server.desk import LAST
 
 
@@ -43,6 +44,7 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
     turn = server.ask("a red house", seed=7, size=[64, 64])
     told = server.events(turn["turn"])
     assert [name for _, name, _ in told][:2] == ["phase", "understood"]
+    assert [*told[1][2]["asked"].values()] == ["house", "house is red"]
     numbers = [number for number, _, _ in told if number is not None]
     assert numbers == [*range(1, len(numbers)), LAST]
     passing = {name: data for number, name, data in told if number is None}
@@ -54,6 +56,7 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
     assert document["satisfied"]
     state = server.http.get(f"/api/v1/turns/{turn['turn']}").json()
     assert (state["state"], state["position"], state["document"]) == ("done", None, document)
+    assert state["asked"] == {"c1": "house", "c2": "house is red"}
     session = server.http.get(f"/api/v1/sessions/{turn['session']}").json()
     handle = document["picture"]["handle"]
     assert session["head"] == handle
@@ -63,7 +66,8 @@ def test_a_turn_is_taken_told_and_kept(server: Running, monkeypatch: pytest.Monk
         assert ("danqing" in file.info) == told
     assert {node["handle"] for node in session["pictures"]} >= {handle}
     assert [kept["turn"] for kept in session["turns"]] == [turn["turn"]]
-    assert turn["session"] in server.http.get("/api/v1/sessions").json()
+    titles = server.http.get("/api/v1/sessions").json()
+    assert {"session": turn["session"], "title": "a red house"} in titles
     picture = server.http.get(f"/api/v1/sessions/{turn['session']}/pictures/{handle}?side=32")
     assert picture.headers["content-type"] == "image/png"
     assert Image.open(BytesIO(picture.content)).size == (32, 32)
@@ -79,6 +83,36 @@ def test_whoever_comes_back_misses_nothing_and_sees_nothing_twice(server: Runnin
         assert number is not None
         rest = [told for told in server.events(turn, after=number) if told[0] is not None]
         assert rest == [told for told in whole if told[0] is not None and told[0] > number]
+
+
+def test_a_later_process_tells_the_same_of_a_turn_that_has_ended(tmp_path: Path) -> None:
+    def before(tool: str) -> None:
+        if tool == "caption":
+            raise ZeroDivisionError
+
+    colors = ("red", "blue", "green", "white", "black")
+    things = [f"a {color} {thing}" for color in colors for thing in ("house", "tree", "cat", "dog")]
+    rules = f"{', '.join(things)}. From now on always add {', '.join(things).replace('a ', '2 ')}."
+    with running(tmp_path / "home", before=before) as server:
+        turns = [server.ask(request)["turn"] for request in ("a red house", "hello", rules)]
+        told = [[one for one in server.events(turn) if one[0]] for turn in turns]
+    ends = [kept[-1][1] for kept in told]
+    assert ends == ["failed", "done", "failed"]
+    with running(tmp_path / "home") as server:
+        assert [[one for one in server.events(turn) if one[0]] for turn in turns] == told
+        assert [server.http.get(f"/api/v1/turns/{turn}").json()["state"] for turn in turns] == ends
+
+
+def test_a_picture_that_was_being_taken_in_is_not_waited_for(tmp_path: Path) -> None:
+    with running(tmp_path / "home") as server:
+        session = server.session()
+        server.desk.studio.ledger.begin_turn(
+            session, "picture", {"upload": True, **Options(0).as_json()}
+        )
+    with running(tmp_path / "home") as server:
+        [turn] = server.http.get(f"/api/v1/sessions/{session}").json()["turns"]
+        assert turn["state"] == "failed"
+        assert server.http.get(f"/api/v1/sessions/{session}").json()["head"] is None
 
 
 def test_a_session_goes_on_from_where_it_stands(server: Running) -> None:
@@ -160,12 +194,12 @@ def test_bad_requests_are_told_what_is_wrong(server: Running, body: object, stat
 def test_what_is_too_large_is_not_read(server: Running) -> None:
     session = server.session()
     answer = server.http.post(
-        f"/api/v1/sessions/{session}/pictures", content=b"\0" * (MAX_BODY + 1)
+        f"/api/v1/sessions/{session}/pictures", content=b"\0" * (MAX_BYTES + 1)
     )
     assert answer.status_code == 413
 
     def in_pieces() -> Iterator[bytes]:
-        for _ in range(MAX_BODY // 2**20 + 2):
+        for _ in range(MAX_BYTES // 2**20 + 2):
             yield b"\0" * 2**20
 
     answer = server.http.post(f"/api/v1/sessions/{session}/pictures", content=in_pieces())
@@ -220,8 +254,8 @@ def test_what_fails_is_told_and_the_next_turn_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_killed_server_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Twice: nothing that was taken is lost, nothing is made twice, and who watched misses nothing
-    and sees nothing twice."""
+    """Twice: nothing that was taken is lost, nothing is made twice, what was cancelled does not go
+    on, and who watched misses nothing and sees nothing twice."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -271,10 +305,13 @@ def test_a_killed_server_goes_on_where_it_was(tmp_path: Path) -> None:
             )
             turns.append(asked.json()["turn"])
         seen = events(client, turns[0], 0, 4)
+        assert client.get(f"/api/v1/turns/{turns[1]}").json()["state"] == "running"
+        assert client.post(f"/api/v1/turns/{turns[1]}/cancel").status_code == 202
     with started(0.0):
         seen += events(client, turns[0], seen[-1][0], 100)
         numbers = [number for number, _ in seen]
         assert numbers == [*range(1, len(numbers)), LAST]
+        assert events(client, turns.pop(1), 0, 100)[-1] == (LAST, "cancelled")
         for turn in turns:
             assert events(client, turn, 0, 100)[-1] == (LAST, "done")
             document = client.get(f"/api/v1/turns/{turn}").json()["document"]

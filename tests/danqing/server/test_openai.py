@@ -12,7 +12,7 @@ import openai
 import pytest
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
-from PIL import Image
+from PIL import Image, ImageChops
 from running import Running, running
 
 
@@ -124,10 +124,31 @@ def test_what_cannot_be_made_is_told(client: openai.OpenAI, asked: Any, said: st
     assert refused.value.status_code in (400, 422)
 
 
-def test_a_mask_and_two_images_are_refused(client: openai.OpenAI) -> None:
+def test_only_what_is_transparent_in_a_mask_changes(client: openai.OpenAI) -> None:
+    given: Any = ("photo.png", photo(), "image/png")
+    left = Image.new("RGBA", (80, 60), "white")
+    left.paste((0, 0, 0, 0), (0, 0, 40, 60))
+    [one] = client.images.edit(image=given, mask=masked(left), prompt="make it darker").data or []
+    apart = ImageChops.difference(decoded(one.b64_json), Image.open(BytesIO(photo())))
+    box = apart.getbbox()
+    assert box is not None
+    assert 0 == box[0] < box[2] == 40
+    for mask, why in (
+        (left.resize((40, 30)), "40x30"),
+        (Image.new("RGBA", (80, 60), "black"), "black"),
+    ):
+        with pytest.raises(openai.BadRequestError, match=why):
+            client.images.edit(image=given, mask=masked(mask), prompt="make it darker")
+
+
+def masked(image: Image.Image) -> Any:
+    coded = BytesIO()
+    image.save(coded, "PNG")
+    return "mask.png", coded.getvalue(), "image/png"
+
+
+def test_one_image_is_changed_at_a_time(client: openai.OpenAI) -> None:
     picture: Any = ("photo.png", photo(), "image/png")
-    with pytest.raises(openai.BadRequestError, match="mask is not taken"):
-        client.images.edit(image=picture, mask=picture, prompt="a red house")
     with pytest.raises(openai.BadRequestError, match="one can be changed at a time"):
         client.images.edit(image=[picture, picture], prompt="a red house")
 

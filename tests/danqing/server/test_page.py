@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -13,20 +14,25 @@ from typing import Any, get_args
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 from running import Running, running
 
 from danqing.agent.events import PhaseName
 from danqing.server.pages import FOLDER, KINDS
 
 CHROMIUM = Path("/usr/bin/chromium")
-BRING = """([how, bytes]) => {
+BRING = """([how, bytes, name = "a.png"]) => {
     const data = new DataTransfer(), told = { bubbles: true, cancelable: true };
-    data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+    data.items.add(new File([new Uint8Array(bytes)], name, { type: "" }));
     document.dispatchEvent(how === "drop"
         ? new DragEvent(how, { ...told, dataTransfer: data })
         : new ClipboardEvent(how, { ...told, clipboardData: data }));
 }"""
+MARKED = """c => {
+    const all = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    return all.filter((v, n) => n % 4 === 3 && v > 127).length / (c.width * c.height);
+}"""
+"""The share of a picture that is marked."""
 VOID = {"img", "input", "link", "meta"}
 
 
@@ -175,13 +181,32 @@ def test_all_that_the_page_says_is_said_in_both_languages(page: Read) -> None:
     marked = {
         str(key) for _, had in page.elements for name, key in had.items() if "data-say" in name
     }
-    script = part("page.js")
+    script = "".join(part(path.name) for path in FOLDER.glob("*.js") if path.stem != "words")
     spoken = set(re.findall(r'\bsay\("([^"]+)"', script))
     assert marked | spoken <= set(said)
     named = set(re.findall(r'"([a-z ]+)"', script)) | set(re.findall(r"(\w+): \"", script))
     assert set(said) - marked - named == {*get_args(PhaseName), "failed", "cancelled"} - named
     for key, text in page.texts.items():
         assert text == said[key][0]
+
+
+def light(color: str) -> float:
+    """The relative luminance of a color, #rrggbb (WCAG 2)."""
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_all_words_stand_out_from_their_ground_in_both_themes(theme: int) -> None:
+    told = re.findall(r":root \{(.*?)\}", part("page.css"), re.DOTALL)
+    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", told[theme]))
+    for words, ground in (
+        ("ink", "paper"), ("ink", "sheet"), ("soft", "paper"), ("soft", "sheet"), ("red", "paper"),
+        ("red", "sheet"), ("on-red", "red"),
+    ):  # fmt: skip
+        dark, bright = sorted(light(colors[name]) for name in (words, ground))
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, (words, ground)
 
 
 # -- its use
@@ -355,3 +380,316 @@ def test_without_the_key_the_page_asks_for_it(server: Running, browser: Any) -> 
     page.fill("#key", server.key)
     page.press("#key", "Enter")
     page.wait_for_selector("#words:visible")
+
+
+def start(browser: Any, server: Running, request: str = "a red house", **how: Any) -> Seen:
+    """The page with one picture, drawn."""
+    seen = Seen(browser, server, **how)
+    seen.ask(request)
+    seen.ended()
+    seen.page.wait_for_selector("#refer:visible")
+    return seen
+
+
+def test_what_is_marked_with_the_brush_is_all_that_changes(server: Running, browser: Any) -> None:
+    seen = start(browser, server)
+    page, first = seen.page, seen.text("#refer")
+    page.click("#mask")
+    assert page.evaluate("document.activeElement.id") == "canvas"
+    box = page.locator("#canvas").bounding_box()
+
+    def drag(*ways: tuple[float, float]) -> None:
+        at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ways]
+        page.mouse.move(*at[0])
+        page.mouse.down()
+        for way in at[1:]:
+            page.mouse.move(*way, steps=4)
+        page.mouse.up()
+
+    def marked() -> float:
+        return float(page.eval_on_selector("#canvas", MARKED))
+
+    drag((0.1, 0.1), (0.4, 0.1))
+    one = marked()
+    assert one > 0.02
+    drag((0.6, 0.8), (0.9, 0.8))
+    assert marked() > 1.8 * one
+    page.click("#back")
+    assert marked() == one
+    page.click("#erase")
+    drag((0.3, 0.1), (0.5, 0.1))
+    assert marked() < 0.8 * one
+    assert seen.text("#from") == f"changes {first} where it is marked"
+    page.click("#finish")
+    assert page.evaluate("document.activeElement.id") == "words"
+    assert page.locator("#canvas").is_visible(), "what is marked stays in sight"
+    seen.ask("make it darker")
+    seen.ended()
+    page.wait_for_selector(f"#refer >> text=/^(?!{first}$)/")
+    assert not page.locator("#canvas").is_visible(), "a mask is for one request"
+    state = server.http.get(f"/api/v1/sessions/{page.url[-8:]}").json()
+    before, after = (
+        server.desk.studio.image(node["handle"]).convert("RGB") for node in state["pictures"]
+    )
+    changed = ImageChops.difference(before, after).getbbox()
+    assert changed is not None
+    left, top, right, bottom = (side / 512 for side in changed)
+    assert 0.02 < left < 0.1 < right < 0.3 and 0.02 < top < 0.1 < bottom < 0.18
+    assert seen.errors == []
+
+
+def test_the_brush_is_used_by_keys_and_by_touch(server: Running, browser: Any) -> None:
+    seen = start(browser, server, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = seen.page
+    page.focus("#mask")
+    page.keyboard.press("Enter")
+    for key in ("ArrowLeft", "ArrowLeft", "]", "Space", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    assert "percent" in seen.text("#status")
+    assert 0.01 < page.eval_on_selector("#canvas", MARKED) < 0.1
+    assert "where it is marked" in seen.text("#from")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Backspace")
+    assert seen.text("#status") == "Nothing is marked."
+    assert "where it is marked" not in seen.text("#from")
+    page.touchscreen.tap(*(middle(page, "#canvas")))
+    assert "where it is marked" in seen.text("#from")
+    assert 0.01 < page.eval_on_selector("#canvas", MARKED) < 0.1
+    page.click("#wipe")
+    page.keyboard.press("Escape")
+    assert not page.locator("#brushes").is_visible()
+    assert page.evaluate("document.activeElement.id") == "mask"
+    assert seen.errors == []
+
+
+def middle(page: Any, where: str) -> tuple[float, float]:
+    box = page.locator(where).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_undo_is_said_and_another_branch_begun(server: Running, browser: Any) -> None:
+    seen = start(browser, server)
+    page, first = seen.page, seen.text("#refer")
+    seen.ask("make it darker")
+    seen.ended()
+    page.wait_for_selector("#lineage li li")
+    second = seen.text("#refer")
+    for words, handle in (("undo", first), ("重做", second), ("撤销", first)):
+        page.fill("#words", words)
+        page.press("#words", "Enter")
+        page.wait_for_selector(f"#refer >> text={handle}")
+    page.wait_for_selector(".turn:last-child .reply")
+    assert first in seen.text(".turn:last-child .reply")
+    assert page.evaluate("document.activeElement.id") == "words"
+    seen.ask("make it brighter")
+    seen.ended()
+    page.wait_for_selector("#lineage > ul > li > ul > li:nth-child(2)")
+    assert page.locator("#lineage > ul > li > ul > li").count() == 2, "two branches of the first"
+    page.fill("#words", "redo")
+    page.press("#words", "Enter")
+    page.wait_for_selector("#trouble >> text=nothing to redo")
+
+
+def test_a_recipe_goes_out_and_comes_in_again(
+    server: Running, browser: Any, tmp_path: Path
+) -> None:
+    seen = start(browser, server)
+    page = seen.page
+    seen.ask("make it darker")
+    seen.ended()
+    with page.expect_download() as told:
+        page.click("#recipe")
+    file = tmp_path / "house.yaml"
+    told.value.save_as(file)
+    page.click("#begin")
+    page.wait_for_selector("#welcome:visible")
+    page.set_input_files("#yaml", [str(file)])
+    page.wait_for_selector("#lineage .thumb >> nth=1")
+    assert seen.text(".turn .request") == "a red house"
+    text = file.read_text("utf-8").replace("uses: adjust", "uses: shred")
+    page.evaluate(BRING, ["drop", [*text.encode()], "house.yaml"])
+    page.wait_for_selector("#trouble:visible")
+    assert re.search(r"recipe:\d+:\d+: there is no tool 'shred'", seen.text("#trouble"))
+
+
+def test_a_conversation_is_deleted_once_that_is_confirmed(server: Running, browser: Any) -> None:
+    routes = server.http.get("/openapi.json").json()["paths"]
+    if "delete" not in routes["/api/v1/sessions/{session}"]:
+        pytest.skip("this server deletes nothing")
+    seen = start(browser, server, "a red house in spring")
+    page, session = seen.page, seen.page.url[-8:]
+    page.click("#delete")
+    assert "a red house in spring" in seen.text("#sure")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#sure", state="hidden")
+    assert server.http.get(f"/api/v1/sessions/{session}").status_code == 200, "it is kept"
+    assert page.evaluate("document.activeElement.id") == "delete"
+    page.click("#delete")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#welcome:visible")
+    assert server.http.get(f"/api/v1/sessions/{session}").status_code == 404
+    assert session not in page.url
+    assert session not in page.inner_html("#session")
+    assert page.evaluate("document.activeElement.id") == "words"
+    assert seen.errors == []
+
+
+def test_a_server_that_deletes_nothing_is_told_of(server: Running, browser: Any) -> None:
+    seen = start(browser, server)
+    seen.page.route(
+        "**/sessions/*",
+        lambda route: (
+            route.fulfill(status=405, json={"error": {"message": "Method Not Allowed"}})
+            if route.request.method == "DELETE" else route.continue_()
+        ),
+    )  # fmt: skip
+    handle = seen.text("#refer")
+    seen.page.click("#delete")
+    seen.page.click("#sure .chief")
+    seen.page.wait_for_selector("#trouble >> text=deletes no conversations")
+    assert seen.text("#refer") == handle, "it is still there"
+
+
+def test_size_and_seed_are_chosen(server: Running, browser: Any) -> None:
+    seen = Seen(browser, server)
+    page = seen.page
+    page.click("summary")
+    page.select_option("#measure", "768x512")
+    page.fill("#seed", "1000")
+    page.keyboard.press("Escape")
+    assert not page.locator("#seed").is_visible()
+    seen.ask("a red house")
+    seen.ended()
+    page.wait_for_selector("#size >> text=768 × 512")
+    seed = int(seen.text("#again").split()[-1])
+    assert 1000 <= seed < 1000 + 4, "one of the drafts from this seed on"
+    page.click("#again")
+    assert page.input_value("#seed") == str(seed)
+    page.fill("#seed", "-1")
+    page.fill("#words", "a tree")
+    page.press("#words", "Enter")
+    assert page.locator(".turn").count() == 1, "a seed that is none is not sent"
+
+
+def test_how_many_are_before_is_said(tmp_path: Path, browser: Any) -> None:
+    let = threading.Event()
+    with running(tmp_path / "home", before=lambda tool: let.wait(20) and None, at_once=1) as server:
+        for _ in range(2):
+            server.ask("a red house")
+        seen = Seen(browser, server)
+        seen.ask("a red house")
+        seen.page.wait_for_selector(".work >> text=1 before yours")
+        assert seen.text("#status") == "1 before yours"
+        let.set()
+        seen.ended()
+
+
+def test_all_can_be_reached_and_named_without_a_mouse(server: Running, browser: Any) -> None:
+    seen = start(browser, server)
+    page = seen.page
+    names: list[str] = []
+    page.focus("#session")
+    for _ in range(40):
+        names.append(page.evaluate(NAMED))
+        page.keyboard.press("Tab")
+    assert "" not in names, names
+    reached = page.evaluate(
+        "[...document.querySelectorAll('button, select, input, textarea, summary, canvas')]"
+        ".filter(e => e.checkVisibility() && !e.disabled).map(e => e.id || e.className)"
+    )
+    passed = {name.partition(":")[0] for name in names}
+    assert set(reached) <= passed, set(reached) - passed
+    assert seen.text("#status"), "what came of it is announced"
+
+    def focused() -> str:
+        return str(page.evaluate("document.activeElement.id"))
+
+    page.focus("#undo")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#undo:disabled")
+    assert focused() == "words"
+    page.fill("#words", "a green tree")
+    page.focus("#send")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cancel:visible")
+    assert focused() == "cancel"
+    seen.ended()
+    assert focused() == "send"
+
+
+NAMED = """() => {
+    const e = document.activeElement;
+    if (e === document.body) return "body:page";
+    const label = e.labels?.[0]?.textContent ?? "";
+    const name = (e.getAttribute("aria-label") || label || e.textContent.trim() ||
+        e.querySelector("img")?.alt || e.title || "");
+    const ring = getComputedStyle(e);
+    const seen = ring.outlineStyle !== "none" || ring.boxShadow !== "none";
+    return name && seen ? `${e.id || e.className}:${name}` : "";
+}"""
+
+
+# -- with the built-in models
+
+
+def test_a_real_picture_is_drawn_edited_undone_and_found_again(
+    tmp_path: Path, browser: Any
+) -> None:
+    with running(tmp_path / "home", real=True) as server:
+        seen = Seen(browser, server)
+        page = seen.page
+        page.set_default_timeout(60_000)
+        page.click("summary")
+        page.fill("#seed", "4")
+        seen.ask("a red house on the left and two green trees, in winter")
+        page.wait_for_selector(".turn progress")
+        page.wait_for_selector("#preview:visible")
+        assert seen.drawn("#preview")
+        seen.ended()
+        page.wait_for_selector("#refer:visible")
+        first = seen.text("#refer")
+        assert page.locator("td.is-met").count() >= 4
+
+        page.click("#mask")
+        state = server.http.get(f"/api/v1/sessions/{page.url[-8:]}").json()
+        tree = next(t["box"] for t in look(server, first) if t["kind"] == "tree")
+        box = page.locator("#canvas").bounding_box()
+        x, top, foot = (tree[0] + tree[2]) / 2, tree[1] - 0.01, tree[3]
+        page.fill("#width", str(round(100 * (tree[2] - tree[0]) + 8)))
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + top * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + foot * box["height"], steps=8)
+        page.mouse.up()
+        seen.ask("remove this")
+        seen.ended()
+        page.wait_for_selector("#lineage li li")
+        second = seen.text("#refer")
+        assert "1 × tree" in seen.text(".turn:last-child table")
+        left, right = max(0.0, tree[0] - 0.06), min(1.0, tree[2] + 0.06)
+        before, after = (server.desk.studio.image(h).convert("RGB") for h in (first, second))
+        changed = ImageChops.difference(before, after).getbbox()
+        assert changed is not None
+        assert left * 512 <= changed[0] < changed[2] <= right * 512
+
+        seen.ask("make the house blue")
+        seen.ended()
+        page.wait_for_selector("#lineage li li li")
+        page.fill("#words", "undo")
+        page.press("#words", "Enter")
+        page.wait_for_selector(f"#refer >> text={second}")
+        said = page.locator(".turn.done").all_inner_texts()
+        page.reload()
+        page.wait_for_selector("#lineage li li li")
+        assert seen.text("#refer") == second
+        assert page.locator(".turn.done").all_inner_texts() == said
+        assert len(state["turns"]) == 1 and len(said) == 3
+        assert seen.errors == []
+
+
+def look(server: Running, handle: str) -> list[dict[str, Any]]:
+    """The things that are seen in a picture."""
+    studio = server.desk.studio
+    with studio.ledger.store.path(studio.ledger.picture(handle).digest).open("rb") as file:
+        result = studio.engine.call("look", {}, {"image": Image.open(file)})
+    return list((result.value or {})["things"])
