@@ -11,9 +11,10 @@ Another process tries to take up what the server is at. After the last kill the 
 and then whatever was acknowledged is looked for: by the clients, in that server and, after one more
 kill, in another; and in the home itself.
 
-What is counted: kills, and how many of them came before the server answered; what was acknowledged;
-events, those with a number that came in; returns, streams that were taken up again; reruns, calls
-of the painter that ran again (at most one for each turn that a kill cut short); lost, acknowledged
-and not there as it was; doubled, done or told twice, or gone on with after it was cancelled; torn,
-files that are not what they are named for, or left half written; stuck, what has not ended.
+What is counted: kills, and how many came before the server answered; what was acknowledged; events,
+those with a number that came in; returns, streams that were taken up again; intrusions, how often
+another process tried to take a turn; cut_short, steps that a kill cut short, and reruns, calls that
+the stub was given again (for each turn that was running one at most); lost, acknowledged and not
+there as it was; doubled, done or told twice, or gone on with after it was cancelled; torn, files
+that are not what they are named for, or left half written; stuck, what has not ended.
 """

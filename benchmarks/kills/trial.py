@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import time
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Tally:
     events: int = 0
     returns: int = 0
     intrusions: int = 0
+    cut_short: int = 0
     reruns: int = 0
     lost: int = 0
     doubled: int = 0
@@ -225,9 +227,13 @@ class Trial:
         )  # fmt: skip
         if any(times > 1 for times in pictures.values()):
             self.tally.note("doubled", f"turn {record.id} has drawn a picture twice")
-        crashed = sum(step.outcome == "crashed" for step in record.steps)
-        if crashed > len(self._deaths):
-            self.tally.note("doubled", f"turn {record.id} was cut short {crashed} times")
+        lives = Counter(
+            bisect(self._deaths, datetime.fromisoformat(step.created))
+            for step in record.steps if step.outcome == "crashed"
+        )  # fmt: skip
+        self.tally.cut_short += lives.total()
+        if any(times > 1 for times in lives.values()):
+            self.tally.note("doubled", f"a kill cut turn {record.id} short at several steps")
         if watched.cancelled is None or watched.cancelled >= len(self._deaths):
             return
         death = self._deaths[watched.cancelled]
