@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import queue
 import random
 import sqlite3
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from homes import WORDS, call, holding, in_memory, noise, pixels, talk
 from killed import killed_everywhere
 
-from danqing.agent import provenance
+from danqing.agent import converting, provenance
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
 from danqing.agent.lineage import Lineage
 from danqing.agent.recipe_export import export
 from danqing.agent.records import ADDED
 from danqing.agent.studio import Studio
+from danqing.agent.vault import Secret
 from danqing.tools import TOOLS as ALL
 from danqing.tools.errors import BadInput, Stopped, ToolError
 from danqing.tools.registry import by_name
@@ -224,7 +228,7 @@ def test_another_program_that_reads_is_told_of_and_the_next_start_does_the_rest(
 ) -> None:
     with Ledger(home) as ledger:
         session = talk(ledger, WORDS, WORDS)
-        ledger._db.connection.execute("PRAGMA busy_timeout = 20")
+        ledger._db._writer.execute("PRAGMA busy_timeout = 20")
         with sqlite3.connect(home.ledger) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM turns").fetchone()
@@ -275,3 +279,56 @@ def test_sessions_deleted_from_the_middle_of_a_large_ledger_leave_no_words(
         ledger.delete_session(session)
         assert holding(home, f"{session} said") == {}
     assert ledger.check() == []
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_sessions_are_deleted_while_others_are_at_work(memory: Path, encrypted: bool) -> None:
+    home = Home.open(memory / "home")
+    if encrypted:
+        home = replace(home, secret=Secret("key file", b"k" * 32))
+        assert home.secret is not None
+        converting.encrypt(home, home.secret)
+    ended: queue.Queue[str | None] = queue.Queue()
+    deleted: list[str] = []
+    kept: list[str] = []
+    wrong: list[Exception] = []
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(25):
+            turn = ledger.begin_turn(ledger.new_session(), "said", {})
+            try:
+                for prompt in chance.choices("abcd", k=3):
+                    try:
+                        step = call(ledger, turn, prompt)
+                    except AssertionError:  # the step was deleted as it was to be used again
+                        continue
+                    assert ledger.store.get(step.pictures[0].digest) == noise(prompt)
+            except Exception as error:
+                wrong.append(error)
+                raise
+            ledger.end_turn(turn, {"picture": None})
+            ended.put(turn.session)
+
+    def delete() -> None:
+        for count, session in enumerate(iter(ended.get, None)):
+            if count % 4:
+                ledger.delete_session(session)
+                deleted.append(session)
+            else:
+                kept.append(session)
+
+    with Ledger(home) as ledger:
+        workers = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+        deleter = threading.Thread(target=delete)
+        for thread in (deleter, *workers):
+            thread.start()
+        for thread in workers:
+            thread.join()
+        ended.put(None)
+        deleter.join()
+        assert wrong == []
+        assert len(deleted) > 50 and set(ledger.sessions(999)) == set(kept)
+        assert ledger.check() == []
+        held = {picture.digest for turn in ledger.turns(999) for picture in turn.pictures}
+        assert {file.stem for file in home.blobs.iterdir()} == held
