@@ -87,7 +87,9 @@ class Secret:
         told = os.environ.get(PASSPHRASE if kind == "passphrase" else KEY_FILE)
         if not told:
             return None
-        return cls.passphrase(told) if kind == "passphrase" else cls.key_file(Path(told))
+        return (
+            cls.passphrase(told) if kind == "passphrase" else cls.key_file(Path(told).expanduser())
+        )
 
 
 class Vault:

@@ -30,10 +30,15 @@ def encrypt(door: Door, /, key_file: Path | None, yes: bool) -> None:
     change it, decrypt and encrypt anew.
     SECURITY.md tells what it protects from, and from what not.
     """
-    from .agent import converting
+    from .agent import converting, vault
     from .agent.home import Home
+    from .tools.errors import BadInput
 
     home = Home.open(door.home)
+    if vault.header_at(home.ledger) is not None:
+        raise BadInput(f"{home.root} is encrypted already.")
+    if key_file is not None and key_file.resolve().is_relative_to(home.root.resolve()):
+        raise BadInput(f"{key_file} is in the home that it opens.", hint="Keep it elsewhere.")
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("To encrypt without being asked, add --yes.")

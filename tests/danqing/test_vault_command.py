@@ -35,12 +35,17 @@ def test_a_key_file_is_made_and_opens_it(drawn: Path, monkeypatch: pytest.Monkey
     refused = call("encrypt", "--key-file", str(key))
     assert refused.exit_code == 2 and "add --yes" in refused.stderr
     assert call("encrypt", "--yes").exit_code == 2
+    inside = call("encrypt", "--yes", "--key-file", str(drawn / "key"))
+    assert inside.exit_code == 2 and "is in the home that it opens" in inside.stderr
     done = call("encrypt", "--key-file", str(key), "--yes")
     assert done.stdout.splitlines() == [
         f"{key} is its key: keep it safe, and name it by DANQING_KEY_FILE.",
         f"{drawn} is encrypted.",
     ]
     assert key.stat().st_mode & 0o777 == 0o600 and len(key.read_bytes()) == 32
+    again = call("encrypt", "--yes", "--key-file", str(drawn.parent / "other"))
+    assert again.exit_code == 2 and "is encrypted already" in again.stderr
+    assert not (drawn.parent / "other").exists()
     assert not list((drawn / "pictures").iterdir()) and not (drawn / "chat_history").exists()
     closed = call("history")
     assert closed.exit_code == 1 and "DANQING_KEY_FILE" in closed.stderr
