@@ -10,7 +10,7 @@ from ..tools import catalogue
 from ..tools.engine import Engine, Progress, Result, WorkerCrashed
 from ..tools.errors import Cancelled, DanqingError, ToolError
 from .budget import Spent
-from .ledger import Ledger, step_key
+from .ledger import Ledger
 from .plan import Call
 from .records import Failure, Json, Picture, Step, Turn
 
@@ -81,9 +81,9 @@ class Hands:
         if key in self._failed:
             raise ToolError(self._failed[key])
         earlier = self._ledger.find_step(key, self._turn)
-        if earlier is not None:
+        if earlier is not None and (step := self._ledger.reuse_step(self._turn, earlier)):
             self.spent.pictures += drawn
-            return self._ledger.reuse_step(self._turn, earlier)
+            return step
         if not closing and self._too_late(drawn):
             raise BudgetSpent("seconds")
         return self._run(call, arguments, pictures, key, closing)
@@ -105,7 +105,7 @@ class Hands:
         if self._owner is not None:  # what others made is not for them to be answered with
             models += f" {self._owner}"
         inputs = [f"{name}={pictures[name].digest}" for name in sorted(pictures)]
-        return step_key(tool, arguments, inputs, None, models)
+        return self._ledger.key(tool, arguments, inputs, None, models)
 
     def _too_late(self, drawn: int) -> bool:
         """Whether the time is up, or too short for another drawing like those before."""

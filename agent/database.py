@@ -224,6 +224,21 @@ class Database:
         group.lock.close()
         group.ended.set()
 
+    def compact(self, *, whole: bool = False) -> None:
+        """Leave nothing in the file, nor in its log, of what was deleted before; with ``whole`` the
+        file is written anew. `Stopped` where another program reads for longer than it can be waited
+        for."""
+        with self.alone(), self._reads, self._clearly():
+            if whole:
+                self._writer.execute("VACUUM")
+            done = durable.checkpoint(self._writer)
+        if not done:
+            raise Stopped(
+                f"Another program is reading {self.home.ledger}.",
+                kept="What was deleted is found no more, but is not written over yet.",
+                hint="Close the program; the next start of Danqing does the rest.",
+            )
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         """All reads in the block see one state of the ledger: in `writing` that of the block, else
@@ -284,6 +299,7 @@ class Database:
                 "synchronous = FULL",
                 "fullfsync = ON",
                 "checkpoint_fullfsync = ON",
+                "secure_delete = ON",
             ):
                 self.connection.execute(f"PRAGMA {pragma}")
             version = self.one("PRAGMA user_version")[0]
@@ -302,6 +318,8 @@ class Database:
             self.connection.execute("PRAGMA journal_mode = WAL")
             if version == SCHEMA_VERSION:
                 return
+            if 0 < version < 5:  # what was deleted until then was not written over
+                self.connection.execute("VACUUM")
             with self._transaction():
                 if not tables:
                     for statement in SCHEMA:

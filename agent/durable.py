@@ -102,6 +102,11 @@ def commit(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def checkpoint(connection: sqlite3.Connection) -> bool:
+    """Write the log of a database into it and leave it empty; False where somebody still reads."""
+    return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+
 @dataclass(frozen=True)
 class Lock:
     """A held `flock`; it lasts until `release` or the end of the process."""

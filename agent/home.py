@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..tools import catalogue
 from ..tools.errors import BadInput
 from . import durable
+
+if TYPE_CHECKING:
+    from .vault import Secret
 
 _FURNITURE = {".DS_Store", "lost+found", catalogue.OWN, catalogue.FOLDER}
 """What a file system or a file manager puts into a folder that is empty to its owner; and models,
@@ -21,6 +24,8 @@ class Home:
     """The folder's layout. The folders are private (0700), so are the files in them (0600)."""
 
     root: Path
+    secret: Secret | None = field(default=None, repr=False, compare=False)
+    """What opens it where it is encrypted and the environment does not tell; see `vault`."""
 
     @classmethod
     def open(cls, where: str | Path | None = None) -> Self:
@@ -61,6 +66,16 @@ class Home:
     def pictures(self) -> Path:
         """Where finished pictures go when the user names no place."""
         return self.root / "pictures"
+
+    @property
+    def typed(self) -> Path:
+        """What was typed at the chat's prompt, as prompt_toolkit keeps it."""
+        return self.root / "chat_history"
+
+    @property
+    def converting(self) -> Path:
+        """A file that is there while the home is made an encrypted one, or a plain one again."""
+        return self.root / "converting"
 
     @property
     def ledger(self) -> Path:

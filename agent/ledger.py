@@ -24,21 +24,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..tools.errors import BadInput, Stopped, ToolError
-from . import durable
+from . import converting, durable, forgetting
 from .canonical import canonical, digest, scrub
 from .database import Database
+from .forgetting import HELD, Forgotten
 from .home import Home
 from .keys import Keys
 from .quota import Quota
 from .records import (
+    SEALED,
     Failure,
     Json,
     Outcome,
     Picture,
+    Row,
     Step,
     Turn,
     TurnRecord,
     VerdictRow,
+    now,
 )
 from .store import Store, Swept
 
@@ -58,12 +62,7 @@ __all__ = [
     "step_key",
 ]
 
-_HELD = (
-    "SELECT digest FROM pictures JOIN step_pictures ON picture = pictures.id"
-    " JOIN steps ON steps.id = step_pictures.step JOIN turns ON turns.id = steps.turn"
-    " WHERE (session, picture) NOT IN (SELECT session, picture FROM forgotten)"
-)
-"""The digests of the pictures that some session has and has not given up."""
+_TOLD = ("brief", "plan", "outcome")
 _HANDLE = re.compile(r"img-([1-9][0-9]{0,17})")
 
 
@@ -85,19 +84,33 @@ class Ledger:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.store = Store(home)
+        converting.finish(home)
         self._open: dict[int, durable.Lock] = {}
         self._told: dict[int, list[Json]] = {}
-        self._db = Database(home)
+        with contextlib.ExitStack() as undo:
+            undo.callback(converting.stay(home).release)
+            self._db = Database(home)
+            undo.callback(self._db.close)
+            self._vault = converting.vault_of(self._db)
+            self._held_open = undo.pop_all()
+        self.store = Store(home, self._vault)
         self.keys = Keys(self._db)
         self.quota = Quota(self._db, self.keys, self.held)
+        if forgetting.unfinished(self._db):
+            with contextlib.suppress(Stopped):  # no reason to be stuck; the next start does it
+                forgetting.finish(self._db, self.store)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the home is encrypted."""
+        return self._vault is not None
 
     def close(self) -> None:
         """Let go of the file and of the turns that are open; those become unfinished."""
         for lock in self._open.values():
             lock.release()
         self._open.clear()
-        self._db.close()
+        self._held_open.close()
 
     def __enter__(self) -> Self:
         return self
@@ -115,9 +128,14 @@ class Ledger:
     def new_session(self, owner: str | None = None) -> str:
         """The id of a new, empty session, eight letters and digits, which belongs to the key whose
         id is ``owner``, or else to the home."""
-        session = secrets.token_hex(4)
+        used = "SELECT 1 FROM sessions WHERE id = ?1 UNION SELECT 1 FROM deleted WHERE session = ?1"
         with self._db.writing():
-            self._db.insert("INSERT INTO sessions VALUES (?, ?)", session, _now())
+            while self._db.first(used, session := secrets.token_hex(4)) is not None:
+                continue
+            self._db.insert("INSERT INTO sessions VALUES (?, ?)", session, now())
+            if self._vault is not None:
+                key = self._vault.new_key(session)
+                self._db.insert("INSERT INTO session_keys VALUES (?, ?)", session, key)
             if owner is not None:
                 self._db.insert("INSERT INTO owners VALUES (?, ?)", session, owner)
         return session
@@ -162,16 +180,26 @@ class Ledger:
                 owner,
                 limit,
             )
-            return [Turn.of(row) for row in rows]
+            return [Turn.of(self._unsealed("turns", row)) for row in rows]
 
     def check_session(self, session: str) -> None:
         """Raise `BadInput` where there is no such session."""
+        if not self.has_session(session):
+            newest = ", ".join(self.sessions(3)) or "none"
+            raise BadInput(
+                f"There is no session {session!r}.", hint=f"The newest ones are: {newest}."
+            )
+
+    def has_session(self, session: str) -> bool:
+        """Whether there is such a session."""
         with self._db.reading():
-            if self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session)) is None:
-                newest = ", ".join(self.sessions(3)) or "none"
-                raise BadInput(
-                    f"There is no session {session!r}.", hint=f"The newest ones are: {newest}."
-                )
+            there = self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session))
+            return there is not None
+
+    def session_of(self, turn: int) -> str:
+        """The session of a turn; `BadInput` if there is none."""
+        with self._db.reading():
+            return str(self._turn_row(turn)["session"])
 
     def begin_turn(self, session: str, request: str, options: Json) -> Turn:
         """Record ``request`` durably and hold its turn for this process until `end_turn`. Where its
@@ -186,21 +214,25 @@ class Ledger:
             with self._db.writing():
                 if self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session)) is None:
                     raise BadInput(f"There is no session {session!r}.")
+                next_ = self._next("turns")
                 if owner is not None:
                     options = self.quota.clipped(owner, options)
                 id = self._db.insert(
-                    "INSERT INTO turns (session, request, options, created) VALUES (?, ?, ?, ?)",
+                    "INSERT INTO turns (id, session, request, options, created)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    next_,
                     session,
-                    scrub(request),
-                    canonical(options),
-                    _now(),
+                    self._seal(session, "turns.request", next_, scrub(request)),
+                    self._seal(session, "turns.options", next_, canonical(options)),
+                    now(),
                 )
                 if owner is not None:
                     self.quota.set_aside(owner, id, options)
                 # The lock comes before the row is seen: nobody may take the turn for a crashed one.
                 lock = self._turn_lock(id)
                 undo.callback(lock.release, gone=True)
-                turn = Turn.of(self._db.one("SELECT * FROM turns WHERE id = ?", id))
+                row = self._db.one("SELECT * FROM turns WHERE id = ?", id)
+                turn = Turn.of(self._unsealed("turns", row))
             undo.pop_all()
         self._open[id] = lock
         return turn
@@ -210,9 +242,10 @@ class Ledger:
         text = canonical(brief)
         with self._db.writing():
             id = self._held(turn)
-            before = self._db.one("SELECT brief FROM turns WHERE id = ?", id)[0]
+            before = self._unsealed("turns", self._turn_row(id))["brief"]
             if before is None:
-                self._db.execute("UPDATE turns SET brief = ? WHERE id = ?", text, id)
+                sealed = self._seal(turn, "turns.brief", id, text)
+                self._db.execute("UPDATE turns SET brief = ? WHERE id = ?", sealed, id)
             elif before != text:
                 raise ValueError(f"turn {id} has a Brief already; it cannot become {text}")
 
@@ -220,29 +253,33 @@ class Ledger:
         """Keep the turn's plan, in place of the one before."""
         with self._db.writing():
             id = self._held(turn)
-            self._db.execute("UPDATE turns SET plan = ? WHERE id = ?", canonical(list(plan)), id)
+            text = self._seal(turn, "turns.plan", id, canonical(list(plan)))
+            self._db.execute("UPDATE turns SET plan = ? WHERE id = ?", text, id)
 
     def record_reply(self, turn: Turn | int, key: str, reply: Json) -> None:
         """Keep what a language model replied to what has the ``key``."""
+        key = self._kept(key)
         with self._db.writing():
-            self._db.insert(
-                "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)",
-                self._held(turn), key, canonical(reply), _now(),
-            )  # fmt: skip
+            id = self._held(turn)
+            text = self._seal(turn, "replies.reply", f"{id} {key}", canonical(reply))
+            self._db.insert("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)",
+                            id, key, text, now())  # fmt: skip
 
     def reply(self, turn: Turn | int, key: str) -> Json | None:
         """What a language model replied in this turn to what has the ``key``, if it was asked."""
         id = turn if isinstance(turn, int) else turn.id
         with self._db.reading():
-            row = self._db.first("SELECT reply FROM replies WHERE turn = ? AND key = ?", id, key)
-            return None if row is None else json.loads(row["reply"])
+            row = self._db.first(
+                "SELECT * FROM replies WHERE turn = ? AND key = ?", id, self._kept(key)
+            )
+            return None if row is None else json.loads(self._unsealed("replies", row)["reply"])
 
     def replies(self, turn: Turn | int) -> list[Json]:
         """All that `record_reply` kept of this turn."""
         id = turn if isinstance(turn, int) else turn.id
         with self._db.reading():
-            rows = self._db.all("SELECT reply FROM replies WHERE turn = ? ORDER BY created", id)
-            return [json.loads(row["reply"]) for row in rows]
+            rows = self._db.all("SELECT * FROM replies WHERE turn = ? ORDER BY created", id)
+            return [json.loads(self._unsealed("replies", row)["reply"]) for row in rows]
 
     def tell(self, turn: Turn | int, event: Json) -> None:
         """Keep an event of the turn from when it ends; a turn that is cut short before tells all
@@ -253,8 +290,8 @@ class Ledger:
         """What `tell` kept of a turn that has ended, in order."""
         id = turn if isinstance(turn, int) else turn.id
         with self._db.reading():
-            row = self._db.first("SELECT events FROM told WHERE turn = ?", id)
-            return [] if row is None else list(json.loads(row["events"]))
+            row = self._db.first("SELECT * FROM told WHERE turn = ?", id)
+            return [] if row is None else list(json.loads(self._unsealed("told", row)["events"]))
 
     def mark_unwanted(self, turn: Turn | int) -> None:
         """Record that nobody wants a turn any more that has not ended yet, so that whoever takes it
@@ -264,7 +301,7 @@ class Ledger:
             self._db.execute(
                 "INSERT OR IGNORE INTO unwanted SELECT id, ? FROM turns"
                 " WHERE id = ? AND ended IS NULL",
-                _now(), id,
+                now(), id,
             )  # fmt: skip
 
     def unwanted(self, turn: Turn | int) -> bool:
@@ -282,12 +319,13 @@ class Ledger:
             self.quota.settle(id, lambda: outcome.get("cost") or self._cost(id))
             self._db.execute(
                 "UPDATE turns SET outcome = ?, ended = ? WHERE id = ?",
-                canonical(outcome),
-                _now(),
+                self._seal(turn, "turns.outcome", id, canonical(outcome)),
+                now(),
                 id,
             )
             if told := self._told.get(id):
-                self._db.insert("INSERT INTO told VALUES (?, ?)", id, canonical(told))
+                text = self._seal(turn, "told.events", id, canonical(told))
+                self._db.insert("INSERT INTO told VALUES (?, ?)", id, text)
             if outcome.get("picture") is not None:
                 session = self._db.one("SELECT session FROM turns WHERE id = ?", id)[0]
                 self._stand(session, outcome["picture"])
@@ -338,7 +376,7 @@ class Ledger:
                 self._close_steps(id, "crashed", "the process ended before the step did")
             undo.pop_all()
         self._open[id] = lock
-        return Turn.of(row)
+        return Turn.of(self._unsealed("turns", row))
 
     # Where a conversation stands.
 
@@ -369,7 +407,7 @@ class Ledger:
             "INSERT INTO places (session, picture, created) VALUES (?, ?, ?)",
             scrub(session),
             None if handle is None else self._picture_id(handle),
-            _now(),
+            now(),
         )
 
     def forget(self, session: str, handles: Collection[str]) -> int:
@@ -381,11 +419,11 @@ class Ledger:
                     "INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?)",
                     scrub(session),
                     self._picture_id(handle),
-                    _now(),
+                    now(),
                 )
         # Only what is on record as given up goes, and nobody finishes a step in the meantime.
         with self._db.alone(), self._db.reading():
-            rows = self._db.all(f"SELECT digest FROM pictures EXCEPT {_HELD}")
+            rows = self._db.all(f"SELECT digest FROM pictures EXCEPT {HELD}")
             return sum(self.store.remove(row["digest"]) for row in rows)
 
     def forgotten(self, session: str) -> frozenset[str]:
@@ -394,7 +432,56 @@ class Ledger:
             rows = self._db.all("SELECT picture FROM forgotten WHERE session = ?", scrub(session))
             return frozenset(f"img-{row[0]}" for row in rows)
 
+    def there(self, handles: Collection[str]) -> frozenset[str]:
+        """Those of some handles whose pictures are in the ledger; not those of deleted sessions."""
+        ids = [int(form[1]) for handle in handles if (form := _HANDLE.fullmatch(handle))]
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT id FROM pictures WHERE id IN (SELECT value FROM json_each(?))",
+                canonical(ids),
+            )
+            return frozenset(f"img-{row['id']}" for row in rows)
+
+    def delete_session(self, session: str) -> Forgotten:
+        """Delete a session for good: on return nothing of its words and pictures is on the disk,
+        and it answers as one that never was; `forgetting` tells what passes to others.
+
+        Raises `BadInput` where there is none, and `Stopped` where one of its turns is running, or
+        where another process keeps what was deleted from being written over.
+        """
+        with contextlib.ExitStack() as locks, self._db.writing():
+            rows = self._db.all(
+                "SELECT id FROM turns WHERE session = ? AND ended IS NULL", scrub(session)
+            )
+            for row in rows:
+                locks.callback(self._turn_lock(row["id"]).release, gone=True)
+            forgotten = forgetting.delete(self._db, self.store, session)
+        if self._vault is not None:
+            self._vault.close(session)
+        forgetting.finish(self._db, self.store)
+        return forgotten
+
+    def idle(self, since: datetime, session: str | None = None) -> list[str]:
+        """The sessions, of one or of all, in which nothing has happened since a time, oldest
+        first."""
+        with self._db.reading():
+            rows = self._db.all(
+                "SELECT sessions.id, max(coalesce(turns.ended, turns.created, sessions.created))"
+                " AS last FROM sessions LEFT JOIN turns ON session = sessions.id"
+                " WHERE sessions.created < ?2 AND (?1 IS NULL OR sessions.id = ?1)"
+                " GROUP BY sessions.id HAVING last < ?2 ORDER BY last",
+                session,
+                since.astimezone(UTC).isoformat(timespec="milliseconds"),
+            )
+            return [row["id"] for row in rows]
+
     # Steps.
+
+    def key(
+        self, tool: str, args: Json, inputs: Sequence[str], seed: int | None, models: str
+    ) -> str:
+        """A `step_key` as this home keeps it: none that can be guessed, where it is encrypted."""
+        return self._kept(step_key(tool, args, inputs, seed, models))
 
     def find_step(self, key: str, turn: Turn | int | None = None) -> Step | None:
         """The newest finished step with this ``key``, of any turn, whose pictures are all there
@@ -428,16 +515,18 @@ class Ledger:
         with self._db.writing():
             for handle in inputs.values():
                 self._picture_id(handle)
+            next_ = self._next("steps")
             id = self._db.insert(
-                "INSERT INTO steps (turn, tool, args, inputs, seed, key, outcome, cost, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'begun', '{}', ?)",
+                "INSERT INTO steps (id, turn, tool, args, inputs, seed, key, outcome, cost,"
+                " created) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', '{}', ?)",
+                next_,
                 self._held(turn),
                 scrub(tool),
-                canonical(args),
+                self._seal(turn, "steps.args", next_, canonical(args)),
                 canonical(dict(inputs)),
                 _seed(seed),
                 key,
-                _now(),
+                now(),
             )
             return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", id))
 
@@ -452,12 +541,13 @@ class Ledger:
         seeds = step.args.get("seeds")
         if not isinstance(seeds, list) or len(seeds) != len(images):
             seeds = [step.seed] * len(images)
-        kept = [(self.store.put(image), image.width, image.height) for image in images]
+        session = "" if self._vault is None else self.session_of(step.turn)
+        kept = [(self.store.put(image, session), image.width, image.height) for image in images]
         with self._db.writing():
             self._end_step(step, "done", value=value, cost=cost)
             for image, (name, *_) in zip(images, kept, strict=True):
                 if not self.store.has(name):  # given up by another session just now
-                    self.store.put(image)
+                    self.store.put(image, session)
             for position, (name, width, height) in enumerate(kept):
                 picture = self._db.insert(
                     "INSERT INTO pictures (digest, width, height, parents, step, turn, seed,"
@@ -469,23 +559,32 @@ class Ledger:
                     step.id,
                     step.turn,
                     _seed(seeds[position]),
-                    _now(),
+                    now(),
                 )
                 self._db.insert(
                     "INSERT INTO step_pictures VALUES (?, ?, ?)", step.id, position, picture
                 )
             return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", step.id))
 
-    def reuse_step(self, turn: Turn | int, step: Step) -> Step:
-        """Record that in ``turn`` the same call was answered by the earlier ``step``."""
+    def reuse_step(self, turn: Turn | int, step: Step) -> Step | None:
+        """Record that in ``turn`` the same call was answered by the earlier ``step``; None where
+        that has been deleted meanwhile."""
         with self._db.writing():
+            source = self._db.first("SELECT * FROM steps WHERE id = ?", step.id)
+            if source is None:
+                return None
+            said = self._unsealed("steps", source)
+            next_ = self._next("steps")
             id = self._db.insert(
-                "INSERT INTO steps (turn, tool, args, inputs, seed, key, outcome, value, cost,"
+                "INSERT INTO steps (id, turn, tool, args, inputs, seed, key, outcome, value, cost,"
                 " source, created, ended)"
-                " SELECT ?1, tool, args, inputs, seed, key, 'reused', value, '{}', id, ?2, ?2"
-                " FROM steps WHERE id = ?3 AND outcome = 'done'",
+                " SELECT ?1, ?2, tool, ?3, inputs, seed, key, 'reused', ?4, '{}', id, ?5, ?5"
+                " FROM steps WHERE id = ?6 AND outcome = 'done'",
+                next_,
                 self._held(turn),
-                _now(),
+                self._seal(turn, "steps.args", next_, said["args"]),
+                self._seal(turn, "steps.value", next_, said["value"]),
+                now(),
                 step.id,
             )
             self._db.insert(
@@ -507,16 +606,16 @@ class Ledger:
 
         Raises `BadInput` for what is no picture, and `StorageFull`.
         """
-        session = self.turn(turn).session if isinstance(turn, int) else turn.session
+        session = self.session_of(turn) if isinstance(turn, int) else turn.session
         owner = self.owner(session)
         if owner is not None:
             size = len(data) if isinstance(data, bytes) else data.stat().st_size
             self.quota.check_room(owner, size)
-        digest = self.store.take_in(data)
-        key = step_key("upload", {}, [digest], None, owner or "")
+        digest = self.store.take_in(data, session)
+        key = self.key("upload", {}, [digest], None, owner or "")
         earlier = self.find_step(key)
-        if earlier is not None:
-            return self.reuse_step(turn, earlier).pictures[0]
+        if earlier is not None and (reused := self.reuse_step(turn, earlier)) is not None:
+            return reused.pictures[0]
         step = self.begin_step(turn, "upload", {}, {}, None, key)
         return self.finish_step(step, [self.store.get(digest)], None, {}).pictures[0]
 
@@ -527,6 +626,18 @@ class Ledger:
         with self._db.reading():
             id = self._picture_id(handle)
             return Picture.of(self._db.one("SELECT * FROM pictures WHERE id = ?", id))
+
+    def file(self, picture: Picture) -> Path:
+        """A file of a picture that every program can show: the store's own, or of an encrypted home
+        a copy in the home's ``pictures``, which is made if there is none."""
+        if self._vault is None:
+            return self.store.path(picture.digest)
+        copy = self.home.pictures / f"{picture.handle}.png"
+        if not copy.exists():
+            _, png = self.store.read(picture.digest)
+            with durable.clear_errors(copy):
+                durable.write_file(copy, png)
+        return copy
 
     def owners(self, handle: str) -> frozenset[str]:
         """The sessions that have this picture and did not give it up; several, where equal calls
@@ -562,12 +673,14 @@ class Ledger:
     def record_verdict(self, turn: Turn | int, handle: str, verdict: Json) -> None:
         """Keep a judge's verdict on one picture."""
         with self._db.writing():
+            next_ = self._next("verdicts")
             self._db.insert(
-                "INSERT INTO verdicts (turn, picture, verdict, created) VALUES (?, ?, ?, ?)",
+                "INSERT INTO verdicts (id, turn, picture, verdict, created) VALUES (?, ?, ?, ?, ?)",
+                next_,
                 self._held(turn),
                 self._picture_id(handle),
-                canonical(verdict),
-                _now(),
+                self._seal(turn, "verdicts.verdict", next_, canonical(verdict)),
+                now(),
             )
 
     def verdicts(self, turn: Turn | int) -> list[VerdictRow]:
@@ -575,14 +688,17 @@ class Ledger:
         id = turn if isinstance(turn, int) else turn.id
         with self._db.reading():
             rows = self._db.all("SELECT * FROM verdicts WHERE turn = ? ORDER BY id", id)
-            return [VerdictRow.of(row) for row in rows]
+            return [VerdictRow.of(self._unsealed("verdicts", row)) for row in rows]
 
     # Care.
 
     def sweep(self) -> Swept:
         """Remove what crashes left in the store; nothing that the ledger names is touched."""
         with self._db.reading():
-            first = self._db.one("SELECT min(created) FROM sessions")[0]
+            first = self._db.one(
+                "SELECT min(created) FROM (SELECT created FROM sessions"
+                " UNION ALL SELECT created FROM deleted)"
+            )[0]
         since = math.inf if first is None else datetime.fromisoformat(first).timestamp()
         return self.store.sweep(self._digests, since)
 
@@ -601,6 +717,7 @@ class Ledger:
                 f"{self.home.ledger}: a row of {row['table']} names a {row['parent']} that is gone"
                 for row in self._db.all("PRAGMA foreign_key_check")
             ]
+        wrong += self._closed()
         for name in sorted(self._digests()):
             try:
                 self.store.read(name)
@@ -609,6 +726,34 @@ class Ledger:
         return wrong
 
     # Inside.
+
+    def _seal(
+        self, whose: Turn | int | str, place: str, id: int | str | None, text: str | None
+    ) -> str | None:
+        """A text as the row ``id`` of a turn, or of a session, has it in its column ``place``."""
+        if self._vault is None or text is None:
+            return text
+        session = whose.session if isinstance(whose, Turn) else whose
+        session = self.session_of(session) if isinstance(session, int) else session
+        return self._vault.seal(session, f"{place} {id}", text)
+
+    def _unsealed(self, table: str, row: sqlite3.Row, session: str | None = None) -> Row:
+        """A row of one of the tables in `SEALED`, to be read."""
+        if self._vault is None:
+            return row
+        if session is None:
+            session = row["session"] if table == "turns" else self.session_of(row["turn"])
+        return converting.unsealed(self._vault, table, row, session)
+
+    def _next(self, table: str) -> int | None:
+        """The id that the next row of a table has, where what is in it is bound to that."""
+        if self._vault is None:
+            return None
+        row = self._db.first("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
+        return 1 if row is None else int(row["seq"]) + 1
+
+    def _kept(self, key: str) -> str:
+        return key if self._vault is None else self._vault.blind(key)
 
     def _turn_row(self, id: int) -> sqlite3.Row:
         row = None
@@ -670,10 +815,12 @@ class Ledger:
             "UPDATE steps SET outcome = ?, value = ?, cost = ?, error = ?, ended = ?"
             " WHERE id = ? AND outcome = 'begun'",
             outcome,
-            None if value is None else canonical(value),
+            self._seal(
+                step.turn, "steps.value", step.id, None if value is None else canonical(value)
+            ),
             canonical(cost or {}),
-            error,
-            _now(),
+            self._seal(step.turn, "steps.error", step.id, error),
+            now(),
             step.id,
         )
         if ended.rowcount != 1:
@@ -681,27 +828,29 @@ class Ledger:
 
     def _close_steps(self, turn: int, outcome: Failure, error: str) -> None:
         """No step stays begun once nobody works at it."""
-        self._db.execute(
-            "UPDATE steps SET outcome = ?, error = ?, ended = ? "
-            "WHERE turn = ? AND outcome = 'begun'",
-            outcome,
-            error,
-            _now(),
-            turn,
-        )
+        rows = self._db.all("SELECT id FROM steps WHERE turn = ? AND outcome = 'begun'", turn)
+        for row in rows:
+            self._db.execute(
+                "UPDATE steps SET outcome = ?, error = ?, ended = ? WHERE id = ?",
+                outcome,
+                self._seal(turn, "steps.error", row["id"], error),
+                now(),
+                row["id"],
+            )
 
-    def _step(self, row: sqlite3.Row) -> Step:
+    def _step(self, row: sqlite3.Row, session: str | None = None) -> Step:
         pictures = self._db.all(
             "SELECT pictures.* FROM step_pictures JOIN pictures ON pictures.id = picture"
             " WHERE step_pictures.step = ? ORDER BY position",
             row["id"],
         )
-        return Step.of(row, tuple(Picture.of(picture) for picture in pictures))
+        step = self._unsealed("steps", row, session)
+        return Step.of(step, tuple(Picture.of(picture) for picture in pictures))
 
     def _record(self, row: sqlite3.Row) -> TurnRecord:
         turn = self._outline(row)
         rows = self._db.all("SELECT * FROM steps WHERE turn = ? ORDER BY id", turn.id)
-        steps = tuple(self._step(step) for step in rows)
+        steps = tuple(self._step(step, turn.session) for step in rows)
         pictures = {picture.handle: picture for step in steps for picture in step.pictures}
         return dataclasses.replace(
             turn, steps=steps, pictures=tuple(pictures.values()),
@@ -709,10 +858,23 @@ class Ledger:
         )  # fmt: skip
 
     def _outline(self, row: sqlite3.Row) -> TurnRecord:
-        told = {name: row[name] and json.loads(row[name]) for name in ("brief", "plan", "outcome")}
+        said = self._unsealed("turns", row)
+        told = {name: said[name] and json.loads(said[name]) for name in _TOLD}
         return TurnRecord(
-            **vars(Turn.of(row)), **told, ended=row["ended"], steps=(), pictures=(), verdicts=()
+            **vars(Turn.of(said)), **told, ended=said["ended"], steps=(), pictures=(), verdicts=()
         )
+
+    def _closed(self) -> list[str]:
+        """What of an encrypted home cannot be opened."""
+        wrong: dict[str, None] = {}
+        for table in SEALED if self._vault is not None else ():
+            with self._db.reading():
+                for row in self._db.all(f"SELECT * FROM {table}"):
+                    try:
+                        self._unsealed(table, row)
+                    except Stopped as stopped:
+                        wrong[str(stopped.args[0])] = None
+        return list(wrong)
 
     def _cost(self, turn: int) -> Json:
         """What a turn used that ended before it was reckoned up: by its steps and replies."""
@@ -725,12 +887,8 @@ class Ledger:
 
     def _digests(self) -> set[str]:
         with self._db.reading():
-            rows = self._db.all(_HELD)
+            rows = self._db.all(HELD)
             return {row["digest"] for row in rows}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _seed(seed: int | None) -> int | None:

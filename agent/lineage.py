@@ -61,7 +61,8 @@ class Lineage:
         for node in chain.from_iterable(map(_nodes, self.turns)):
             if node.handle not in gone:
                 nodes.setdefault(node.handle, node)
-        return nodes
+        there = self.ledger.there(nodes)  # one may have been of a session that was deleted
+        return {handle: node for handle, node in nodes.items() if handle in there}
 
     @cached_property
     def head(self) -> str | None:

@@ -8,6 +8,7 @@ WebP carry the same two in EXIF: UserComment and ImageDescription.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,13 @@ def lineage(ledger: Ledger, handle: str) -> list[Step]:
                 step for step in ledger.turn(picture.turn).steps if step.id == picture.step
             )
             waiting += picture.parents
-    return [steps[id] for id in sorted(steps)]  # a picture is older than what is made from it
+    return in_order(steps.values())
+
+
+def in_order(steps: Iterable[Step]) -> list[Step]:
+    """Steps that made pictures, each after those whose pictures it took in: a picture's number is
+    smaller than those of what is made from it."""
+    return sorted(steps, key=lambda step: int(step.pictures[0].handle.removeprefix("img-")))
 
 
 def account(ledger: Ledger, handle: str, models: Json, versions: Json) -> Json:

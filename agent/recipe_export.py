@@ -13,7 +13,7 @@ from ..tools.registry import ToolSpec
 from . import provenance
 from .ledger import Ledger
 from .recipe import MAX_STEPS, Use, uses
-from .records import Picture, Step, TurnRecord
+from .records import Step, TurnRecord
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u2028\u2029\ue0f0-\ue0f3\ufeff\ufffe\uffff]")
 
@@ -38,8 +38,9 @@ def export(ledger: Ledger, tools: Mapping[str, ToolSpec], what: str | None = Non
     for turn in turns:
         outcome = turn.outcome or {}
         named = outcome.get("outputs") or {"picture": outcome["picture"]}
+        there = ledger.there(named.values())
         for name, handle in named.items():
-            if handle not in outputs.values():
+            if handle in there and handle not in outputs.values():
                 outputs[name if name not in outputs else f"{name}-{len(outputs) + 1}"] = handle
     return _written(ledger, tools, outputs, turns[0])
 
@@ -47,7 +48,9 @@ def export(ledger: Ledger, tools: Mapping[str, ToolSpec], what: str | None = Non
 def _session(ledger: Ledger, session: str | None) -> list[TurnRecord]:
     """The turns of a session that ended with a picture, oldest first."""
     turns = ledger.turns(10_000 if session else 200, session)
-    turns = [turn for turn in turns if (turn.outcome or {}).get("picture")]
+    made = {turn.id: (turn.outcome or {}).get("picture") for turn in turns}
+    there = ledger.there([handle for handle in made.values() if handle])
+    turns = [turn for turn in turns if made[turn.id] in there]
     if not turns:
         said = "There is no finished picture" if session is None else f"There is no {session!r}"
         raise BadInput(
@@ -65,17 +68,24 @@ def _written(
     }  # the lineages of several pictures share steps
     masks = {step.inputs.get("mask") for step in steps.values()}
     names: dict[str, str] = {}
-    uploads: list[Picture] = []
+    uploads: dict[str, str] = {}
     lines: list[str] = []
     counts: Counter[str] = Counter()
-    for id in sorted(steps):
-        step = steps[id]
+
+    def bring(handle: str, about: str) -> None:
+        name = "mask" if handle in masks else "photo"
+        name = name if name not in uploads else f"{name}-{len(uploads) + 1}"
+        uploads[name], names[handle] = about, f"inputs.{name}"
+
+    for step in provenance.in_order(steps.values()):
         if step.tool == "upload":
-            uploads.append(step.pictures[0])
-            name = "mask" if step.pictures[0].handle in masks else "photo"
-            name = name if f"inputs.{name}" not in names.values() else f"{name}-{len(uploads)}"
-            names[step.pictures[0].handle] = f"inputs.{name}"
+            picture = step.pictures[0]
+            about = f"{picture.handle}, {picture.width}x{picture.height} pixels"
+            bring(picture.handle, about)
             continue
+        for handle in step.inputs.values():
+            if handle not in names:
+                bring(handle, f"{handle}, which was deleted")
         if step.tool not in known:
             raise BadInput(f"A step was made by {step.tool!r}, which is not here any more.")
         counts[step.tool] += 1
@@ -92,10 +102,8 @@ def _written(
     head = ["version: 1", f"name: {_text(turn.request[:200])}"]
     if uploads:
         head.append("inputs:")
-    for picture in uploads:
-        name = names[picture.handle].removeprefix("inputs.")
-        about = _text(f"{picture.handle}, {picture.width}x{picture.height} pixels")
-        head.append(f"  {name}: {{type: image, description: {about}}}")
+    for name, about in uploads.items():
+        head.append(f"  {name}: {{type: image, description: {_text(about)}}}")
     tail = [f"  {name}: ${{{{ {names[handle]} }}}}" for name, handle in outputs.items()]
     return "\n".join([*head, "steps:", *lines, "outputs:", *tail]) + "\n"
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
 
 Json = dict[str, Any]
 Outcome = Literal["begun", "done", "reused", "failed", "cancelled", "crashed"]
 Failure = Literal["failed", "cancelled", "crashed"]
+Row: TypeAlias = sqlite3.Row | Json
+"""A row of a table by the names of its columns; of an encrypted home, one that was opened."""
 
 SCHEMA_VERSION = 5
 SCHEMA = (
@@ -80,6 +83,25 @@ ADDED = {
         "CREATE INDEX steps_with_picture ON step_pictures (picture)",
     ),
     5: (
+        # What is left of a deleted session: that it was there, and for a moment its files' names.
+        """CREATE TABLE deleted (
+            session TEXT PRIMARY KEY, created TEXT NOT NULL, at TEXT NOT NULL, left TEXT
+        ) STRICT""",
+        # Of an encrypted home: how its master key is had, and its sessions' keys; see `vault`.
+        """CREATE TABLE vault (
+            only INTEGER PRIMARY KEY CHECK (only = 1), header TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE session_keys (
+            session TEXT PRIMARY KEY REFERENCES sessions, key TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX deleting ON deleted (session) WHERE left IS NOT NULL",
+        "CREATE INDEX steps_by_source ON steps (source) WHERE source IS NOT NULL",
+        "CREATE INDEX pictures_by_digest ON pictures (digest)",
+        "CREATE INDEX pictures_of_step ON pictures (step)",
+        "CREATE INDEX pictures_of_turn ON pictures (turn)",
+        "CREATE INDEX verdicts_on_picture ON verdicts (picture)",
+        "CREATE INDEX places_at_picture ON places (picture)",
+        "CREATE INDEX forgotten_pictures ON forgotten (picture)",
         """CREATE TABLE unwanted (
             turn INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE, created TEXT NOT NULL
         ) STRICT""",
@@ -100,6 +122,19 @@ ADDED = {
     ),
 }
 """What each later version of the schema adds to the one before it."""
+SEALED = {
+    "turns": ("request", "options", "brief", "plan", "outcome"),
+    "steps": ("args", "value", "error"),
+    "replies": ("reply",),
+    "verdicts": ("verdict",),
+    "told": ("events",),
+}
+"""The columns that an encrypted home has sealed: all that was said, and all that came of it."""
+
+
+def now() -> str:
+    """The time as all rows have it: UTC in ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)
@@ -113,7 +148,7 @@ class Turn:
     created: str
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> Turn:
+    def of(cls, row: Row) -> Turn:
         """The turn in a row of ``turns``."""
         options = json.loads(row["options"])
         return Turn(row["id"], row["session"], row["request"], options, row["created"])
@@ -134,7 +169,7 @@ class Picture:
     created: str
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> Picture:
+    def of(cls, row: Row) -> Picture:
         """The picture in a row of ``pictures``."""
         return Picture(
             handle=f"img-{row['id']}",
@@ -174,7 +209,7 @@ class Step:
     pictures: tuple[Picture, ...]
 
     @classmethod
-    def of(cls, row: sqlite3.Row, pictures: tuple[Picture, ...]) -> Step:
+    def of(cls, row: Row, pictures: tuple[Picture, ...]) -> Step:
         """The step in a row of ``steps``."""
         inputs = json.loads(row["inputs"])
         if isinstance(inputs, list):  # as the first ledgers have it: all tools took one image
@@ -208,7 +243,7 @@ class VerdictRow:
     created: str
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> VerdictRow:
+    def of(cls, row: Row) -> VerdictRow:
         """The verdict in a row of ``verdicts``."""
         verdict = json.loads(row["verdict"])
         return VerdictRow(row["turn"], f"img-{row['picture']}", verdict, row["created"])

@@ -2,11 +2,13 @@
 
 A blob is a PNG of nothing but pixels: whatever metadata a picture had stays outside. Its name is
 the SHA-256 of mode, size and pixels (not of pixels alone: 30x100 is not 100x30), so a blob never
-changes, equal pictures are kept once, and a damaged file is always noticed.
+changes, equal pictures are kept once, and a damaged file is always noticed. In an encrypted home
+the file is sealed for one session, and its name is told by that one's key (see `vault`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -22,11 +24,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ..tools.errors import BadInput, Stopped, ToolError
 from . import durable
 from .home import Home
+from .vault import Vault, session_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,6 +45,9 @@ ORPHAN_SECONDS = 3600.0
 """A blob that no ledger row names is swept when it is older than this."""
 RECENT = 1 << 26
 """Bytes of pixels of the pictures last read or written that are held, to be had at once."""
+
+PLAIN, SEALED = ".png", ".sealed"
+"""How the names of the files end."""
 
 _DECODING = threading.BoundedSemaphore(2)  # so many uploads are decoded at once
 _PATIENCE = 60.0  # seconds on the clock for a decoder that waits instead of working
@@ -67,13 +73,14 @@ class Swept:
 class Store:
     """The pictures of one home, by digest. Safe to share between threads and processes."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    def __init__(self, home: Home, vault: Vault | None = None) -> None:
+        self.home, self._vault = home, vault
         self._recent: OrderedDict[str, tuple[_Stamp, Image.Image]] = OrderedDict()
         self._mine = threading.Lock()
 
-    def put(self, image: Image.Image) -> str:
-        """Keep ``image`` durably and return its digest.
+    def put(self, image: Image.Image, session: str = "") -> str:
+        """Keep ``image`` durably and return its digest; an encrypted home has to know for which
+        ``session``, and its digests are those of one session.
 
         Modes L, RGB and RGBA are kept as they are; palettes and other 8-bit modes become RGB, or
         RGBA where there is transparency. Raises `ToolError` for a picture without pixels, above
@@ -81,16 +88,21 @@ class Store:
         """
         image = plain(image)
         digest = digest_of(image)
+        if self._vault is not None:
+            digest = self._vault.name(session, digest)
         path = self._file(digest)
         with (
             durable.clear_errors(path),
             durable.locked(self.home.locks / "store", shared=True),
         ):
-            if path.exists() and _verified(path.read_bytes(), digest) is not None:
+            if path.exists() and self._opened(path.read_bytes(), digest) is not None:
                 os.utime(path)  # sweeping counts an orphan's age from its last use
                 durable.sync_folder(path.parent)  # whoever wrote it may not have come so far
             else:
-                durable.write_file(path, _encoded(image))
+                data = _encoded(image)
+                if self._vault is not None:
+                    data = self._vault.seal_file(session, digest, data)
+                durable.write_file(path, data)
             self._remember(digest, _stamp(path), image)
         return digest
 
@@ -113,14 +125,26 @@ class Store:
         path = self.path(digest)
         with durable.clear_errors(path):
             data = path.read_bytes()
-        image = _verified(data, digest)
-        if image is None:
+        opened = self._opened(data, digest)
+        if opened is None:
             raise Stopped(
                 f"The picture file {path} is damaged: its pixels are not those it is named for.",
                 kept="The other pictures are not affected.",
                 hint="Restore the file from a backup, or delete it and make the picture again.",
             )
-        return image, data
+        return opened
+
+    def _opened(self, data: bytes, digest: str) -> tuple[Image.Image, bytes] | None:
+        """The picture in a file and its PNG; None unless it is whole and what it is named for."""
+        if self._vault is None:
+            image = _decoded_png(data)
+            return (image, data) if image is not None and digest_of(image) == digest else None
+        try:
+            data = self._vault.open_file(digest, data)
+        except Stopped:
+            return None
+        image = _decoded_png(data)
+        return None if image is None else (image, data)
 
     def _remember(self, digest: str, stamp: _Stamp, image: Image.Image) -> None:
         with self._mine:
@@ -130,7 +154,7 @@ class Store:
                 self._recent.popitem(last=False)
 
     def path(self, digest: str) -> Path:
-        """The PNG file of ``digest``; `Stopped` if it is not there."""
+        """The PNG file of ``digest``, or the sealed one; `Stopped` if it is not there."""
         path = self._file(digest)
         if not path.is_file():
             raise Stopped(
@@ -143,6 +167,13 @@ class Store:
     def has(self, digest: str) -> bool:
         """Whether there is a file for ``digest``."""
         return self._file(digest).is_file()
+
+    def shows(self, digest: str, image: Image.Image) -> bool:
+        """Whether an image has the pixels of the picture with ``digest``; an encrypted home has to
+        look, and raises `Stopped` as `get`."""
+        if self._vault is None:
+            return digest_of(image) == digest
+        return digest_of(image) == digest_of(self.get(digest))
 
     def size(self, digest: str) -> int:
         """The bytes of the file of ``digest``; 0 where there is none."""
@@ -157,11 +188,30 @@ class Store:
         with durable.clear_errors(path), durable.locked(self.home.locks / "store"):
             there = path.exists()
             durable.remove(path)
+            durable.sync_folder(path.parent)
+        with self._mine:
+            self._recent.pop(digest, None)
         return there
 
-    def take_in(self, data: bytes | Path) -> str:
-        """Keep an upload and return its digest; raises `BadInput` as `upload` does."""
-        return self.put(upload(data))
+    def pass_on(self, digest: str, session: str, heir: str) -> None:
+        """Seal a picture's file for ``heir``, where it is sealed for ``session``, whose key is to
+        go. One that is missing or damaged stays so."""
+        path = self._file(digest)
+        if self._vault is None or not path.exists():
+            return
+        with (
+            durable.clear_errors(path),
+            durable.locked(self.home.locks / "store", shared=True),
+            contextlib.suppress(ValueError, Stopped),
+        ):
+            data = path.read_bytes()
+            if session_of(data) == session:
+                opened = self._vault.open_file(digest, data)
+                durable.write_file(path, self._vault.seal_file(heir, digest, opened))
+
+    def take_in(self, data: bytes | Path, session: str = "") -> str:
+        """Keep an upload and return its digest, as `put`; raises `BadInput` as `upload` does."""
+        return self.put(upload(data), session)
 
     def sweep(self, named: Callable[[], Collection[str]], since: float) -> Swept:
         """Remove orphans: all temporary files, and blobs that nothing names.
@@ -199,7 +249,7 @@ class Store:
     def _file(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
             raise ValueError(f"a digest is 64 hexadecimal digits, not {digest!r}")
-        return self.home.blobs / f"{digest}.png"
+        return self.home.blobs / (digest + (PLAIN if self._vault is None else SEALED))
 
 
 def digest_of(image: Image.Image) -> str:
@@ -284,8 +334,8 @@ def _size(image: Image.Image) -> int:
     return image.width * image.height * len(image.getbands())
 
 
-def _verified(data: bytes, digest: str) -> Image.Image | None:
-    """The picture in a PNG file, or None unless it is whole and the one that ``digest`` names."""
+def _decoded_png(data: bytes) -> Image.Image | None:
+    """The picture in a PNG file, or None unless it is whole."""
     from PIL import Image
 
     try:
@@ -293,8 +343,7 @@ def _verified(data: bytes, digest: str) -> Image.Image | None:
         image = Image.frombytes(file.mode, file.size, file.tobytes())
     except Exception:  # noqa: BLE001  # whatever a decoder makes of a damaged file, it is damaged
         return None
-    whole = data.endswith(_END) and image.mode in MODES and digest_of(image) == digest
-    return image if whole else None
+    return image if data.endswith(_END) and image.mode in MODES else None
 
 
 def _file_content(path: Path) -> bytes:
@@ -310,6 +359,13 @@ def _file_content(path: Path) -> bytes:
         raise BadInput(f"{str(path)!r} cannot be read: {reason}.") from error
 
 
+def _scratch() -> IO[bytes]:
+    """A file without a name, in memory where that can be."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("upload"), "w+b")
+    return tempfile.TemporaryFile()
+
+
 def _decoded(content: bytes, format: str, what: str) -> Image.Image:
     """The picture in ``content``, decoded by ``decode.py`` in a process of its own."""
     from PIL import Image
@@ -317,7 +373,7 @@ def _decoded(content: bytes, format: str, what: str) -> Image.Image:
     script = Path(__file__).with_name("decode.py")
     limits = (MAX_PIXELS, DECODE_MEMORY, DECODE_SECONDS)
     with _DECODING:
-        with tempfile.TemporaryFile() as file:
+        with _scratch() as file:
             file.write(content)
             file.seek(0)
             process = subprocess.Popen(

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
@@ -35,7 +36,6 @@ from .plan import MASKS, Call
 from .planners import BuiltinPlanner, Planner
 from .records import Json, Step, Turn, TurnRecord
 from .settling import Asker, nobody
-from .store import digest_of
 from .verdict import Finding, Verdict
 from .witness import Witness
 
@@ -228,6 +228,8 @@ class Studio:
         """Set it to stop the work at its next safe point; clear it before more is asked for."""
         self.accept = threading.Event()
         """Set it to end the turn with the best picture so far; cleared as a turn begins."""
+        self.copies = True
+        """Clear it to have no copies of finished pictures made in an encrypted home."""
         self.previews = False
         """Set it to have listeners told what is being painted, in `events.Working`."""
         self._cut_short: dict[int, Turn] = {}  # held by this process, so `unfinished` names none
@@ -354,6 +356,23 @@ class Studio:
         outcome = {"reply": why, "picture": None, "satisfied": False, "stopped": why}
         self.ledger.end_turn(turn, {**outcome, "given_up": how})
         self._cut_short.pop(turn.id, None)
+
+    def delete_session(self, session: str, since: datetime | None = None) -> bool:
+        """Delete a session for good, as `Ledger.delete_session` tells, with its copies in the
+        home's ``pictures``; what it had been cut short in goes with it. With ``since`` only where
+        nothing has happened in it since then; whether it went."""
+        self.ledger.check_session(session)
+        if since is not None and session not in self.ledger.idle(since, session):
+            return False
+        for turn in [*self._cut_short.values()]:
+            if turn.session == session:
+                self.give_up(turn, "The session was deleted.", "cancelled")
+        copies = {path.stem for path in self.home.pictures.glob("img-*.png")}
+        forgotten = self.ledger.delete_session(session)
+        self._talking.pop(session, None)
+        for handle in copies.intersection(forgotten.passed):  # it told what the session had said
+            self.save(handle)
+        return True
 
     async def stream(
         self, request: str, options: Options | None = None, *, session: str | None = None
@@ -621,7 +640,8 @@ class Studio:
                 brief, handle, verdict, max(1, len(drafts)), notes,
                 state.get("stopped", "satisfied"), _undone(record),
             )  # fmt: skip
-            if "served" not in turn.options:  # who is served by a server has it from there
+            copied = options.out is not None or self.copies or not self.ledger.sealed
+            if copied and "served" not in turn.options:  # who is served has it from the server
                 path = str(self.save(handle, options.out, metadata=options.metadata))
         elif words is None:
             wording = planner.wording(brief)
@@ -688,6 +708,8 @@ class Studio:
             "tokens": 0, "money": 0.0,
         }  # fmt: skip
         handle = outcome.get("picture")
+        if handle is not None and not self.ledger.there([handle]):
+            handle = None  # it was of a session that was deleted
         return TurnDocument(
             turn=record.id, session=record.session, request=record.request,
             brief=Brief.model_validate(record.brief) if record.brief else None,
@@ -724,6 +746,9 @@ class Studio:
             spec = self.engine.tools.get(step.tool)
             if spec is None:
                 raise Stopped(f"{handle} was made by {step.tool!r}, which is not here any more.")
+            gone = [source for source in step.inputs.values() if source not in made]
+            if gone:
+                raise Stopped(f"{handle} goes back to {gone[0]}, which was deleted.")
             images = {name: made[source] for name, source in step.inputs.items()}
             result = self.engine.call(
                 step.tool, step.args, images, cancel=self.cancel, previews=self.previews,
@@ -731,7 +756,7 @@ class Studio:
             )  # fmt: skip
             for picture, image in zip(step.pictures, result.images, strict=True):
                 made[picture.handle] = image
-                same[picture.handle] = digest_of(image) == picture.digest
+                same[picture.handle] = self.ledger.store.shows(picture.digest, image)
         return same
 
 

@@ -32,6 +32,8 @@ from .mcp_command import mcp
 from .model_commands import models
 from .recipes import export, run
 from .serve import serve
+from .sessions_command import forget, sessions
+from .vault_command import decrypt, encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -269,8 +271,8 @@ def replay(ctx: click.Context, handle: str) -> None:
 
 
 for command in (
-    chat, run, export, history, show, tool, tools, models, serve, keys, mcp, bot, doctor,
-    completion,
+    chat, run, export, history, sessions, show, forget, tool, tools, models, serve, keys, mcp, bot,
+    encrypt, decrypt, doctor, completion,
 ):  # fmt: skip
     danqing.add_command(command)
 

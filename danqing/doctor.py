@@ -152,13 +152,13 @@ def _planner(llm: str | None, sees: bool) -> Finding:
 
 
 def _home(door: Door) -> Iterator[Finding]:
-    from .agent.home import Home
     from .agent.ledger import Ledger
     from .tools.errors import Stopped
 
     try:
-        home = Home.open(door.home)
+        home = door.opened()
         with Ledger(home) as ledger:
+            sealed = ledger.sealed
             wrong = ledger.check()
             turns, cut_short = len(ledger.turns(1_000_000)), len(ledger.unfinished())
     except Stopped as stopped:
@@ -167,6 +167,10 @@ def _home(door: Door) -> Iterator[Finding]:
     mode = home.root.stat().st_mode & 0o777
     private = mode & 0o077 == 0
     yield Finding(private, "home", f"{home.root}, {'private' if private else f'open ({mode:o})'}")
+    if sealed:
+        copies = len(list(home.pictures.glob("img-*.png")))
+        said = f"encrypted; but {copies} plain copies are in {home.pictures}" if copies else ""
+        yield Finding(None if copies else True, "home", said or "encrypted")
     for problem in wrong:
         yield Finding(False, "ledger", problem)
     if not wrong:

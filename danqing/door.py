@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,8 +17,10 @@ from .documents import error_document, exit_code, parts
 from .interrupt import EXIT_CODE, Interruption
 
 if TYPE_CHECKING:
+    from .agent.home import Home
     from .agent.ledger import Ledger
     from .agent.studio import Studio
+    from .agent.vault import Secret
     from .tools.errors import DanqingError
 
 
@@ -31,6 +33,7 @@ class Door:
 
     interruption: Interruption = field(default_factory=Interruption)
     home: str | None = None
+    _secret: Secret | None = field(default=None, repr=False)
 
     @property
     def place(self) -> Path:
@@ -39,26 +42,45 @@ class Door:
 
         return Home.place(self.home)
 
+    def unlock(self) -> None:
+        """Ask for the passphrase of an encrypted home, where somebody sits there to be asked and
+        the environment does not tell it."""
+        from .agent import vault
+        from .agent.home import Home
+
+        if self._secret is not None or not sys.stdin.isatty():
+            return
+        header = vault.header_at(Home(self.place).ledger)
+        if header is None or header.get("kind") != "passphrase":
+            return
+        if vault.Secret.of_environment("passphrase") is None:
+            text = click.prompt("Passphrase", hide_input=True, err=True)
+            self._secret = vault.Secret.passphrase(text)
+
+    def opened(self) -> Home:
+        """The home, with what opens it."""
+        from .agent.home import Home
+
+        self.unlock()
+        return replace(Home.open(self.home), secret=self._secret)
+
     @contextmanager
     def studio(
         self, models: str, llm: str = "builtin", *, batching: bool = False
     ) -> Iterator[Studio]:
         """A studio that ends its running step, and its turn with it, on the first Ctrl-C."""
-        from .agent.home import Home
         from .agent.studio import Studio
 
-        home = Home.open(self.home)
-        with Studio(home, models=models, llm=llm, batching=batching) as studio:
+        with Studio(self.opened(), models=models, llm=llm, batching=batching) as studio:
             studio.cancel = self.interruption.asked
             yield studio
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """The ledger alone, for commands that run nothing."""
-        from .agent.home import Home
         from .agent.ledger import Ledger
 
-        with Ledger(Home.open(self.home)) as ledger:
+        with Ledger(self.opened()) as ledger:
             yield ledger
 
     def command(self, name: str) -> str:

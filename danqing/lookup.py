@@ -97,7 +97,7 @@ def _path(ledger: Ledger, picture: Picture, turn: TurnRecord) -> Path:
         given = Path(outcome["path"])
         if given.is_file():
             return given
-    return ledger.store.path(picture.digest)
+    return ledger.file(picture)
 
 
 def _lineage(ledger: Ledger, handle: str) -> list[tuple[str, ...]]:

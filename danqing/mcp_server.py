@@ -133,6 +133,7 @@ class Served:
 
     def __init__(self, studio: Studio, options: Options, owner: str | None = None) -> None:
         self.studio, self.options, self._owner = studio, options, owner
+        studio.copies = False
         self.sessions: dict[str, None] = {}
         """Those that were begun here, oldest first. With a key, whose id is ``owner``, there are
         all others of that, too."""

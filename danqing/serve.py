@@ -24,11 +24,16 @@ from .door import Door, llm_options, models_option
     "--at-once", default=2, show_default=True, type=click.IntRange(1, 64),
     help="Turns that are carried out at a time; what they wait to paint is painted in one batch.",
 )  # fmt: skip
+@click.option(
+    "--keep-days", type=click.FloatRange(0, min_open=True), metavar="N",
+    help="Delete every session of the home in which nothing has happened for N days, at the start"
+    " and then every hour; 30 is usual where many come. All are kept if left out.",
+)  # fmt: skip
 @llm_options
 @click.pass_context
 def serve(
     ctx: click.Context, /, host: str, names: tuple[str, ...], port: int, profile: str | None,
-    at_once: int, llm: str | None, llm_sees: bool,
+    at_once: int, keep_days: float | None, llm: str | None, llm_sees: bool,
 ) -> None:  # fmt: skip
     """Serve the studio: OpenAI's image and chat API, and its own.
 
@@ -46,6 +51,7 @@ def serve(
         from .server import app as server
         from .server.desk import Desk
         from .server.faults import quiet_logs
+        from .server.keeping import keeping
         from .server.listening import Server, url_host
     except ImportError as error:
         raise Stopped(
@@ -69,7 +75,7 @@ def serve(
             app, host=host, port=port, log_level="warning", log_config=None, access_log=False
         )
         listening = Server(config, desk)
-        with contextlib.suppress(KeyboardInterrupt):
+        with keeping(desk, keep_days), contextlib.suppress(KeyboardInterrupt):
             listening.run()
         if not listening.started:
             ctx.exit(1)

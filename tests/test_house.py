@@ -119,7 +119,7 @@ def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     needed = project()["project"]
     extras = needed["optional-dependencies"]
     lines = [*needed["dependencies"]]
-    for extra in ("discord", "mcp", "rembg", "serve", "telegram", "upscale"):
+    for extra in ("discord", "encrypt", "mcp", "rembg", "serve", "telegram", "upscale"):
         lines += extras[extra]
     declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     distributions = metadata.packages_distributions()

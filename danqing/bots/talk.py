@@ -77,9 +77,10 @@ class Chats:
         }
 
     def session(self, chat: int) -> str:
-        """The session of a chat; a new one where there is none."""
+        """The session of a chat; a new one where there is none, or none any more."""
         with self._lock:
-            return self._at[chat][0] if chat in self._at else self._begin(chat)
+            session, _ = self._at.get(chat, ("", 0))
+            return session if self._ledger.has_session(session) else self._begin(chat)
 
     def begin(self, chat: int) -> str:
         """A new session for a chat."""

@@ -158,7 +158,7 @@ class Conversation:
             given = Path(outcome["path"])
             if given.is_file():
                 return given
-        return ledger.store.path(picture.digest)
+        return ledger.file(picture)
 
     def look_around(self) -> None:
         """Read anew where the conversation stands."""

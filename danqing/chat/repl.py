@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from pathlib import Path
 from threading import Thread
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -25,11 +24,11 @@ from .completion import Completions
 from .typed import SLASHES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..agent.brief import Language
     from .conversation import Conversation
 
-HISTORY = "chat_history"
-"""The file in the home that keeps what was typed."""
 PROMPT = "› "
 STYLE = Style.from_dict(
     {
@@ -61,7 +60,7 @@ class Repl:
         self.prompt: PromptSession[str] = PromptSession(
             [("class:prompt", PROMPT)],
             multiline=True, prompt_continuation=[("", " " * len(PROMPT))], style=STYLE,
-            history=ThreadedHistory(History(self._home)), completer=Completions(self._chat),
+            history=ThreadedHistory(History(self._typed)), completer=Completions(self._chat),
             complete_while_typing=Condition(self._completing), reserve_space_for_menu=6,
             key_bindings=_keys(), bottom_toolbar=self._toolbar,
         )  # fmt: skip
@@ -169,8 +168,9 @@ class Repl:
         done = self._opened.done() and self._opened.exception() is None
         return self._opened.result() if done else None
 
-    def _home(self) -> Path:
-        return self._opened.result().studio.home.root
+    def _typed(self) -> Path | None:
+        studio = self._opened.result().studio
+        return None if studio.ledger.sealed else studio.home.typed
 
     def _completing(self) -> bool:
         """Whether to offer completions unasked; room for them is kept only then."""
@@ -192,28 +192,33 @@ class Repl:
 
 
 class History(FileHistory):
-    """What was typed, in a private file of the home; ``home`` gives its folder once it is open."""
+    """What was typed, in a private file, which ``typed`` gives once the home is open; None is for
+    an encrypted one, of which this is in no file."""
 
-    def __init__(self, home: Callable[[], Path]) -> None:
-        self._home = home
+    def __init__(self, typed: Callable[[], Path | None]) -> None:
+        self._typed = typed
         super().__init__("")
 
     def load_history_strings(self) -> Iterable[str]:
         """The lines of earlier times, newest first; none where the home cannot be opened."""
         try:
-            self._place()
+            there = self._place()
         except Exception:  # noqa: BLE001 - whoever opens the home tells of it
             return ()
-        return super().load_history_strings()
+        return super().load_history_strings() if there else ()
 
     def store_string(self, string: str) -> None:
         """Add a line."""
-        self._place()
-        super().store_string(string)
+        if self._place():
+            super().store_string(string)
 
-    def _place(self) -> None:
-        self.filename = str(self._home() / HISTORY)
+    def _place(self) -> bool:
+        typed = self._typed()
+        if typed is None:
+            return False
+        self.filename = str(typed)
         os.close(os.open(self.filename, os.O_CREAT | os.O_WRONLY, 0o600))
+        return True
 
 
 def _keys() -> KeyBindings:

@@ -50,6 +50,7 @@ def chat(
         if interactive:
             from .repl import Repl
 
+            door.unlock()  # in this thread, before there is a prompt
             repl = Repl(door, opening, _language())
             if session is not None or any(choices.values()):
                 repl.open()  # what is wrong with them is told before the prompt

@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO
 from typing import Any, Literal
 
@@ -38,6 +39,8 @@ SHUT_OUT = "shut out"
 LAST = 1_000_000
 """The number of the event that ends a turn, whatever came before."""
 _log = logging.getLogger(__name__)
+PATIENCE = 10.0
+"""Seconds in which a turn that was cancelled should have ended."""
 KEPT_JOBS = 1000
 """So many ended turns are remembered with all their events; of others the end is known."""
 
@@ -109,6 +112,15 @@ class Job:
                 self._watchers.remove(new)
 
         return leave
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the turn ends, and all have heard of it, in some seconds."""
+        ended = threading.Event()
+        leave = self.watch(lambda told: ended.set() if told.event in ENDED else None)
+        try:
+            return ended.wait(seconds)
+        finally:
+            leave()
 
     def listen(self, event: events.Event) -> None:
         """What the turn tells."""
@@ -288,6 +300,35 @@ class Desk:
             if job.owner in shut and not job.unwanted:
                 job.tell(SHUT_OUT, {}, passes=True)
                 self.cancel(job)
+
+    def forget(self, session: str) -> None:
+        """Cancel what a session is at, and delete it as `Studio.delete_session` does. Raises
+        `Occupied` where its turn does not end in `PATIENCE` seconds, or goes on elsewhere."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._at.get(session) != 0)  # it is being taken
+            job = self._jobs.get(self._at.get(session, 0))
+        if job is not None:
+            self.cancel(job)
+            if not job.wait(PATIENCE):
+                raise Occupied(f"Turn {job.turn} is being cancelled.", hint="Try again later.")
+        self.studio.delete_session(session)
+        self._drop(session)
+
+    def let_go(self, session: str, since: datetime) -> bool:
+        """Delete a session unless something has happened in it since a time; whether it went.
+        Raises as `Studio.delete_session`."""
+        went = self.studio.delete_session(session, since)
+        if went:
+            self._drop(session)
+        return went
+
+    def _drop(self, session: str) -> None:
+        """Keep no ended turn of a session in mind."""
+        with self._lock:
+            for job in [*self._jobs.values()]:
+                if job.session == session and job.state in ENDED:
+                    del self._jobs[job.turn]
+                    self._ended.remove(job.turn)
 
     def _put(self, job: Job) -> None:
         with self._lock:

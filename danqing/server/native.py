@@ -155,6 +155,14 @@ def session_state(desk: At, guest: For, session: SessionId) -> SessionState:
     return SessionState(session=session, head=lineage.head, pictures=pictures, turns=turns)
 
 
+@router.delete("/sessions/{session}", status_code=204)
+def delete_session(desk: At, guest: For, session: SessionId) -> None:
+    """Delete a session for good, with its words and pictures; what it is at is cancelled. 409 where
+    that does not end soon."""
+    check_session(desk, session, guest)
+    desk.forget(session)
+
+
 @router.post("/sessions/{session}/turns", status_code=202)
 def ask(desk: At, guest: For, session: SessionId, asked: Ask) -> TurnState:
     """Take a request, which is kept on return and carried out in its turn."""

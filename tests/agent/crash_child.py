@@ -59,9 +59,9 @@ def late_files() -> None:
     waiting: list[Any] = []
 
     @functools.wraps(whole)
-    def put(self: Store, image: Any) -> str:
+    def put(self: Store, image: Any, session: str = "") -> str:
         while waiting:
-            whole(self, waiting.pop())
+            whole(self, waiting.pop(), session)
         waiting.append(image)
         return digest_of(image)
 

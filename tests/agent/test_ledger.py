@@ -187,6 +187,7 @@ def test_the_same_call_is_answered_from_the_ledger_in_any_turn(ledger: Ledger, t
     later = ledger.begin_turn(ledger.new_session(), "again", {})
     assert ledger.find_step("k") == step
     reused = ledger.reuse_step(later, step)
+    assert reused is not None
     assert (reused.outcome, reused.source, reused.turn) == ("reused", step.id, later.id)
     assert reused.pictures == step.pictures
     assert (reused.value, reused.cost) == ({"score": 0.5}, {})
@@ -550,7 +551,7 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.home = Home.open(Path(self.folder.name) / "home")
+        self.home = self.home_at(Path(self.folder.name) / "home")
         self.ledger = Ledger(self.home)
         self.session = self.ledger.new_session()
         self.turn: Turn | None = None
@@ -558,6 +559,9 @@ class Life(RuleBasedStateMachine):
         self.steps: list[Step] = []
         self.pictures = 0
         self.ended: list[int] = []
+
+    def home_at(self, place: Path) -> Home:
+        return Home.open(place)
 
     @precondition(lambda self: self.turn is None)
     @rule(request=ANY_TEXT)
@@ -598,7 +602,9 @@ class Life(RuleBasedStateMachine):
         done = [step for step in self.steps if step.key == key and step.outcome == "done"]
         assert found == (done[-1] if done else None)
         if found is not None:
-            self.steps.append(self.ledger.reuse_step(self.turn, found))
+            reused = self.ledger.reuse_step(self.turn, found)
+            assert reused is not None
+            self.steps.append(reused)
 
     @precondition(lambda self: self.turn is not None and self.begun is None)
     @rule()

@@ -124,8 +124,8 @@ def test_a_ledger_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> N
     with Ledger(home) as ledger:
         house = Conversation(ledger).say("a red house")
     with sqlite3.connect(home.ledger) as old:
-        for version in range(2, SCHEMA_VERSION + 1):
-            for statement in ADDED[version]:
+        for version in range(SCHEMA_VERSION, 1, -1):
+            for statement in reversed(ADDED[version]):
                 kind, name = statement.split()[1:3]
                 old.execute(f"DROP {kind} IF EXISTS {name}")
         old.execute("PRAGMA user_version = 1")

@@ -33,8 +33,9 @@ class Terminal:
         program = ["-m", "danqing"] if toys is None else ["-c", CHILD.format(path=str(toys))]
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+        path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
         mine = {"TERM": "xterm-256color", "COLORTERM": "truecolor",
-                "LC_ALL": "C.UTF-8", "PYTHONPATH": str(REPOSITORY)}  # fmt: skip
+                "LC_ALL": "C.UTF-8", "PYTHONPATH": path}  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, *program, *arguments],
             stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | mine,

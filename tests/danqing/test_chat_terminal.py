@@ -13,6 +13,7 @@ from danqing.agent import reply
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
 from danqing.agent.lineage import Lineage
+from danqing.chat.repl import History
 
 READY = "sketchbook"
 """What the toolbar says once the models are known; it is drawn anew with every prompt."""
@@ -148,3 +149,13 @@ def test_a_home_that_cannot_be_used_ends_the_prompt(home: Path) -> None:
         assert "letters.txt" in at.text
         assert "Traceback" not in at.text
         assert at.echoes()
+
+
+def test_what_is_typed_in_an_encrypted_home_is_in_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    history = History(lambda: None)
+    history.store_string("a red house")
+    assert list(history.load_history_strings()) == []
+    assert list(tmp_path.iterdir()) == []

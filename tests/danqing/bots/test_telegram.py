@@ -149,6 +149,8 @@ def test_each_chat_is_a_session_that_goes_on_and_can_be_undone(
         service.send("/new")
         service.until("sendMessage", text="We begin anew.")
         assert talk.chats.session(7) not in (mine, other)
+        talk.studio.delete_session(other)
+        assert talk.chats.session(8) not in (mine, other)
 
 
 def test_who_waits_is_told_its_place_and_who_asks_twice_that_it_is_at_it(
