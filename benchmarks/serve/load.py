@@ -135,6 +135,7 @@ async def served(*arguments: str, tenants: int = 1) -> AsyncIterator[Served]:
                 assert process.stdin is not None and process.stdout is not None
                 told = json.loads(process.stdout.readline())
                 there = Served(process, told["port"], told["keys"])
+                await there.turn((await there.sessions(1))[0], Figures())  # all is imported now
                 yield there
                 for client in there.tenants:
                     await client.aclose()

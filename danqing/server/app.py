@@ -34,7 +34,7 @@ from .desk import Desk, Full, Occupied
 from .guests import NOTICED, ShutOut
 from .guests import Door as Door
 from .guests import Guest as Guest
-from .listening import LOOPBACK
+from .listening import LOOPBACK, is_from
 from .listening import hosts_for as hosts_for
 from .quota import TooOften
 
@@ -106,7 +106,7 @@ def create_app(desk: Desk, door: Door, hosts: tuple[str, ...] = LOOPBACK) -> Fas
     app.include_router(openai.talk, prefix="/v1", dependencies=key, responses=REFUSALS)
     app.include_router(openai.files, responses=REFUSALS)
     app.include_router(pages.router)
-    app.add_middleware(_Limited, door=door)
+    app.add_middleware(_Limited, door=door, hosts=hosts)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_exception_handler(DanqingError, _refuse)
     app.add_exception_handler(StarletteHTTPException, _refuse_http)
@@ -127,8 +127,8 @@ class _Limited:
     """Bodies of a certain size, of those who have a key, safe headers, and errors that nobody
     foresaw."""
 
-    def __init__(self, app: Any, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: Any, door: Door, hosts: tuple[str, ...]) -> None:
+        self._app, self._door, self._hosts = app, door, hosts
         self._open: Counter[str | None] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,6 +175,9 @@ class _Limited:
         if scope["path"].startswith(KEYED):
             request = Request(scope)
             try:
+                origin = request.headers.get("origin")
+                if origin is not None and not is_from(origin, self._hosts):
+                    raise HTTPException(403, f"A page of {origin} may not ask here.")
                 guest, left = await run_in_threadpool(self._door.admit, request)
                 if guest.id is not None and self._open[guest.id] >= OPEN:
                     raise Full(f"This key has {OPEN} requests open.", hint="End some of them.")
@@ -276,19 +279,19 @@ async def _refuse_fields(_: Request, error: Exception) -> JSONResponse:
     return _error(422, "; ".join(said))
 
 
-def desk_of(request: Request) -> Desk:
+async def desk_of(request: Request) -> Desk:
     """The desk that a request came to."""
     desk: Desk = request.app.state.desk
     return desk
 
 
-def door_of(request: Request) -> Door:
+async def door_of(request: Request) -> Door:
     """The door that a request came by."""
     door: Door = request.app.state.door
     return door
 
 
-def guest_of(request: Request) -> Guest:
+async def guest_of(request: Request) -> Guest:
     """Who asks, as the door let them in."""
     guest: Guest = request.state.guest
     return guest

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -43,6 +44,18 @@ def hosts_for(host: str, names: tuple[str, ...], *, open_to_all: bool) -> tuple[
             hint="Add --name HOST, as others will write it.",
         )
     return (*LOOPBACK, url_host(host), *names)
+
+
+def is_from(origin: str, hosts: tuple[str, ...]) -> bool:
+    """Whether a page that asks (``Origin``) is of a server with one of these names."""
+    try:
+        name = urlsplit(origin).hostname or ""
+    except ValueError:  # such brackets as no address has
+        return False
+    return any(
+        name == host.strip("[]") or (host.startswith("*.") and name.endswith(host[1:]))
+        for host in hosts
+    )
 
 
 class Server(uvicorn.Server):

@@ -170,7 +170,12 @@ def test_only_who_has_the_key_is_let_in_and_only_by_this_machines_names(server: 
     assert httpx.get(server.url + "/v1/models", headers=right).status_code == 200
     foreign = httpx.get(server.url + "/v1/models", headers={**right, "Host": "evil.example"})
     assert foreign.status_code == 400
-    crossed = server.http.get("/v1/models", headers={"Origin": "https://evil.example"})
+    for origin in ("https://evil.example", "null", "http://[::1", "http://127.0.0.1.evil.example"):
+        crossed = server.http.get("/v1/models", headers={"Origin": origin})
+        assert crossed.status_code == 403, origin
+    for origin in (server.url, "http://localhost:3000", "http://[::1]:1"):
+        crossed = server.http.get("/v1/models", headers={"Origin": origin})
+        assert crossed.status_code == 200, origin
     assert "access-control-allow-origin" not in crossed.headers
 
 
