@@ -138,6 +138,11 @@ def _session(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
     return guest.http.get(f"/api/v1/sessions/{_mangled(names.session, rng)}")
 
 
+@case("DELETE", "/api/v1/sessions/{session}")
+def _delete(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
+    return guest.http.delete(f"/api/v1/sessions/{_mangled(names.session, rng)}")
+
+
 @case("POST", "/api/v1/sessions/{session}/turns")
 def _ask(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
     asked = {"request": "make it red"}
@@ -430,7 +435,7 @@ class _Listening:
     def __init__(
         self, a: httpx.Client, theirs: list[Names], studio: Studio, tally: Tally
     ) -> None:  # fmt: skip
-        self._tally = tally
+        self._tally, self._said = tally, ""
         self._sessions = {names.session for names in theirs}
         self._words = {CANARY, a.headers["Authorization"].rpartition(" ")[2]}
         self._words |= {names.link[-32:] for names in theirs}
@@ -443,6 +448,10 @@ class _Listening:
         if answer.status_code >= 500:
             self._tally.wrong(f"{where}: {answer.status_code}")
         text = answer.text if "image/" not in answer.headers.get("content-type", "") else ""
+        if where == "GET /api/v1/sessions":  # each has its owner's first words for a title
+            told = [one["title"] for one in answer.json()]
+            asked += " ".join(title for title in told if title in self._said)
+        self._said += asked
         for secret in (*self._words, *self._sessions, *self._digests):
             if secret in text and secret not in asked:
                 self._tally.wrong(f"{where} tells {secret!r}")
