@@ -169,7 +169,10 @@ def _cancel(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
 def _events(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
     after = rng.choice((None, "0", "1", "999999", "1000000", str(names.turn), names.handle))
     headers = {} if after is None else {"Last-Event-ID": after}
-    return guest.http.get(f"/api/v1/turns/{names.turn}/events", headers=headers)
+    try:
+        return guest.http.get(f"/api/v1/turns/{names.turn}/events", headers=headers, timeout=3)
+    except httpx.ReadTimeout:  # who is let in listens to a turn that goes on
+        return httpx.Response(200)
 
 
 @case("POST", "/api/v1/sessions/{session}/pictures")
