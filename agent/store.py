@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from ..tools.errors import BadInput, Stopped, ToolError
 from . import durable
@@ -87,7 +87,8 @@ class Store:
         50 megapixels, or of a mode that 8 bits a channel cannot hold.
         """
         image = plain(image)
-        digest = digest_of(image)
+        pixels = image.tobytes()
+        digest = _digest(image, pixels)
         if self._vault is not None:
             digest = self._vault.name(session, digest)
         path = self._file(digest)
@@ -99,7 +100,7 @@ class Store:
                 os.utime(path)  # sweeping counts an orphan's age from its last use
                 durable.sync_folder(path.parent)  # whoever wrote it may not have come so far
             else:
-                data = _encoded(image)
+                data = _encoded(image, pixels)
                 if self._vault is not None:
                     data = self._vault.seal_file(session, digest, data)
                 durable.write_file(path, data)
@@ -254,8 +255,13 @@ class Store:
 
 def digest_of(image: Image.Image) -> str:
     """SHA-256 over mode, size and pixels of ``image``, in hexadecimal."""
-    head = f"{image.mode} {image.width}x{image.height}\n".encode()
-    return hashlib.sha256(head + image.tobytes()).hexdigest()
+    return _digest(image, image.tobytes())
+
+
+def _digest(image: Image.Image, pixels: bytes) -> str:
+    hashed = hashlib.sha256(f"{image.mode} {image.width}x{image.height}\n".encode())
+    hashed.update(pixels)
+    return hashed.hexdigest()
 
 
 def upload(data: bytes | Path) -> Image.Image:
@@ -283,8 +289,6 @@ def plain(image: Image.Image) -> Image.Image:
 
     Raises `ToolError` as `Store.put` does.
     """
-    from PIL import Image
-
     width, height = image.size
     if not 0 < width * height <= MAX_PIXELS:
         raise ToolError(
@@ -301,20 +305,23 @@ def plain(image: Image.Image) -> Image.Image:
         )
     elif image.mode not in MODES:
         image = image.convert("RGB")
-    return Image.frombytes(image.mode, image.size, image.tobytes())
+    image = image.copy()
+    image.info = {}
+    return image
 
 
-def _encoded(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, pixels: bytes) -> bytes:
     """The PNG of pixels. With one filter, and with run lengths instead of a search for all that
     repeats, paintings take half the time and become no larger; other threads work meanwhile."""
     import cv2
     import numpy as np
 
-    pixels = np.asarray(image)
+    array: np.ndarray[Any, Any]
+    array = np.frombuffer(pixels, np.uint8).reshape(image.height, image.width, -1)
     if image.mode != "L":
         to = cv2.COLOR_RGB2BGR if image.mode == "RGB" else cv2.COLOR_RGBA2BGRA
-        pixels = cv2.cvtColor(pixels, to)
-    done, data = cv2.imencode(".png", pixels, (
+        array = cv2.cvtColor(array, to)
+    done, data = cv2.imencode(".png", array, (
         cv2.IMWRITE_PNG_COMPRESSION, 1,
         cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
         cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH,

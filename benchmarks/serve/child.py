@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from danqing.agent.home import Home
+from danqing.agent.keys import Limits
 from danqing.agent.studio import Studio
 from danqing.server.app import Door, create_app, raise_file_limit
 from danqing.server.desk import Desk
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--painter", choices=["stub", "own"], default="stub")
     parser.add_argument("--no-batching", action="store_true")
     parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--each-at-once", type=int)
     parser.add_argument("--most", type=int, default=1000)
     parser.add_argument("--tenants", type=int, default=1)
     args = parser.parse_args()
@@ -39,7 +41,10 @@ def main() -> None:
             engine.held = go_on.wait  # type: ignore[assignment]
         else:
             studio.warm_up()
-        keys = [studio.ledger.keys.make(f"tenant {n}")[1] for n in range(args.tenants)]
+        limits = Limits(at_once=args.each_at_once)
+        keys = [
+            studio.ledger.keys.make(f"tenant {n}", limits=limits)[1] for n in range(args.tenants)
+        ]
         raise_file_limit()
         desk = Desk(studio, at_once=args.at_once, most=args.most, each=args.most)
         app = create_app(desk, Door(studio.ledger))

@@ -24,8 +24,7 @@ LOADERS: dict[Role, str] = {"text-to-image": "diffusers", "captioner": "image-te
 
 
 class StubEngine(Engine):
-    """Paints what ``pattern`` shows, in another light for each seed; the first pixel tells the
-    seed. ``held`` calls wait."""
+    """Paints what ``pattern`` shows; the first pixel tells the seed. ``held`` calls wait."""
 
     def __init__(self, folder: Path, pattern: Path) -> None:
         folder.mkdir(exist_ok=True)
@@ -69,7 +68,7 @@ class StubEngine(Engine):
         raise Stopped("a stub has no worker")
 
     def _painted(self, seed: int) -> Image.Image:
-        image = self._pattern.point([min(255, v + seed % 16) for v in range(256)] * 3)
+        image = self._pattern.copy()
         image.putpixel((0, 0), (seed % 256, seed // 256 % 256, seed // 65536 % 256))
         return image
 

@@ -42,6 +42,19 @@ def test_what_is_not_right_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "It meets 0 of 2" in other.wrong[0]
 
 
+def test_what_is_not_right_in_a_stream_is_seen() -> None:
+    turn = '{"session": "s", "reply": "", "satisfied": true}'
+    end = f'id: 9\nevent: done\ndata: {{"turn_id": 3, "turn": {turn}}}'
+    first = 'id: 1\nevent: phase\ndata: {"turn_id": 3, "name": "drawing"}'
+    assert not [*load.wrong_in(f"{first}\n\n: alive\n\n{end}\n\n", 3, "s")]
+    for wrong in (
+        f"{first}\n\n{first}\n\n{end}", first, f"{end}\n\n{end}", end.replace("3", "4"),
+        end.replace("true", "false"),
+    ):  # fmt: skip
+        assert [*load.wrong_in(wrong, 3, "s")], wrong
+    assert [*load.wrong_in(end, 3, "another")]
+
+
 def test_a_share_of_what_was_measured() -> None:
     figures = Figures(took=[0.4, 0.1, 0.2, 0.3], all=2.0)
     assert (figures.at(0.5), figures.at(0.99), figures.rate) == (0.2, 0.4, 2.0)
