@@ -163,7 +163,7 @@ def test_a_passphrase_opens_it_however_it_is_composed(
     monkeypatch.setenv(vault.PASSPHRASE, "cafe 丹青丹青")
     with pytest.raises(Stopped, match="The passphrase does not open this home"):
         Ledger(home)
-    assert b"caf" not in home.ledger.read_bytes()
+    assert "丹青".encode() not in home.ledger.read_bytes()
 
 
 def test_a_home_that_is_not_encrypted_loads_no_cryptography(home: Home) -> None:
