@@ -39,7 +39,8 @@ class Home:
         with durable.clear_errors(root):
             if root.is_dir() and not home.blobs.is_dir():
                 strangers = sorted(e.name for e in root.iterdir() if not _belongs(e))
-                if strangers:
+                # Another process may have made the home while this one looked.
+                if strangers and not home.blobs.is_dir():
                     raise BadInput(
                         f"{root} is no home of Danqing: it already holds {strangers[0]!r}.",
                         hint="Name a new or an empty folder with --home or DANQING_HOME.",

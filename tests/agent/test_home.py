@@ -63,6 +63,18 @@ def test_somebody_elses_folder_is_not_taken_over(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
+def test_two_processes_may_make_one_home_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def while_the_other_makes_it(folder: Path) -> Iterator[Path]:
+        monkeypatch.undo()
+        Home.open(folder)
+        return folder.iterdir()
+
+    monkeypatch.setattr(Path, "iterdir", while_the_other_makes_it)
+    assert Home.open(tmp_path).blobs.is_dir()
+
+
 def test_a_folder_with_only_a_file_managers_furniture_is_empty(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").touch()
     assert Home.open(tmp_path).blobs.is_dir()
