@@ -21,18 +21,15 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from PIL import Image
 
@@ -41,6 +38,9 @@ from danqing.agent.home import Home
 from danqing.agent.ledger import Json, Ledger, Turn, step_key
 from danqing.agent.store import Store
 from danqing.tools.errors import DanqingError, Stopped
+
+from . import nursery
+from .nursery import forked
 
 SIDE = 64
 """Pixels; noise of this size is a file of 12 kB, a few blocks long."""
@@ -111,56 +111,26 @@ def nurse() -> None:
 
     for line in iter(sys.stdin.readline, ""):
         seed, turns, home = line.split(maxsplit=2)
-        pid = os.fork()
-        if pid == 0:
-            os.setsid()
+
+        def work(seed: str = seed, turns: int = int(turns), home: str = home.strip()) -> None:
             say("awake", os.getpid())
-            status = 1
-            try:
-                live(Path(home.strip()), seed, int(turns), say)
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-                raise
-            finally:
-                os._exit(status)
+            live(Path(home), seed, turns, say)
+
+        pid = forked(work)
         say("exit", os.waitpid(pid, 0)[1])
 
 
-class Nursery:
-    """A process that has everything imported and forks a child for each life (see `nurse`)."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        with self._process as process:
-            process.kill()
+class Nursery(nursery.Nursery):
+    """Its lines are lives (see `nurse`)."""
 
     def life(self, home: Path, seed: str, turns: int, delay: float | None, say: Say) -> int:
         """Let a child live, killed ``delay`` seconds after it wakes up; its wait status.
 
         ``say`` is called with what the child said.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{seed} {turns} {home}\n".encode())
+        self._lines.write(f"{seed} {turns} {home}\n")
         killer = None
-        for line in self._process.stdout:
+        for line in self._said:
             match json.loads(line):
                 case ["awake", pid] if delay is not None:
                     killer = threading.Timer(delay, _kill, (pid,))
@@ -183,22 +153,14 @@ def _kill(pid: int) -> None:
 
 
 @dataclass
-class Tally:
-    """What a trial has seen."""
+class Tally(nursery.Tally):
+    """The lines that came through, too; a kill costs one step at most."""
 
-    kills: int = 0
     acks: int = 0
-    lost: int = 0
-    torn: int = 0
-    stuck: int = 0
-    reruns: int = 0
-    seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
-        """Whether every promise was kept."""
-        return not self.problems and self.reruns <= self.kills
+        return super().good and self.reruns <= self.kills
 
 
 class Trial:
@@ -235,11 +197,11 @@ class Trial:
         try:
             live(self.home, next(self._lives), 1, self._hear)
         except DanqingError as error:
-            self._note("stuck", str(error))
+            self.tally.note("stuck", str(error))
         self.check()
         with self._opened() as ledger:
             for record in ledger.unfinished():
-                self._note("stuck", f"turn {record.id} is still unfinished")
+                self.tally.note("stuck", f"turn {record.id} is still unfinished")
 
     def _hear(self, *words: Any) -> None:
         match list(words):
@@ -247,7 +209,7 @@ class Trial:
                 self.tally.reruns += key in self._ran
                 self._ran[key] += 1
                 if key in self._done:
-                    self._note("lost", f"the finished step {key[:8]} ran again")
+                    self.tally.note("lost", f"the finished step {key[:8]} ran again")
             case ["step", id, key, digests]:
                 self._steps[id] = digests
                 self._done.add(key)
@@ -267,7 +229,7 @@ class Trial:
             with self._opened() as ledger:
                 self._check_ledger(ledger)
         except DanqingError as error:
-            self._note("lost", str(error))
+            self.tally.note("lost", str(error))
 
     def _check_file(self, file: Path) -> None:
         if file.name.startswith(TEMPORARY) or (stamp := (file.name, file.stat().st_mtime_ns)) in (
@@ -277,7 +239,7 @@ class Trial:
         try:
             Store(Home.open(self.home)).get(file.stem)
         except DanqingError as error:
-            self._note("torn", str(error))
+            self.tally.note("torn", str(error))
         else:
             self._whole.add(stamp)
 
@@ -287,36 +249,35 @@ class Trial:
         for id, digests in self._steps.items():
             step = steps.get(id)
             if step is None or step.outcome != "done":
-                self._note("lost", f"step {id} was acknowledged and is {step and step.outcome}")
+                self.tally.note(
+                    "lost", f"step {id} was acknowledged and is {step and step.outcome}"
+                )
             elif [picture.digest for picture in step.pictures] != digests:
-                self._note("lost", f"step {id} was acknowledged with other pictures")
+                self.tally.note("lost", f"step {id} was acknowledged with other pictures")
         for id in self._turns - records.keys():
-            self._note("lost", f"turn {id} was acknowledged and is gone")
+            self.tally.note("lost", f"turn {id} was acknowledged and is gone")
         for id in self._ended & records.keys():
             if records[id].ended is None:
-                self._note("lost", f"the end of turn {id} was acknowledged and is gone")
+                self.tally.note("lost", f"the end of turn {id} was acknowledged and is gone")
         for step in steps.values():
             if step.outcome in {"done", "reused"} and (
                 len(step.pictures) != step.args["pictures"]
                 or not all(ledger.store.has(picture.digest) for picture in step.pictures)
             ):
-                self._note("lost", f"step {step.id} is done and its pictures are not all there")
+                self.tally.note(
+                    "lost", f"step {step.id} is done and its pictures are not all there"
+                )
         unfinished = ledger.unfinished()
         begun = [step for step in steps.values() if step.outcome == "begun"]
         if len(unfinished) > 1 or len(begun) > 1:
-            self._note("stuck", f"{len(unfinished)} turns, {len(begun)} steps were cut short")
+            self.tally.note("stuck", f"{len(unfinished)} turns, {len(begun)} steps were cut short")
         if {record.id for record in unfinished} != {
             record.id for record in records.values() if record.ended is None
         }:
-            self._note("stuck", "a turn has not ended and is not offered for resuming")
+            self.tally.note("stuck", "a turn has not ended and is not offered for resuming")
 
     def _opened(self) -> Ledger:
         return Ledger(Home.open(self.home))
-
-    def _note(self, kind: str, problem: str) -> None:
-        if problem not in self.tally.problems:
-            self.tally.problems.append(problem)
-            setattr(self.tally, kind, getattr(self.tally, kind) + 1)
 
 
 def main() -> int:

@@ -26,11 +26,12 @@ from danqing.agent.budget import Budget
 from danqing.agent.studio import Studio
 from danqing.tools.errors import ToolError
 
+from ..painter import SCENE, Painter
+from ..server import new_keys
 from . import Tally
 from .files import chunk, coded, photo
 from .obedient import Goal, Obedient, provider
-from .painter import SCENE, Painter
-from .served import client, here, new_keys
+from .served import client, here
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "make the house blue": {

@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 
+from ..server import new_keys
 from . import Tally
-from .served import Process, apart, client, new_keys
+from .served import Process, apart, client
 
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance",

@@ -20,25 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
-from danqing.agent.home import Home
-from danqing.agent.ledger import Ledger
 from danqing.agent.studio import Studio
-from danqing.server.app import Door, create_app
 from danqing.server.desk import Desk
-from danqing.server.listening import Server
 
-from .painter import Painter
+from ..painter import Painter
+from ..server import free_port, listening
 
 PATIENCE = 300.0
 """Seconds that a server may take to begin, and a request to be answered."""
-
-
-def new_keys(home: Path, *names: str) -> list[str]:
-    """Keys to a home, by their names."""
-    with Ledger(Home.open(home)) as ledger:
-        return [ledger.keys.make(name)[1] for name in names]
 
 
 def client(url: str, key: str) -> httpx.Client:
@@ -54,18 +44,8 @@ def here(
     """Serve a home in this process; its URL, and the studio behind it."""
     with Studio(home, **how) as studio:
         studio.engine = painter
-        desk = Desk(studio, at_once=at_once)
-        app = create_app(desk, Door(studio.ledger))
-        server = Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on"), desk)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", studio
-        finally:
-            server.should_exit = True
-            thread.join(PATIENCE)
+        with listening(Desk(studio, at_once=at_once)) as url:
+            yield url, studio
 
 
 class Process:
@@ -102,7 +82,7 @@ def apart(home: Path, *, models: bool = False) -> Iterator[Process]:
     """Serve a home in a process of its own: with the shipped ``models`` that is `danqing serve`."""
     port, run = 0, ["benchmarks.hostile.served", str(home)]
     if models:
-        port = _free_port()
+        port = free_port()
         run = ["danqing", "--home", str(home), "serve", "--port", str(port)]
     log = home.parent / "log"
     with log.open("wb") as errors:
@@ -139,13 +119,6 @@ def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         else:
             return
     raise RuntimeError(f"the server did not begin: {log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def main() -> None:

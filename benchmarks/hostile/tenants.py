@@ -23,10 +23,11 @@ from PIL import Image
 from danqing.agent.store import digest_of
 from danqing.agent.studio import Studio
 
+from ..painter import Painter
+from ..server import new_keys
 from . import Tally
 from .files import coded, photo
-from .painter import Painter
-from .served import client, here, new_keys
+from .served import client, here
 
 CANARY = "zinnober"
 """What the first key's owner writes, and nobody else hears."""

@@ -15,9 +15,10 @@ from typing import Any
 
 import httpx
 
+from ..server import new_keys
 from . import Tally
 from .files import CANARY, MUST_NOT_PASS, File, coded, files, photo
-from .served import Process, apart, client, new_keys
+from .served import Process, apart, client
 
 LATEST = 10.0
 """Seconds that an answer may take; where the machine is so busy that a good picture takes longer by

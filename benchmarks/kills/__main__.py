@@ -10,8 +10,9 @@ from pathlib import Path
 
 import benchmarks.kills
 
+from ..server import free_port
 from .served import nurse, servers
-from .trial import Trial, free_port
+from .trial import Trial
 
 
 def main() -> int:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,13 +19,13 @@ from PIL import Image
 from danqing.agent.canonical import digest
 from danqing.agent.store import digest_of
 from danqing.agent.studio import Studio
-from danqing.server.app import Door, create_app
 from danqing.server.desk import Desk
-from danqing.server.listening import Server
 from danqing.tools.engine import Result
 
-from ..serve.child import PATTERN
+from .. import nursery
+from ..nursery import forked
 from ..serve.stub import StubEngine
+from ..server import listening
 
 AT_ONCE = 2
 """Turns that the server carries out at a time."""
@@ -36,7 +35,7 @@ class Logged(StubEngine):
     """The stub, which writes a line to ``log`` as each call begins."""
 
     def __init__(self, folder: Path, log: Path) -> None:
-        super().__init__(folder, PATTERN)
+        super().__init__(folder)
         self._log = log
 
     def call(
@@ -51,13 +50,10 @@ class Logged(StubEngine):
 
 def serve(home: Path, port: int) -> None:
     """Serve a home until the process is killed."""
-    import uvicorn
-
     with Studio(home) as studio:
         studio.engine = Logged(home.parent / "models", home.parent / "calls")
-        desk, door = Desk(studio, at_once=AT_ONCE), Door(studio.ledger)
-        config = uvicorn.Config(create_app(desk, door), port=port, log_level="error", lifespan="on")
-        Server(config, desk).run()
+        with listening(Desk(studio, at_once=AT_ONCE), port):
+            threading.Event().wait()
 
 
 def nurse() -> None:
@@ -69,41 +65,19 @@ def nurse() -> None:
         studio.ask("a red house")
     for line in iter(sys.stdin.readline, ""):
         if line == "\n":
-            print(json.dumps(os.waitpid(pid, 0)[1]), flush=True)
+            print(os.waitpid(pid, 0)[1], flush=True)
             continue
         port, home = line.rstrip("\n").split(maxsplit=1)
-        pid = os.fork()
-        os.setpgid(pid, pid or os.getpid())  # both say so, as either may be the first
-        if pid == 0:
-            try:
-                serve(Path(home), int(port))
-            except BaseException:
-                traceback.print_exc()
-                raise
-            finally:
-                os._exit(1)
-        print(json.dumps(pid), flush=True)
+        pid = forked(partial(serve, Path(home), int(port)))
+        print(pid, flush=True)
 
 
-class Nursery:
+class Nursery(nursery.Nursery):
     """Servers with the stub, each forked from a process that has everything imported."""
 
-    def __init__(
-        self, home: Path, port: int,
-        command: Sequence[str] = (sys.executable, "-m", "benchmarks.kills", "--nurse"),
-    ) -> None:  # fmt: skip
+    def __init__(self, home: Path, port: int) -> None:
+        super().__init__((sys.executable, "-m", "benchmarks.kills", "--nurse"))
         self._line, self._pid, self._one = f"{port} {home}\n", 0, threading.Lock()
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-            env={**os.environ, "PYTHONPATH": _path()},
-        )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._process as process:
-            process.kill()
 
     def start(self) -> None:
         """Let a server begin to live."""
@@ -120,10 +94,8 @@ class Nursery:
             self._pid = 0
 
     def _say(self, line: str) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line)
-        return int(json.loads(self._process.stdout.readline()))
+        self._lines.write(line)
+        return int(self._said.readline())
 
 
 class Command:
@@ -131,7 +103,7 @@ class Command:
 
     def __init__(self, home: Path, port: int) -> None:
         self._command = [sys.executable, "-m", "danqing", "serve", "--port", str(port)]
-        self._env = {**os.environ, "PYTHONPATH": _path(), "DANQING_HOME": str(home)}
+        self._env = {**os.environ, "PYTHONPATH": nursery.PATH, "DANQING_HOME": str(home)}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -160,7 +132,3 @@ Painter = Literal["stub", "built-in"]
 def servers(painter: Painter, home: Path, port: int) -> Nursery | Command:
     """What starts and kills servers of a home on a port."""
     return Nursery(home, port) if painter == "stub" else Command(home, port)
-
-
-def _path() -> str:
-    return os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), *sys.path]))

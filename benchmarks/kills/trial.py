@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import random
-import socket
 import time
 from bisect import bisect
 from collections import Counter
@@ -25,15 +24,16 @@ from danqing.agent.records import TurnRecord
 from danqing.agent.store import ORPHAN_SECONDS
 from danqing.tools.errors import DanqingError
 
+from .. import nursery
+from ..server import new_keys
 from .client import ACKNOWLEDGED, Client, Watched
 from .served import AT_ONCE, Command, Nursery
 
 
 @dataclass
-class Tally:
-    """What a trial has seen."""
+class Tally(nursery.Tally):
+    """What the clients have seen, too."""
 
-    kills: int = 0
     before_it_answered: int = 0
     acknowledged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ACKNOWLEDGED, 0))
     ends: dict[str, int] = field(default_factory=dict)
@@ -41,24 +41,7 @@ class Tally:
     returns: int = 0
     intrusions: int = 0
     cut_short: int = 0
-    reruns: int = 0
-    lost: int = 0
     doubled: int = 0
-    torn: int = 0
-    stuck: int = 0
-    seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
-
-    def note(self, kind: str, problem: str) -> None:
-        """Count what is wrong, once."""
-        if problem not in self.problems:
-            self.problems.append(problem)
-            setattr(self, kind, getattr(self, kind) + 1)
-
-    @property
-    def good(self) -> bool:
-        """Whether every promise was kept."""
-        return not self.problems
 
 
 class Trial:
@@ -73,8 +56,7 @@ class Trial:
         self._chance, self._most, self._patience = random.Random(seed), most, patience
         self._life = 0
         self._deaths: list[datetime] = []
-        with Ledger(self.home) as ledger:
-            keys = [ledger.keys.make(f"client {number}")[1] for number in range(clients)]
+        keys = new_keys(home, *(f"client {number}" for number in range(clients)))
         url = f"http://127.0.0.1:{port}"
         self._clients = [
             Client(
@@ -266,10 +248,3 @@ class Trial:
         for file in self.home.root.rglob(f"{TEMPORARY}*"):
             self.tally.note("torn", f"{file} is left")
         self._check_files(ledger)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

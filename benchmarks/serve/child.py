@@ -9,18 +9,14 @@ import sys
 import threading
 from pathlib import Path
 
-import uvicorn
-
 from danqing.agent.home import Home
 from danqing.agent.keys import Limits
 from danqing.agent.studio import Studio
-from danqing.server.app import Door, create_app, raise_file_limit
+from danqing.server.app import raise_file_limit
 from danqing.server.desk import Desk
-from danqing.server.listening import Server
 
+from ..server import listening
 from .stub import StubEngine
-
-PATTERN = Path(__file__).parents[2] / "examples" / "scenes.jpg"
 
 
 def main() -> None:
@@ -37,7 +33,7 @@ def main() -> None:
         go_on = threading.Event()
         go_on.set()
         if args.painter == "stub":
-            studio.engine = engine = StubEngine(args.home.parent / "models", PATTERN)
+            studio.engine = engine = StubEngine(args.home.parent / "models")
             engine.held = go_on.wait  # type: ignore[assignment]
         else:
             studio.warm_up()
@@ -47,24 +43,14 @@ def main() -> None:
         ]
         raise_file_limit()
         desk = Desk(studio, at_once=args.at_once, most=args.most, each=args.most)
-        app = create_app(desk, Door(studio.ledger))
-        server = Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False), desk)
-
-        def listen_to_parent() -> None:
-            while not server.started:
-                threading.Event().wait(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            print(json.dumps({"port": port, "keys": keys}), flush=True)
+        with listening(desk) as url:
+            print(json.dumps({"url": url, "keys": keys}), flush=True)
             for _ in sys.stdin:
                 if go_on.is_set():
                     go_on.clear()
                 else:
                     go_on.set()
                 print("{}", flush=True)
-            server.should_exit = True
-
-        threading.Thread(target=listen_to_parent, daemon=True).start()
-        server.run()
 
 
 if __name__ == "__main__":

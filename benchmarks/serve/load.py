@@ -46,12 +46,12 @@ class Figures:
 class Served:
     """A server in a process of its own, and a client for each of its tenants."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int, keys: Sequence[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, keys: Sequence[str]) -> None:
         self._process = process
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         self.tenants = [
             httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}/api/v1", timeout=LONG, limits=limits,
+                base_url=f"{url}/api/v1", timeout=LONG, limits=limits,
                 headers={"Authorization": f"Bearer {key}"},
             )
             for key in keys
@@ -133,7 +133,7 @@ async def served(*arguments: str, tenants: int = 1) -> AsyncIterator[Served]:
             try:
                 assert process.stdin is not None and process.stdout is not None
                 told = json.loads(process.stdout.readline())
-                there = Served(process, told["port"], told["keys"])
+                there = Served(process, told["url"], told["keys"])
                 await there.turn((await there.sessions(1))[0], Figures())  # all is imported now
                 yield there
                 for client in there.tenants:

@@ -8,17 +8,12 @@ from typing import Any
 
 from PIL import Image
 
-from danqing.agent.seen import read_caption
-from danqing.tools.catalogue import Entry, Profile
+from benchmarks.painter import look_of, no_models
 from danqing.tools.engine import Engine, Progress, Result
 from danqing.tools.errors import Stopped
 from danqing.tools.registry import Role
 
 SCENE = "flat illustration. meadow, summer, day, clear."
-LOADERS: dict[Role, Any] = {
-    "text-to-image": "diffusers", "captioner": "image-text-to-text", "upscaler": "image-to-image",
-    "controlnet": "controlnet", "panoptic": "image-segmentation",
-}  # fmt: skip
 
 
 class Killed(BaseException):
@@ -41,13 +36,7 @@ class ScriptedEngine(Engine):
         self, folder: Path, caption_of: Callable[[int], str],
         roles: tuple[Role, ...] = ("text-to-image", "captioner", "upscaler"),
     ) -> None:  # fmt: skip
-        folder.mkdir(exist_ok=True)
-        common: dict[str, Any] = {"license": "CC0-1.0", "commercial": True, "size_mb": 1}
-        entries: dict[Role, Entry] = {
-            role: Entry(source=str(folder), loader=LOADERS[role], memory_mb=1, **common)
-            for role in roles
-        }
-        super().__init__(Profile(name="sketchbook", summary="scripted", models=entries))
+        super().__init__(no_models(folder, roles))
         self.caption_of = caption_of
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.timeouts: list[float | None] = []
@@ -103,20 +92,6 @@ class ScriptedEngine(Engine):
 def picture_of(seed: int, side: int = 32) -> Image.Image:
     """A square of one color that tells the seed (below 65,536)."""
     return Image.new("RGB", (side, side), (seed % 256, seed // 256 % 256, 128))
-
-
-def look_of(text: str) -> dict[str, Any]:
-    """What the tool ``look`` says of a picture that a caption is true of."""
-    things = [
-        {
-            "kind": group.noun, "color": group.color, "confidence": 1.0, "color_confidence": 1.0,
-            "box": [x - 0.05, 0.2 if group.sky else 0.7, x + 0.05, 0.3 if group.sky else 0.8],
-        }
-        for group in read_caption(text).groups
-        for k in range(group.count or 2)
-        for x in [(0.5 if group.x is None else group.x) + 0.01 * k]
-    ]  # fmt: skip
-    return {"things": things, "facts": {}, "horizon": 0.5}
 
 
 def seed_in(image: Image.Image) -> int:

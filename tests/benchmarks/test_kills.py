@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 from benchmarks.kills.served import Nursery
-from benchmarks.kills.trial import Trial, free_port
+from benchmarks.kills.trial import Trial
+from benchmarks.server import free_port
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path) -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from scripted_engine import SCENE, ScriptedEngine
 
+from benchmarks.server import listening
 from danqing.agent.studio import Studio
-from danqing.server.app import Door, create_app
+from danqing.server.app import Door
 from danqing.server.desk import Desk
-from danqing.server.listening import Server
 
 
 class Running:
@@ -72,20 +71,10 @@ def running(
         if not real:
             studio.engine = engine
         desk, door = Desk(studio, **how), Door(studio.ledger)
-        config = uvicorn.Config(create_app(desk, door), port=port, log_level="error", lifespan="on")
-        server = Server(config, desk)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        at = server.servers[0].sockets[0].getsockname()[1]
-        served = Running(f"http://127.0.0.1:{at}", door, desk, engine)
-        try:
-            yield served
-        finally:
-            served.http.close()
-            server.should_exit = True
-            thread.join(10)
+        with listening(desk, port) as url:
+            served = Running(url, door, desk, engine)
+            with served.http:
+                yield served
 
 
 def main() -> None:

@@ -3,52 +3,46 @@ it sees is what it is told to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from danqing.agent.seen import read_caption
 from danqing.tools.catalogue import Entry, Profile
 from danqing.tools.engine import Engine, Progress, Result
 from danqing.tools.errors import Stopped
+from danqing.tools.own_models import LOADERS
 from danqing.tools.registry import Role
 
 SCENE = "flat illustration. meadow, summer, day, clear. a red house, a green tree."
-THINGS = [
-    {"kind": kind, "color": color, "confidence": 1.0, "color_confidence": 1.0, "box": box}
-    for kind, color, box in (
-        ("house", "red", [0.1, 0.5, 0.4, 0.8]), ("tree", "green", [0.6, 0.5, 0.8, 0.8]),
-    )
-]  # fmt: skip
+ROLES: tuple[Role, ...] = ("text-to-image", "captioner", "upscaler", "controlnet", "panoptic")
 SIDE = 64
-LOADERS: Mapping[Role, Any] = {
-    "text-to-image": "diffusers", "captioner": "image-text-to-text", "upscaler": "image-to-image",
-    "controlnet": "controlnet", "panoptic": "image-segmentation",
-}  # fmt: skip
 
-Caption = Callable[[Image.Image], str]
+
+def no_models(folder: Path, roles: Sequence[Role]) -> Profile:
+    """A profile in which these roles are played from an empty folder."""
+    folder.mkdir(exist_ok=True)
+    entries: dict[Role, Any] = {
+        role: Entry(source=str(folder), loader=LOADERS[role])  # type: ignore[arg-type]
+        for role in roles
+    }
+    return Profile(name="sketchbook", summary="no models", models=entries)
 
 
 class Painter(Engine):
-    """Draws squares of one color, of which the seed is the most; ``caption`` reads any picture.
-    ``before`` is called with each tool's name and arguments and may wait; ``calls`` are those that
-    ran."""
+    """Draws squares of one color, of which the seed is the most. In every picture it sees the same
+    ``scene``, and ``caption`` reads it. ``before`` is called with each tool's name and arguments
+    and may wait; ``calls`` are those that ran."""
 
     def __init__(
-        self, folder: Path, caption: Caption = lambda image: SCENE,
+        self, folder: Path, scene: str = SCENE, roles: Sequence[Role] = ROLES,
         before: Callable[[str, Mapping[str, Any]], None] = lambda tool, arguments: None,
     ) -> None:  # fmt: skip
-        folder.mkdir(exist_ok=True)
-        entries: dict[Role, Entry] = {
-            role: Entry(
-                source=str(folder), loader=loader, memory_mb=1, license="CC0-1.0", commercial=True,
-                size_mb=1,
-            )
-            for role, loader in LOADERS.items()
-        }  # fmt: skip
-        super().__init__(Profile(name="sketchbook", summary="no models", models=entries))
-        self.caption, self.before = caption, before
+        super().__init__(no_models(folder, roles))
+        self.scene, self.before = scene, before
+        self.caption: Callable[[Image.Image], str] = lambda image: scene
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def call(
@@ -68,19 +62,25 @@ class Painter(Engine):
         image = given.get("image")
         if spec.returns == "value":
             return _result([], self._value(tool, image))
+        if tool == "detail" and image is not None:
+            return _result([image.copy()])
         seeds = full.get("seeds") or [full.get("seed", 0)]
         size = (SIDE, SIDE) if image is None else image.size
         if tool == "upscale":
             size = (size[0] * full["scale"], size[1] * full["scale"])
-        made = [Image.new("RGB", size, f"#{(seed * 2_654_435_761) % 2**24:06x}") for seed in seeds]
         if tool == "segment":
             mask = Image.new("L", size)
             mask.paste(255, (size[0] // 4, size[1] // 4, 3 * size[0] // 4, 3 * size[1] // 4))
             return _result([mask], {"found": True, "count": 1})
+        made = [self.painted(seed, size) for seed in seeds]
         if tool == "inpaint" and image is not None:
             under = image.convert("RGB")
             made = [Image.composite(new, under, given["mask"].convert("L")) for new in made]
         return _result(made)
+
+    def painted(self, seed: int, size: tuple[int, int]) -> Image.Image:
+        """A picture that tells its seed."""
+        return Image.new("RGB", size, f"#{(seed * 2_654_435_761) % 2**24:06x}")
 
     def _value(self, tool: str, image: Image.Image | None) -> dict[str, Any]:
         text = self.caption(image or Image.new("RGB", (1, 1)))
@@ -88,10 +88,24 @@ class Painter(Engine):
             return {"text": text, "words": []}
         if tool == "ask":
             return {"kind": "words", "value": text, "confidence": 1.0, "heard": "it"}
-        return {"things": THINGS, "facts": {}, "horizon": 0.5}
+        return look_of(self.scene)
 
     def start(self, roles: Any = ()) -> None:
         raise Stopped("There is no worker here.")
+
+
+def look_of(text: str) -> dict[str, Any]:
+    """What the tool ``look`` says of a picture that a caption is true of."""
+    things = [
+        {
+            "kind": group.noun, "color": group.color, "confidence": 1.0, "color_confidence": 1.0,
+            "box": [x - 0.05, 0.2 if group.sky else 0.7, x + 0.05, 0.3 if group.sky else 0.8],
+        }
+        for group in read_caption(text).groups
+        for k in range(group.count or 2)
+        for x in [(0.5 if group.x is None else group.x) + 0.01 * k]
+    ]  # fmt: skip
+    return {"things": things, "facts": {}, "horizon": 0.5}
 
 
 def _result(images: list[Image.Image], value: dict[str, Any] | None = None) -> Result:
