@@ -39,7 +39,8 @@ async def over_http(
     server: Server[Any], clients: Clients, door: Door, listening: socket.socket,
     names: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Serve streamable HTTP at /mcp of a socket to whoever the door lets in, until a signal comes.
+    """Serve streamable HTTP at /mcp of a socket to whoever the door lets in, until a signal comes
+    or it is cancelled.
 
     Only requests that were made to a name of this machine, or one of ``names``, are answered, and
     of web pages only those that came from there, so that no page elsewhere reaches the studio
@@ -59,8 +60,12 @@ async def over_http(
         timeout_graceful_shutdown=PATIENCE,
     )  # fmt: skip
     watching = asyncio.create_task(_watch(keyed, clients, door))  # a group would wrap Ctrl-C
+    serving = uvicorn.Server(config)
     try:
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await serving.serve(sockets=[listening])
+    except asyncio.CancelledError:
+        await serving.shutdown([listening])
+        raise
     finally:
         watching.cancel()
 

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..tables import aligned
-from . import SHOWN, Tally, injections, schema, tenants, uploads
+from . import SHOWN, Tally, injections, schema, tenants, tools, uploads
 
 PARTS: dict[str, tuple[Callable[[int], Tally], int]] = {
     "schema": (schema.measure, 5000),
     "tenants": (tenants.measure, 5000),
+    "tools": (tools.measure, 1000),
     "uploads": (uploads.measure, 220),
     "injections": (injections.measure, 240),
 }

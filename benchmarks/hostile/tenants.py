@@ -115,7 +115,7 @@ class Guest:
 # -- the ways
 
 
-def _mangled(word: str, rng: random.Random) -> str:
+def mangled(word: str, rng: random.Random) -> str:
     """A name as it is, mostly, or nearly."""
     return rng.choice((
         word, word, word, word, word + "A", word + "%20", "0" + word, word + "/", word + "%00",
@@ -136,18 +136,18 @@ def _begin(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
 
 @case("GET", "/api/v1/sessions/{session}")
 def _session(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    return guest.http.get(f"/api/v1/sessions/{_mangled(names.session, rng)}")
+    return guest.http.get(f"/api/v1/sessions/{mangled(names.session, rng)}")
 
 
 @case("DELETE", "/api/v1/sessions/{session}")
 def _delete(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    return guest.http.delete(f"/api/v1/sessions/{_mangled(names.session, rng)}")
+    return guest.http.delete(f"/api/v1/sessions/{mangled(names.session, rng)}")
 
 
 @case("POST", "/api/v1/sessions/{session}/turns")
 def _ask(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
     asked = {"request": "make it red"}
-    return guest.http.post(f"/api/v1/sessions/{_mangled(names.session, rng)}/turns", json=asked)
+    return guest.http.post(f"/api/v1/sessions/{mangled(names.session, rng)}/turns", json=asked)
 
 
 @case("POST", "/api/v1/sessions/{session}/turns", draws=True)
@@ -158,12 +158,12 @@ def _name(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
 
 @case("GET", "/api/v1/turns/{turn}")
 def _turn(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    return guest.http.get(f"/api/v1/turns/{_mangled(str(names.turn), rng)}")
+    return guest.http.get(f"/api/v1/turns/{mangled(str(names.turn), rng)}")
 
 
 @case("POST", "/api/v1/turns/{turn}/cancel")
 def _cancel(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    return guest.http.post(f"/api/v1/turns/{_mangled(str(names.turn), rng)}/cancel")
+    return guest.http.post(f"/api/v1/turns/{mangled(str(names.turn), rng)}/cancel")
 
 
 @case("GET", "/api/v1/turns/{turn}/events")
@@ -179,9 +179,7 @@ def _events(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
 @case("POST", "/api/v1/sessions/{session}/pictures")
 def _upload(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
     data = rng.choice((coded(photo(8), "PNG"), b"none", b""))
-    return guest.http.post(
-        f"/api/v1/sessions/{_mangled(names.session, rng)}/pictures", content=data
-    )
+    return guest.http.post(f"/api/v1/sessions/{mangled(names.session, rng)}/pictures", content=data)
 
 
 @case("POST", "/api/v1/sessions/{session}/stand")
@@ -195,7 +193,7 @@ def _stand(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
 
 @case("GET", "/api/v1/sessions/{session}/recipe")
 def _recipe(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    return guest.http.get(f"/api/v1/sessions/{_mangled(names.session, rng)}/recipe")
+    return guest.http.get(f"/api/v1/sessions/{mangled(names.session, rng)}/recipe")
 
 
 @case("GET", "/api/v1/sessions/{session}/pictures/{handle}")
@@ -205,13 +203,13 @@ def _picture(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
         (names.session, guest.mine.handle), (names.session, "img-1"),
     ))  # fmt: skip
     params = rng.choice(({}, {"side": 16}, {"metadata": True}))
-    at = f"/api/v1/sessions/{_mangled(session, rng)}/pictures/{_mangled(handle, rng)}"
+    at = f"/api/v1/sessions/{mangled(session, rng)}/pictures/{mangled(handle, rng)}"
     return guest.http.get(at, params=params)
 
 
 @case("POST", "/api/v1/sessions/{session}/recipe")
 def _bring_recipe(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    at = f"/api/v1/sessions/{_mangled(names.session, rng)}/recipe"
+    at = f"/api/v1/sessions/{mangled(names.session, rng)}/recipe"
     return guest.http.post(at, content=RECIPE, params={"input": f"photo={names.handle}"})
 
 
@@ -226,7 +224,7 @@ def _give_recipe(guest: Guest, names: Names, rng: random.Random) -> httpx.Respon
 
 @case("POST", "/api/v1/sessions/{session}/masks")
 def _mask(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
-    at = f"/api/v1/sessions/{_mangled(names.session, rng)}/masks"
+    at = f"/api/v1/sessions/{mangled(names.session, rng)}/masks"
     return guest.http.post(at, content=coded(photo(8), "PNG"))
 
 
@@ -300,7 +298,7 @@ def _address(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
 def _file(guest: Guest, names: Names, rng: random.Random) -> httpx.Response:
     """Who has a link has a picture, and nobody who has none."""
     signature = rng.choice((f"{rng.getrandbits(128):032x}", "0" * 32, "", "x"))
-    at = f"/files/{_mangled(names.session, rng)}/{names.handle}.png"
+    at = f"/files/{mangled(names.session, rng)}/{names.handle}.png"
     return guest.http.get(at, params={"sig": signature})
 
 
@@ -417,13 +415,11 @@ def _attack(
             f"img-{rng.randrange(10**7, 10**8)}", "",
         )  # fmt: skip
         nobody = replace(nobody, link=_renamed(names.link, nobody))
-        one, other = (
-            _form(way(guest, them, random.Random(seed)), them) for them in (names, nobody)
-        )
+        one, other = (form(way(guest, them, random.Random(seed)), them) for them in (names, nobody))
         tally.n += 1
         called[f"{method} {path}"] += 1
         if one != other:
-            tally.wrong(f"{method} {path}: {_apart(one, other)}")
+            tally.wrong(f"{method} {path}: {difference(one, other)}")
     if _state(a, theirs) != before:
         tally.wrong("what the first key's owner has is not as it was")
     own = {names.session for names in theirs}
@@ -489,14 +485,14 @@ def _renamed(text: str, names: Names) -> str:
     return re.sub(r"(?<=/files/)[0-9a-f]{8}", names.session, text)
 
 
-def _form(answer: httpx.Response, names: Names) -> tuple[int, str]:
+def form(answer: httpx.Response, names: Names) -> tuple[int, str]:
     """An answer without what is another each time: the names that were asked with are called so,
     others by the order in which they come, and pictures by their pixels."""
     if answer.headers.get("content-type", "").startswith("image/"):
         return answer.status_code, hashlib.sha256(answer.content).hexdigest()
     text = answer.text
     linked = re.findall(r"(?<=/)[0-9a-f]{8}(?=/)|img-\d+", names.link)
-    for name in (names.link, *linked, names.handle, names.session):
+    for name in filter(None, (names.link, *linked, names.handle, names.session)):
         text = re.sub(rf"(?i)(?<![0-9a-z]){re.escape(name)}(?![0-9a-z])", "NAMED", text)
     text = text.replace(f"turn {names.turn}.", "turn NAMED.").replace('"reused"', '"done"')
     text = re.sub(r'"(seconds|created|turn)": ?[0-9.e-]+', r'"\1":0', text)
@@ -507,7 +503,7 @@ def _form(answer: httpx.Response, names: Names) -> tuple[int, str]:
     return answer.status_code, text
 
 
-def _apart(one: tuple[int, str], other: tuple[int, str]) -> str:
+def difference(one: tuple[int, str], other: tuple[int, str]) -> str:
     """Where two forms begin to differ."""
     at = next((i for i, (x, y) in enumerate(zip(one[1], other[1], strict=False)) if x != y), 0)
     near = slice(max(0, at - 60), at + 100)

@@ -196,7 +196,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=25), st.booleans())
 def test_any_order_of_words_becomes_valid_changes(words: list[str], chinese: bool) -> None:
     text = ("" if chinese else " ").join(words)

@@ -204,7 +204,7 @@ def test_a_caption_reads_as_statements() -> None:
     assert statements("...") == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=300))
 def test_any_text_is_refused_or_becomes_a_brief(text: str) -> None:
     start = time.process_time()
@@ -223,7 +223,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from(WORDS.split(" ")), min_size=1, max_size=40), st.sampled_from(["", " "])
 )

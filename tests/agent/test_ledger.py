@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from PIL import Image
@@ -524,9 +524,7 @@ def test_what_is_not_json_is_a_bug(value: Any) -> None:
         canonical(value)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
-)
+@settings(max_examples=30)
 @given(request=ANY_TEXT, value=OBJECT, plan=st.lists(OBJECT, max_size=3))
 def test_any_words_go_into_the_ledger_and_come_out(
     ledger: Ledger, request: str, value: dict[str, Any], plan: list[dict[str, Any]]
@@ -645,7 +643,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestLife.settings = settings(max_examples=15, stateful_step_count=20)
 
 
 def test_rows_cannot_be_changed(ledger: Ledger, turn: Turn) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -246,9 +246,7 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
         assert str(path) in str(told.value)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@settings(max_examples=60)
 @given(
     suffix=st.sampled_from([".png", ".jpg", ".webp"]),
     at=st.floats(0, 1, exclude_max=True),
@@ -271,9 +269,7 @@ def test_a_mutated_file_is_read_or_refused_and_nothing_else(
     assert account is None or canonical(account)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
-)
+@settings(max_examples=30)
 @given(
     words=st.text(st.characters(exclude_categories=()), max_size=80),
     seed=st.none() | st.integers(0, 2**63 - 1),

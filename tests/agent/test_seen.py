@@ -72,7 +72,7 @@ def test_other_captions_are_read_by_the_parser() -> None:
 WORDS = ["a", "the", "two", "red", "cat", "house", ",", ";", ".", "at", "far", "left", "inside"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=120) | st.lists(st.sampled_from(WORDS)).map(" ".join))
 def test_no_text_breaks_the_reader(text: str) -> None:
     assert read_caption(text).text == text

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
@@ -63,9 +63,7 @@ def png(width: int, height: int, *, depth: int = 8, color: int = 2) -> bytes:
 # Putting and getting.
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
-)
+@settings(max_examples=40)
 @given(
     mode=st.sampled_from(MODES),
     width=st.integers(1, 40),
@@ -451,9 +449,7 @@ def test_the_decoders_process_has_no_torch_and_no_ledger() -> None:
     assert callable(runpy.run_path(str(decode.__file__))["decode"])
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
-)
+@settings(max_examples=25)
 @given(
     format=st.sampled_from(["PNG", "JPEG", "WEBP"]),
     at=st.floats(0, 1, exclude_max=True),

@@ -365,7 +365,7 @@ class SealedLife(Life):
 
 
 TestSealedLife = SealedLife.TestCase
-TestSealedLife.settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
+TestSealedLife.settings = settings(max_examples=10, stateful_step_count=20)
 
 
 # Whoever else is there, and whatever happens.

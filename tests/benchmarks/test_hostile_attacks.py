@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hostile import Tally, __main__, injections, schema, tenants, uploads
+from benchmarks.hostile import Tally, __main__, injections, schema, tenants, tools, uploads
 from benchmarks.hostile.files import CANARY, coded, files, photo
 from danqing.agent.llm.planner import ChatPlanner
 from danqing.agent.store import upload
+from danqing.mcp_server import Served
 from danqing.server import native
 from danqing.tools.errors import BadInput
 
@@ -46,6 +47,22 @@ def test_a_session_that_anybody_may_name_is_found_and_a_way_without_a_case(
     found = tenants.measure(30, sessions=1).violations
     assert any(one.startswith("GET /api/v1/sessions/{session}:") for one in found)
     assert "GET /api/v1/turns/{turn}: there is no case for it" in found
+
+
+def test_nothing_of_one_key_reaches_another_by_mcp() -> None:
+    tally = tools.measure(30)
+    assert tally.n == 30
+    assert tally.violations == []
+
+
+@pytest.mark.parametrize(
+    ("open_to_all", "found"), [("owns", "resources/read"), ("_has", "There is no session")]
+)
+def test_a_picture_or_a_session_that_any_client_may_name_is_found(
+    monkeypatch: pytest.MonkeyPatch, open_to_all: str, found: str
+) -> None:
+    monkeypatch.setattr(Served, open_to_all, lambda *_: True)
+    assert any(found in one for one in tools.measure(24).violations)
 
 
 def test_orders_in_pictures_come_to_nothing() -> None:

@@ -276,7 +276,7 @@ def apart(draw: st.DrawFn) -> list[Box]:
 
 
 @given(apart())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_things_that_do_not_overlap_come_back_exactly(things: list[Box]) -> None:
     sight = sight_of(*things)
     expected = {(t.kind, t.color, tuple(v / 32 for v in t.cells)) for t in things}

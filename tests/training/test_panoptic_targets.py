@@ -78,7 +78,7 @@ def test_every_scene_is_read_back_thing_by_thing():
 
 
 @given(SCENES)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 def test_things_are_read_back_where_they_are(scene: Scene):
     ids, sight = ids_of(scene), read_back(scene)
     assert counted(sight.things) == counted(scene.things)

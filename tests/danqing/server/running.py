@@ -73,8 +73,10 @@ def running(
         desk, door = Desk(studio, **how), Door(studio.ledger)
         with listening(desk, port) as url:
             served = Running(url, door, desk, engine)
-            with served.http:
+            try:
                 yield served
+            finally:
+                served.http.close()
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server(keys: dict[str, Any]) -> Iterator[Running]:
     with running(keys["home"]) as server:
+        server.http.close()
         server.http = server.client(keys["ada"])
         yield server
 
@@ -339,9 +340,12 @@ def test_whoever_hangs_up_without_a_stream_ends_the_turns(
     monkeypatch.setattr(native, "HEARTBEAT", 0.05)
     go_on = threading.Event()
     with running(tmp_path / "home", before=lambda tool: go_on.wait(10) and None) as server:
-        with pytest.raises(httpx.ReadTimeout):
-            server.http.post(f"/v1/{path}", json=asked, timeout=0.5)
-        jobs: list[Job] = [*server.desk._jobs.values()]
+        jobs: list[Job] = []
+        for patience in (0.5, 2, 8):  # it is to be taken, however busy the machine is
+            if not jobs:
+                with pytest.raises(httpx.ReadTimeout):
+                    server.http.post(f"/v1/{path}", json=asked, timeout=patience)
+                jobs = [*server.desk._jobs.values()]
         assert jobs
         until(lambda: all(job.cancel.is_set() for job in jobs))
         go_on.set()
