@@ -76,6 +76,7 @@ class Store:
     def __init__(self, home: Home, vault: Vault | None = None) -> None:
         self.home, self._vault = home, vault
         self._recent: OrderedDict[str, tuple[_Stamp, Image.Image]] = OrderedDict()
+        self._held = 0  # bytes of their pixels
         self._mine = threading.Lock()
 
     def put(self, image: Image.Image, session: str = "") -> str:
@@ -149,10 +150,12 @@ class Store:
 
     def _remember(self, digest: str, stamp: _Stamp, image: Image.Image) -> None:
         with self._mine:
+            if (known := self._recent.pop(digest, None)) is not None:
+                self._held -= _size(known[1])
             self._recent[digest] = stamp, image
-            self._recent.move_to_end(digest)
-            while sum(_size(image) for _, image in self._recent.values()) > RECENT:
-                self._recent.popitem(last=False)
+            self._held += _size(image)
+            while self._held > RECENT:
+                self._held -= _size(self._recent.popitem(last=False)[1][1])
 
     def path(self, digest: str) -> Path:
         """The PNG file of ``digest``, or the sealed one; `Stopped` if it is not there."""
@@ -191,7 +194,8 @@ class Store:
             durable.remove(path)
             durable.sync_folder(path.parent)
         with self._mine:
-            self._recent.pop(digest, None)
+            if (known := self._recent.pop(digest, None)) is not None:
+                self._held -= _size(known[1])
         return there
 
     def pass_on(self, digest: str, session: str, heir: str) -> None:
@@ -311,8 +315,9 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 def _encoded(image: Image.Image, pixels: bytes) -> bytes:
-    """The PNG of pixels. With one filter, and with run lengths instead of a search for all that
-    repeats, paintings take half the time and become no larger; other threads work meanwhile."""
+    """The PNG of pixels. With one filter, and without a search for all that repeats, paintings take
+    half the time and become smaller; what is flat, as masks and cut-outs are, needs run lengths.
+    Other threads work meanwhile."""
     import cv2
     import numpy as np
 
@@ -321,9 +326,10 @@ def _encoded(image: Image.Image, pixels: bytes) -> bytes:
     if image.mode != "L":
         to = cv2.COLOR_RGB2BGR if image.mode == "RGB" else cv2.COLOR_RGBA2BGRA
         array = cv2.cvtColor(array, to)
+    flat = image.mode != "RGB"
+    strategy = cv2.IMWRITE_PNG_STRATEGY_RLE if flat else cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY
     done, data = cv2.imencode(".png", array, (
-        cv2.IMWRITE_PNG_COMPRESSION, 1,
-        cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+        cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, strategy,
         cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH,
     ))  # fmt: skip
     assert done

@@ -52,7 +52,7 @@ def serve(
         from .server.desk import Desk
         from .server.faults import quiet_logs
         from .server.keeping import keeping
-        from .server.listening import Server, url_host
+        from .server.listening import Server, settle, url_host
     except ImportError as error:
         raise Stopped(
             f"The server needs {error.name}, which is not here.",
@@ -74,6 +74,7 @@ def serve(
         config = uvicorn.Config(
             app, host=host, port=port, log_level="warning", log_config=None, access_log=False
         )
+        settle()
         listening = Server(config, desk)
         with keeping(desk, keep_days), contextlib.suppress(KeyboardInterrupt):
             listening.run()

@@ -16,11 +16,14 @@ import asyncio
 import os
 import platform
 import time
+from functools import partial
+
+import httpx
 
 from danqing.agent.keys import USUAL
 
 from ..tables import aligned
-from .load import Figures, Served, by, served
+from .load import Figures, Served, by, served, turn
 from .stub import REQUEST
 
 PARTS = ("turns", "taken", "fair", "own")
@@ -35,7 +38,8 @@ async def turns(sessions: int, each: int) -> list[Row]:
         figures = Figures()
         names = await server.sessions(sessions)
         worked, own_work = server.worked, time.process_time()
-        figures.all = await by(sessions, names, lambda session: server.turn(session, figures), each)
+        clients = [server.client() for _ in names]
+        figures.all = await by(clients, names, partial(turn, figures=figures), each)
         worked = (server.worked - worked) / len(figures.took)
         own_work = (time.process_time() - own_work) / len(figures.took)
         return [
@@ -57,9 +61,8 @@ async def taken(clients: int, most: int) -> list[Row]:
         names = await server.sessions(most + AT_ONCE)
         figures, codes = Figures(), list[int]()
         turns: list[int] = []
-        client = server.tenants[0]
 
-        async def ask(session: str) -> None:
+        async def ask(client: httpx.AsyncClient, session: str) -> None:
             began = time.perf_counter()
             answer = await client.post(f"/sessions/{session}/turns", json={"request": REQUEST})
             figures.took.append(time.perf_counter() - began)
@@ -69,7 +72,7 @@ async def taken(clients: int, most: int) -> list[Row]:
 
         server.hold()
         worked = server.worked
-        figures.all = await by(clients, names, ask)
+        figures.all = await by([server.client() for _ in range(clients)], names, ask)
         worked = (server.worked - worked) / len(names)
         rows: list[Row] = [
             ("taken", f"durably taken a second, n = {len(codes)}, {clients} clients (aim 200)",
@@ -79,15 +82,16 @@ async def taken(clients: int, most: int) -> list[Row]:
             ("taken", "milliseconds of processor time each", f"{1000 * worked:.1f}", True),
         ]  # fmt: skip
         (late,) = await server.sessions(1)
+        client = server.client()
         answer = await client.post(f"/sessions/{late}/turns", json={"request": REQUEST})
         refused = answer.status_code == 429 and "retry-after" in answer.headers
         rows.append(("taken", "the next one", f"{answer.status_code}", refused))
         server.hold()
         began = time.perf_counter()
         states = dict.fromkeys(turns, "queued")
-        for turn in sorted(turns):
-            while states[turn] in ("queued", "running"):
-                states[turn] = (await client.get(f"/turns/{turn}")).json()["state"]
+        for one in sorted(turns):
+            while states[one] in ("queued", "running"):
+                states[one] = (await client.get(f"/turns/{one}")).json()["state"]
                 await asyncio.sleep(0.05)
         done = sum(state == "done" for state in states.values())
         rate = done / (time.perf_counter() - began)
@@ -103,16 +107,17 @@ async def fair(n: int, flooding: int) -> list[Row]:
         (mine,) = await server.sessions(1)
         names = await server.sessions(flooding, tenant=1)
         alone, beside, flood = Figures(), Figures(), Figures()
-        alone.all = await by(1, [mine] * n, lambda session: server.turn(session, alone))
+        me = [server.client()]
+        alone.all = await by(me, [mine] * n, partial(turn, figures=alone))
         going = True
 
-        async def never_rest(session: str) -> None:
+        async def never_rest(client: httpx.AsyncClient, session: str) -> None:
             while going:
-                await server.turn(session, flood, tenant=1)
+                await turn(client, session, flood)
 
-        others = [asyncio.create_task(never_rest(session)) for session in names]
+        others = [asyncio.create_task(never_rest(server.client(1), name)) for name in names]
         await asyncio.sleep(2)
-        beside.all = await by(1, [mine] * n, lambda session: server.turn(session, beside))
+        beside.all = await by(me, [mine] * n, partial(turn, figures=beside))
         going = False
         await asyncio.gather(*others)
         wrong = alone.wrong + beside.wrong + flood.wrong
@@ -133,7 +138,8 @@ async def own(sessions: int, each: int, *, batching: bool) -> list[Row]:
     async with served(*how) as server:
         figures = Figures()
         names = await server.sessions(sessions)
-        figures.all = await by(sessions, names, lambda session: server.turn(session, figures), each)
+        clients = [server.client() for _ in names]
+        figures.all = await by(clients, names, partial(turn, figures=figures), each)
         kind = "in batches" if batching else "one by one"
         return [
             ("own", f"turns a second, n = {len(figures.took)}, {sessions} sessions, {kind}",

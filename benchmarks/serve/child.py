@@ -14,6 +14,7 @@ from danqing.agent.keys import Limits
 from danqing.agent.studio import Studio
 from danqing.server.app import raise_file_limit
 from danqing.server.desk import Desk
+from danqing.server.listening import settle
 
 from ..server import listening
 from .stub import StubEngine
@@ -43,6 +44,7 @@ def main() -> None:
         ]
         raise_file_limit()
         desk = Desk(studio, at_once=args.at_once, most=args.most, each=args.most)
+        settle()
         with listening(desk) as url:
             print(json.dumps({"url": url, "keys": keys}), flush=True)
             for _ in sys.stdin:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -44,18 +45,20 @@ class Figures:
 
 
 class Served:
-    """A server in a process of its own, and a client for each of its tenants."""
+    """A server in a process of its own, the keys of its tenants, and who asks with them."""
 
     def __init__(self, process: subprocess.Popen[str], url: str, keys: Sequence[str]) -> None:
-        self._process = process
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        self.tenants = [
-            httpx.AsyncClient(
-                base_url=f"{url}/api/v1", timeout=LONG, limits=limits,
-                headers={"Authorization": f"Bearer {key}"},
-            )
-            for key in keys
-        ]  # fmt: skip
+        self._process, self._url, self._keys = process, url, keys
+        self._tls = ssl.create_default_context()  # dear to make, and of no use here
+        self.clients: list[httpx.AsyncClient] = []
+
+    def client(self, tenant: int = 0) -> httpx.AsyncClient:
+        """Who has a tenant's key, and a connection of their own."""
+        headers = {"Authorization": f"Bearer {self._keys[tenant]}"}
+        self.clients.append(httpx.AsyncClient(
+            base_url=f"{self._url}/api/v1", timeout=LONG, headers=headers, verify=self._tls,
+        ))  # fmt: skip
+        return self.clients[-1]
 
     def hold(self) -> None:
         """Let the stub painter wait, or go on."""
@@ -78,27 +81,28 @@ class Served:
 
     async def sessions(self, n: int, tenant: int = 0) -> list[str]:
         """New sessions of a tenant."""
-        client = self.tenants[tenant]
+        client = self.client(tenant)
 
         async def one() -> str:
             return str((await client.post("/sessions")).raise_for_status().json()["session"])
 
         return [await one() for _ in range(n)]
 
-    async def turn(self, session: str, figures: Figures, tenant: int = 0) -> None:
-        """A whole turn, followed by its stream: from the request to the end that it tells."""
-        client, began = self.tenants[tenant], time.perf_counter()
-        answer = await client.post(f"/sessions/{session}/turns", json={"request": REQUEST})
-        if answer.status_code != 202:
-            figures.wrong.append(f"{answer.status_code}: {answer.text[:200]}")
-            return
-        turn = answer.json()["turn"]
-        told = bytearray()
-        async with client.stream("GET", f"/turns/{turn}/events") as stream:
-            async for piece in stream.aiter_raw():
-                told += piece
-        figures.took.append(time.perf_counter() - began)
-        figures.wrong += wrong_in(told.decode(), turn, session)
+
+async def turn(client: httpx.AsyncClient, session: str, figures: Figures) -> None:
+    """A whole turn, followed by its stream: from the request to the end that it tells."""
+    began = time.perf_counter()
+    answer = await client.post(f"/sessions/{session}/turns", json={"request": REQUEST})
+    if answer.status_code != 202:
+        figures.wrong.append(f"{answer.status_code}: {answer.text[:200]}")
+        return
+    number = answer.json()["turn"]
+    told = bytearray()
+    async with client.stream("GET", f"/turns/{number}/events") as stream:
+        async for piece in stream.aiter_raw():
+            told += piece
+    figures.took.append(time.perf_counter() - began)
+    figures.wrong += wrong_in(told.decode(), number, session)
 
 
 def wrong_in(stream: str, turn: int, session: str) -> Iterator[str]:
@@ -134,9 +138,10 @@ async def served(*arguments: str, tenants: int = 1) -> AsyncIterator[Served]:
                 assert process.stdin is not None and process.stdout is not None
                 told = json.loads(process.stdout.readline())
                 there = Served(process, told["url"], told["keys"])
-                await there.turn((await there.sessions(1))[0], Figures())  # all is imported now
+                (session,) = await there.sessions(1)
+                await turn(there.client(), session, Figures())  # all is imported now
                 yield there
-                for client in there.tenants:
+                for client in there.clients:
                     await client.aclose()
                 process.stdin.close()
                 process.wait(60)
@@ -145,17 +150,18 @@ async def served(*arguments: str, tenants: int = 1) -> AsyncIterator[Served]:
 
 
 async def by(
-    clients: int, work: Sequence[str], one: Callable[[str], Awaitable[None]], each: int = 1
-) -> float:
-    """The seconds that so many clients need for all the work, ``each`` times over, each for one
-    piece of it at a time."""
+    clients: Sequence[httpx.AsyncClient], work: Sequence[str],
+    one: Callable[[httpx.AsyncClient, str], Awaitable[None]], each: int = 1,
+) -> float:  # fmt: skip
+    """The seconds that clients need for all the work, ``each`` times over, each for one piece of it
+    at a time."""
     left, began = list(reversed(work)), time.perf_counter()
 
-    async def client() -> None:
+    async def works(client: httpx.AsyncClient) -> None:
         while left:
             piece = left.pop()
             for _ in range(each):
-                await one(piece)
+                await one(client, piece)
 
-    await asyncio.gather(*(client() for _ in range(clients)))
+    await asyncio.gather(*map(works, clients))
     return time.perf_counter() - began

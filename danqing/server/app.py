@@ -145,7 +145,8 @@ class _Limited:
             if whole:  # what comes now is that somebody leaves
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), until - time.monotonic())
+                async with asyncio.timeout(until - time.monotonic()):
+                    message = await receive()
             except TimeoutError:
                 raise HTTPException(
                     408, f"The body did not come within {BODY_SECONDS:g} seconds."

@@ -343,7 +343,8 @@ async def told(job: Job, after: int = 0) -> AsyncIterator[Told | None]:
     try:
         while True:
             try:
-                one = await asyncio.wait_for(queue.get(), HEARTBEAT)
+                async with asyncio.timeout(HEARTBEAT):
+                    one = await queue.get()
             except TimeoutError:
                 yield None
                 continue

@@ -31,9 +31,10 @@ def test_what_is_not_right_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         twice, other = Figures(), Figures()
         async with served() as server:
             (session,) = await server.sessions(1)
-            await asyncio.gather(server.turn(session, twice), server.turn(session, twice))
+            client = server.client()
+            await asyncio.gather(*(load.turn(client, session, twice) for _ in range(2)))
             monkeypatch.setattr(load, "REQUEST", "a blue boat")  # which no picture shows
-            await server.turn(session, other)
+            await load.turn(client, session, other)
         return twice, other
 
     twice, other = asyncio.run(ask())
