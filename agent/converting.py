@@ -21,7 +21,7 @@ from .home import Home
 from .records import SEALED, Json, Row
 from .store import PLAIN, Store
 from .store import SEALED as SEALED_FILE
-from .vault import Secret, Vault
+from .vault import Secret, Vault, relocked
 
 _LOCK = "home"
 
@@ -116,6 +116,20 @@ def decrypt(home: Home) -> None:
                 _rewrite(db, vault, None)
                 db.execute("DELETE FROM session_keys")
                 db.execute("DELETE FROM vault")
+
+
+def relock(home: Home, secret: Secret) -> None:
+    """Let an encrypted home, whose secret is given, open with another one from now on. Raises as
+    `encrypt`."""
+    with _opened(home) as db:
+        with db.reading():
+            row = db.first("SELECT header FROM vault")
+        if row is None:
+            raise BadInput(f"{home.root} is not encrypted.")
+        header = relocked(json.loads(row["header"]), home.secret, secret)
+        with db.writing():
+            db.execute("UPDATE vault SET header = ?", canonical(header))
+        db.compact(whole=True)
 
 
 def finish(home: Home) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["passphrase", "key file"]
 PASSPHRASE, KEY_FILE = "DANQING_PASSPHRASE", "DANQING_KEY_FILE"
+NEW_PASSPHRASE = "DANQING_NEW_PASSPHRASE"
 SHORTEST = 8
 """Characters of a passphrase at least."""
 KEY_BYTES = 32
@@ -110,35 +111,13 @@ class Vault:
     def unlock(cls, header: Json, given: Secret | None, find: Callable[[str], str | None]) -> Self:
         """The vault of a home from what `lock` made, with the secret that was given, else that of
         the environment. Raises `Stopped` without the right one."""
-        kind: Kind = "key file" if header.get("kind") == "key file" else "passphrase"
-        secret = given if given is not None and given.kind == kind else Secret.of_environment(kind)
-        if secret is None:
-            variable = PASSPHRASE if kind == "passphrase" else KEY_FILE
-            raise Stopped(
-                f"This home is encrypted, and its {kind} is not given.",
-                kept="Nothing was changed.",
-                hint=f"Give it by {variable}.",
-            )
-        try:
-            sealed = _decoded(header["master"])
-            master = _unsealed(_cipher(_stretched(secret, header)), sealed, b"master")
-        except (ValueError, LookupError, TypeError, AttributeError):  # or the header was changed
-            raise Stopped(
-                f"The {kind} does not open this home.",
-                kept="Nothing was changed.",
-                hint="Give the one that it was encrypted with; there is no other way in.",
-            ) from None
-        return cls(master, find)
+        return cls(_master(header, given), find)
 
     @classmethod
     def lock(cls, secret: Secret, find: Callable[[str], str | None]) -> tuple[Self, Json]:
         """A new vault, and the header that opens it with a secret."""
         master = secrets.token_bytes(KEY_BYTES)
-        header: Json = {"version": 1, "kind": secret.kind, "salt": secrets.token_hex(16)}
-        if secret.kind == "passphrase":
-            header |= COST
-        sealed = _sealed(_cipher(_stretched(secret, header)), master, b"master")
-        return cls(master, find), header | {"master": base64.b64encode(sealed).decode()}
+        return cls(master, find), _header(master, secret)
 
     # A session's key.
 
@@ -210,6 +189,43 @@ class Vault:
             return _unsealed(self._keys(session)[0], rest, head + name.encode())
         except (ValueError, Stopped):
             raise _changed(f"The picture file {name}") from None
+
+
+def relocked(header: Json, given: Secret | None, secret: Secret) -> Json:
+    """The header that opens the same vault with another secret. Raises as `Vault.unlock`."""
+    return _header(_master(header, given), secret)
+
+
+def _header(master: bytes, secret: Secret) -> Json:
+    """How a master key is had with a secret."""
+    header: Json = {"version": 1, "kind": secret.kind, "salt": secrets.token_hex(16)}
+    if secret.kind == "passphrase":
+        header |= COST
+    sealed = _sealed(_cipher(_stretched(secret, header)), master, b"master")
+    return header | {"master": base64.b64encode(sealed).decode()}
+
+
+def _master(header: Json, given: Secret | None) -> bytes:
+    """The master key, with the secret that was given, else that of the environment."""
+    kind: Kind = "key file" if header.get("kind") == "key file" else "passphrase"
+    secret = given if given is not None and given.kind == kind else Secret.of_environment(kind)
+    if secret is None:
+        variable = PASSPHRASE if kind == "passphrase" else KEY_FILE
+        raise Stopped(
+            f"This home is encrypted, and its {kind} is not given.",
+            kept="Nothing was changed.",
+            hint=f"Give it by {variable}.",
+        )
+    try:
+        sealed = _decoded(header["master"])
+        master = _unsealed(_cipher(_stretched(secret, header)), sealed, b"master")
+    except (ValueError, LookupError, TypeError, AttributeError):  # or the header was changed
+        raise Stopped(
+            f"The {kind} does not open this home.",
+            kept="Nothing was changed.",
+            hint="Give the one that it was encrypted with; there is no other way in.",
+        ) from None
+    return master
 
 
 def session_of(data: bytes) -> str:

@@ -59,7 +59,15 @@ def by_chat(http: httpx.Client, file: File) -> httpx.Response:
     return http.post("/v1/chat/completions", json=asked)
 
 
-DOORS: dict[str, Door] = {"api": by_api, "edits": by_edits, "chat": by_chat}
+def by_masks(http: httpx.Client, file: File) -> httpx.Response:
+    """What says where a picture may change."""
+    session = http.post("/api/v1/sessions").json()["session"]
+    return http.post(
+        f"/api/v1/sessions/{session}/masks", content=file.data, headers={"Content-Type": file.type}
+    )
+
+
+DOORS: dict[str, Door] = {"api": by_api, "edits": by_edits, "chat": by_chat, "masks": by_masks}
 
 
 def measure(n: int, *, models: bool = True) -> Tally:

@@ -27,7 +27,7 @@ from .load import Figures, Served, by, served, turn
 from .stub import REQUEST
 
 PARTS = ("turns", "taken", "fair", "own")
-AT_ONCE = 4
+AT_ONCE = 8
 """So many turns are carried out at a time."""
 Row = tuple[str, str, str, bool]
 

@@ -11,6 +11,7 @@ from pseudo_terminal import Terminal
 
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
+from danqing.agent.vault import header_at
 
 PASSPHRASE = "correct horse battery"
 
@@ -64,6 +65,41 @@ def test_a_key_file_is_made_and_opens_it(drawn: Path, monkeypatch: pytest.Monkey
     refused = call("decrypt")
     assert refused.exit_code == 1 and "is damaged" in refused.stderr
     assert "a red house" in call("history").stdout
+
+
+def test_it_opens_with_another_one_once_that_is_changed(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "is not encrypted" in call("encrypt", "--change").stderr
+    monkeypatch.setenv("DANQING_PASSPHRASE", PASSPHRASE)
+    assert call("encrypt", "--yes").exit_code == 0
+    assert "Add --change" in call("encrypt", "--yes").stderr
+    assert "DANQING_NEW_PASSPHRASE" in call("encrypt", "--change").stderr
+    before = header(drawn)
+    monkeypatch.setenv("DANQING_NEW_PASSPHRASE", "staple of the battery")
+    monkeypatch.setenv("DANQING_PASSPHRASE", "another horse")
+    assert "does not open this home" in call("encrypt", "--change").stderr
+    assert header(drawn) == before
+    monkeypatch.setenv("DANQING_PASSPHRASE", PASSPHRASE)
+    changed = call("encrypt", "--change")
+    assert changed.exit_code == 0 and "opens with the new one only" in changed.stdout
+    assert "does not open this home" in call("history").stderr
+    for file in drawn.glob("ledger*"):
+        assert before["master"].encode() not in file.read_bytes(), "what was is nowhere any more"
+    monkeypatch.setenv("DANQING_PASSPHRASE", "staple of the battery")
+    assert "a red house" in call("history").stdout
+    key = drawn.parent / "key"
+    assert call("encrypt", "--change", "--key-file", str(key)).exit_code == 0
+    assert "DANQING_KEY_FILE" in call("history").stderr
+    monkeypatch.setenv("DANQING_KEY_FILE", str(key))
+    assert "a red house" in call("history").stdout
+    assert call("doctor").exit_code == 0
+
+
+def header(home: Path) -> dict[str, str]:
+    told = header_at(home / "ledger.sqlite3")
+    assert told is not None
+    return told
 
 
 def test_a_passphrase_is_asked_for_at_a_terminal(
