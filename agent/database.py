@@ -240,14 +240,14 @@ class Database:
             )
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self, *, once: bool = False) -> Iterator[None]:
         """All reads in the block see one state of the ledger: in `writing` that of the block, else
-        what is committed."""
+        what is committed. A single SELECT needs no transaction for that: ``once``."""
         if self._inside == threading.get_ident():
             yield
             return
         with self._reads, self._clearly():
-            if self._reader.in_transaction:
+            if once or self._reader.in_transaction:
                 yield
                 return
             self._reader.execute("BEGIN")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -58,32 +59,32 @@ class Home:
         root = where or os.environ.get("DANQING_HOME") or _default()
         return Path(root).expanduser().absolute()
 
-    @property
+    @cached_property
     def blobs(self) -> Path:
         """The picture store's files, named by what is in them."""
         return self.root / "blobs"
 
-    @property
+    @cached_property
     def pictures(self) -> Path:
         """Where finished pictures go when the user names no place."""
         return self.root / "pictures"
 
-    @property
+    @cached_property
     def typed(self) -> Path:
         """What was typed at the chat's prompt, as prompt_toolkit keeps it."""
         return self.root / "chat_history"
 
-    @property
+    @cached_property
     def converting(self) -> Path:
         """A file that is there while the home is made an encrypted one, or a plain one again."""
         return self.root / "converting"
 
-    @property
+    @cached_property
     def ledger(self) -> Path:
         """The SQLite file of the ledger."""
         return self.root / "ledger.sqlite3"
 
-    @property
+    @cached_property
     def locks(self) -> Path:
         """Lock files; they are empty and carry nothing over from one run to the next."""
         return self.root / "locks"

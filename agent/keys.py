@@ -112,7 +112,7 @@ class Keys:
         """The key with a text, if it opens now."""
         mark, _, rest = text.partition("-")
         id, _, secret = rest.partition("-")
-        with self._db.reading():
+        with self._db.reading(once=True):
             row = self._db.first(f"{_KEYS} WHERE id = ?", scrub(id))
         known = "" if row is None else row["hash"]
         right = hmac.compare_digest(_hash(secret), known)
@@ -123,7 +123,7 @@ class Keys:
 
     def all(self) -> list[Key]:
         """Every key that there ever was, oldest first."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             return [_key(row) for row in self._db.all(f"{_KEYS} ORDER BY created")]
 
     def any(self) -> bool:
@@ -153,13 +153,13 @@ class Keys:
         """The limits of the key with an id; None is the home's own, which has none."""
         if id is None:
             return Limits()
-        with self._db.reading():
+        with self._db.reading(once=True):
             row = self._db.first("SELECT limits FROM limits WHERE key = ?", id)
             return _limits(None if row is None else row["limits"])
 
     def opens(self, id: str) -> bool:
         """Whether the key with an id opens now."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             row = self._db.first(f"{_KEYS} WHERE id = ?", id)
         return row is not None and _key(row).holds(datetime.now(UTC))
 

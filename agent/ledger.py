@@ -143,7 +143,7 @@ class Ledger:
     def owner(self, session: str) -> str | None:
         """The id of the key that a session belongs to; None for the home's own. Raises `BadInput`
         as `check_session`."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             row = self._db.first(
                 "SELECT key FROM sessions LEFT JOIN owners ON session = id WHERE id = ?",
                 scrub(session),
@@ -192,13 +192,13 @@ class Ledger:
 
     def has_session(self, session: str) -> bool:
         """Whether there is such a session."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             there = self._db.first("SELECT 1 FROM sessions WHERE id = ?", scrub(session))
             return there is not None
 
     def session_of(self, turn: int) -> str:
         """The session of a turn; `BadInput` if there is none."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             return str(self._turn_row(turn)["session"])
 
     def begin_turn(self, session: str, request: str, options: Json) -> Turn:
@@ -307,7 +307,7 @@ class Ledger:
     def unwanted(self, turn: Turn | int) -> bool:
         """Whether a turn was marked by `mark_unwanted`."""
         id = turn if isinstance(turn, int) else turn.id
-        with self._db.reading():
+        with self._db.reading(once=True):
             return self._db.first("SELECT 1 FROM unwanted WHERE turn = ?", id) is not None
 
     def end_turn(self, turn: Turn | int, outcome: Json) -> None:
@@ -351,7 +351,7 @@ class Ledger:
     def outlines(self, session: str) -> list[TurnRecord]:
         """Every turn of a session without its steps, pictures and verdicts, oldest first: enough to
         know what was said and what came of it, in one read."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             rows = self._db.all("SELECT * FROM turns WHERE session = ? ORDER BY id", scrub(session))
             return [self._outline(row) for row in rows]
 
@@ -391,7 +391,7 @@ class Ledger:
     def places(self, session: str) -> list[str | None]:
         """The handles of the pictures that a session has stood at, oldest first; None where it
         stood before its first."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             rows = self._db.all(
                 "SELECT picture FROM places WHERE session = ? ORDER BY id", scrub(session)
             )
@@ -428,7 +428,7 @@ class Ledger:
 
     def forgotten(self, session: str) -> frozenset[str]:
         """The handles of all pictures that a session gave up."""
-        with self._db.reading():
+        with self._db.reading(once=True):
             rows = self._db.all("SELECT picture FROM forgotten WHERE session = ?", scrub(session))
             return frozenset(f"img-{row[0]}" for row in rows)
 
@@ -623,9 +623,8 @@ class Ledger:
 
     def picture(self, handle: str) -> Picture:
         """The picture of this handle; a `ToolError` names the nearest ones if there is none."""
-        with self._db.reading():
-            id = self._picture_id(handle)
-            return Picture.of(self._db.one("SELECT * FROM pictures WHERE id = ?", id))
+        with self._db.reading(once=True):
+            return Picture.of(self._picture_row(handle))
 
     def file(self, picture: Picture) -> Path:
         """A file of a picture that every program can show: the store's own, or of an encrypted home
@@ -643,7 +642,7 @@ class Ledger:
         """The sessions that have this picture and did not give it up; several, where equal calls
         were answered by one step, and none for a picture that is not there."""
         form = _HANDLE.fullmatch(handle)
-        with self._db.reading():
+        with self._db.reading(once=True):
             rows = self._db.all(
                 "SELECT DISTINCT session FROM step_pictures JOIN steps ON steps.id = step"
                 " JOIN turns ON turns.id = steps.turn WHERE picture = ?"
@@ -658,7 +657,7 @@ class Ledger:
         owner = self.owner(session)
         if owner is None:
             form = _HANDLE.fullmatch(handle)
-            with self._db.reading():
+            with self._db.reading(once=True):
                 there = "SELECT 1 FROM pictures WHERE id = ?"
                 return form is not None and self._db.first(there, int(form[1])) is not None
         return any(self.owner(other) == owner for other in self.owners(handle))
@@ -666,8 +665,7 @@ class Ledger:
     def step_of(self, handle: str) -> Step:
         """The step that made the picture of this handle."""
         with self._db.reading():
-            id = self._picture_id(handle)
-            step = self._db.one("SELECT step FROM pictures WHERE id = ?", id)[0]
+            step = self._picture_row(handle)["step"]
             return self._step(self._db.one("SELECT * FROM steps WHERE id = ?", step))
 
     def record_verdict(self, turn: Turn | int, handle: str, verdict: Json) -> None:
@@ -686,7 +684,7 @@ class Ledger:
     def verdicts(self, turn: Turn | int) -> list[VerdictRow]:
         """The turn's verdicts in the order they were given."""
         id = turn if isinstance(turn, int) else turn.id
-        with self._db.reading():
+        with self._db.reading(once=True):
             rows = self._db.all("SELECT * FROM verdicts WHERE turn = ? ORDER BY id", id)
             return [VerdictRow.of(self._unsealed("verdicts", row)) for row in rows]
 
@@ -786,12 +784,15 @@ class Ledger:
         return lock is not None
 
     def _picture_id(self, handle: str) -> int:
+        return int(self._picture_row(handle)["id"])
+
+    def _picture_row(self, handle: str) -> sqlite3.Row:
         """The row of ``handle``; a `ToolError` that names the nearest handles if there is none."""
         form = _HANDLE.fullmatch(handle)
         if form is not None:
             id = int(form[1])
-            if self._db.first("SELECT 1 FROM pictures WHERE id = ?", id) is not None:
-                return id
+            if (row := self._db.first("SELECT * FROM pictures WHERE id = ?", id)) is not None:
+                return row
             near = self._db.all("SELECT id FROM pictures ORDER BY abs(id - ?) LIMIT 3", id)
         else:
             near = self._db.all("SELECT id FROM pictures ORDER BY id DESC LIMIT 3")
@@ -838,19 +839,29 @@ class Ledger:
                 row["id"],
             )
 
-    def _step(self, row: sqlite3.Row, session: str | None = None) -> Step:
+    def _step(self, row: sqlite3.Row) -> Step:
         pictures = self._db.all(
             "SELECT pictures.* FROM step_pictures JOIN pictures ON pictures.id = picture"
             " WHERE step_pictures.step = ? ORDER BY position",
             row["id"],
         )
-        step = self._unsealed("steps", row, session)
-        return Step.of(step, tuple(Picture.of(picture) for picture in pictures))
+        return Step.of(self._unsealed("steps", row), tuple(map(Picture.of, pictures)))
 
     def _record(self, row: sqlite3.Row) -> TurnRecord:
         turn = self._outline(row)
         rows = self._db.all("SELECT * FROM steps WHERE turn = ? ORDER BY id", turn.id)
-        steps = tuple(self._step(step, turn.session) for step in rows)
+        had: dict[int, list[Picture]] = {}
+        for picture in self._db.all(
+            "SELECT step_pictures.step AS had_by, pictures.* FROM steps"
+            " JOIN step_pictures ON step_pictures.step = steps.id"
+            " JOIN pictures ON pictures.id = picture WHERE steps.turn = ? ORDER BY position",
+            turn.id,
+        ):
+            had.setdefault(picture["had_by"], []).append(Picture.of(picture))
+        steps = tuple(
+            Step.of(self._unsealed("steps", step, turn.session), tuple(had.get(step["id"], ())))
+            for step in rows
+        )
         pictures = {picture.handle: picture for step in steps for picture in step.pictures}
         return dataclasses.replace(
             turn, steps=steps, pictures=tuple(pictures.values()),

@@ -3,7 +3,9 @@ it sees is what it is told to."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,12 @@ class Painter(Engine):
 
 def look_of(text: str) -> dict[str, Any]:
     """What the tool ``look`` says of a picture that a caption is true of."""
-    things = [
+    return {"things": copy.deepcopy(_things(text)), "facts": {}, "horizon": 0.5}
+
+
+@cache
+def _things(text: str) -> list[dict[str, Any]]:
+    return [
         {
             "kind": group.noun, "color": group.color, "confidence": 1.0, "color_confidence": 1.0,
             "box": [x - 0.05, 0.2 if group.sky else 0.7, x + 0.05, 0.3 if group.sky else 0.8],
@@ -105,7 +112,6 @@ def look_of(text: str) -> dict[str, Any]:
         for k in range(group.count or 2)
         for x in [(0.5 if group.x is None else group.x) + 0.01 * k]
     ]  # fmt: skip
-    return {"things": things, "facts": {}, "horizon": 0.5}
 
 
 def _result(images: list[Image.Image], value: dict[str, Any] | None = None) -> Result:
