@@ -16,7 +16,7 @@ from . import SHOWN, Tally, injections, schema, tenants, tools, uploads
 PARTS: dict[str, tuple[Callable[[int], Tally], int]] = {
     "schema": (schema.measure, 5000),
     "tenants": (tenants.measure, 5000),
-    "tools": (tools.measure, 1000),
+    "tools": (tools.measure, 500),
     "uploads": (uploads.measure, 220),
     "injections": (injections.measure, 240),
 }
