@@ -840,28 +840,25 @@ class Ledger:
             )
 
     def _step(self, row: sqlite3.Row) -> Step:
-        pictures = self._db.all(
-            "SELECT pictures.* FROM step_pictures JOIN pictures ON pictures.id = picture"
-            " WHERE step_pictures.step = ? ORDER BY position",
-            row["id"],
-        )
-        return Step.of(self._unsealed("steps", row), tuple(map(Picture.of, pictures)))
+        return self._steps([row])[0]
+
+    def _steps(self, rows: Sequence[sqlite3.Row], session: str | None = None) -> list[Step]:
+        had: dict[int, list[Picture]] = {row["id"]: [] for row in rows}
+        for picture in self._db.all(
+            "SELECT step_pictures.step AS had_by, pictures.* FROM step_pictures JOIN pictures"
+            " ON pictures.id = picture WHERE had_by IN (SELECT value FROM json_each(?))"
+            " ORDER BY position",
+            canonical([*had]),
+        ):
+            had[picture["had_by"]].append(Picture.of(picture))
+        return [
+            Step.of(self._unsealed("steps", row, session), tuple(had[row["id"]])) for row in rows
+        ]
 
     def _record(self, row: sqlite3.Row) -> TurnRecord:
         turn = self._outline(row)
         rows = self._db.all("SELECT * FROM steps WHERE turn = ? ORDER BY id", turn.id)
-        had: dict[int, list[Picture]] = {}
-        for picture in self._db.all(
-            "SELECT step_pictures.step AS had_by, pictures.* FROM steps"
-            " JOIN step_pictures ON step_pictures.step = steps.id"
-            " JOIN pictures ON pictures.id = picture WHERE steps.turn = ? ORDER BY position",
-            turn.id,
-        ):
-            had.setdefault(picture["had_by"], []).append(Picture.of(picture))
-        steps = tuple(
-            Step.of(self._unsealed("steps", step, turn.session), tuple(had.get(step["id"], ())))
-            for step in rows
-        )
+        steps = tuple(self._steps(rows, turn.session))
         pictures = {picture.handle: picture for step in steps for picture in step.pictures}
         return dataclasses.replace(
             turn, steps=steps, pictures=tuple(pictures.values()),

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .mcp_server import MOST_BYTES, Clients
 from .server.guests import NOTICED, Door, Guest
-from .server.listening import url_host
+from .server.listening import IDLE, url_host
 from .server.outline import TALK, crowded
 from .server.quota import TooOften
 from .tools.errors import Stopped
@@ -57,7 +57,7 @@ async def over_http(
     keyed = _Keyed(app, door)
     config = uvicorn.Config(
         keyed, log_level="warning", log_config=None, access_log=False,
-        timeout_graceful_shutdown=PATIENCE,
+        timeout_graceful_shutdown=PATIENCE, timeout_keep_alive=IDLE,
     )  # fmt: skip
     watching = asyncio.create_task(_watch(keyed, clients, door))  # a group would wrap Ctrl-C
     serving = uvicorn.Server(config)

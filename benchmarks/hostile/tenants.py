@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from danqing.agent.ledger import Ledger
 from danqing.agent.store import digest_of
 from danqing.agent.studio import Studio
 
@@ -422,11 +423,16 @@ def _attack(
             tally.wrong(f"{method} {path}: {difference(one, other)}")
     if _state(a, theirs) != before:
         tally.wrong("what the first key's owner has is not as it was")
+    check_kept_apart(studio.ledger, theirs, tally)
+    tally.notes["calls of each way, least and most"] = (min(called.values()), max(called.values()))
+
+
+def check_kept_apart(ledger: Ledger, theirs: list[Names], tally: Tally) -> None:
+    """The pictures of some sessions are in no others."""
     own = {names.session for names in theirs}
     for handle in sorted({names.handle for names in theirs}):
-        if others := studio.ledger.owners(handle) - own:
+        if others := ledger.owners(handle) - own:
             tally.wrong(f"{handle} is one of the sessions {sorted(others)}, too")
-    tally.notes["calls of each way, least and most"] = (min(called.values()), max(called.values()))
 
 
 class _Listening:

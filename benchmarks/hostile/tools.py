@@ -19,7 +19,6 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from danqing.agent.ledger import Ledger
 from danqing.agent.studio import Options, Studio
 from danqing.server.guests import Door
 
@@ -27,7 +26,7 @@ from ..painter import Painter
 from ..server import new_keys
 from . import Tally
 from .files import coded, photo
-from .tenants import CANARY, WORDS, Names, difference, form, mangled
+from .tenants import CANARY, WORDS, Names, check_kept_apart, difference, form, mangled
 
 SIDE = 64
 PINK = (201, 33, 87)
@@ -88,7 +87,7 @@ async def _meet(n: int, keys: list[str], studio: Studio, tally: Tally) -> None:
         if await _state(a) != before:
             tally.wrong("what the first key's owner has is not as it was")
         await guest.look_around()
-        _apart(studio.ledger, theirs, tally)
+        check_kept_apart(studio.ledger, theirs, tally)
 
 
 @contextlib.asynccontextmanager
@@ -145,13 +144,6 @@ async def _state(a: Any) -> str:
         (contents,) = (await a.read_resource(one.uri)).contents
         told.update(f"{one.uri} {contents.blob}".encode())
     return told.hexdigest()
-
-
-def _apart(ledger: Ledger, theirs: list[Names], tally: Tally) -> None:
-    own = {names.session for names in theirs}
-    for handle in sorted({names.handle for names in theirs}):
-        if others := ledger.owners(handle) - own:
-            tally.wrong(f"{handle} is one of the sessions {sorted(others)}, too")
 
 
 class _Guest:

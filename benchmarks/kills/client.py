@@ -186,13 +186,7 @@ class Client:
         """What the server acknowledges; nothing, where it is busy with the session. Raises
         `Unanswered`."""
         try:
-            try:
-                answer = await self.http.request(method, path, **what)
-            except httpx.TransportError:
-                if method != "GET":
-                    raise
-                # a server may have let go of a connection that nobody used for a while
-                answer = await self.http.request(method, path, **what)
+            answer = await self.http.request(method, path, **what)
         except httpx.TransportError:
             raise Unanswered from None
         if answer.status_code == expected:

@@ -17,6 +17,9 @@ from .desk import Desk
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 PATIENCE = 10
 """Seconds that those who are still there have to take their last answer."""
+IDLE = 30
+"""Seconds after which a connection that nobody uses is closed: later than clients let go of theirs
+(httpx after 5 s), so that none asks by one that is being closed."""
 
 
 def url_host(host: str) -> str:
@@ -76,7 +79,7 @@ class Server(uvicorn.Server):
     with the desk, and would else last as long as the turns that they tell of."""
 
     def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
-        config.timeout_graceful_shutdown = PATIENCE
+        config.timeout_graceful_shutdown, config.timeout_keep_alive = PATIENCE, IDLE
         super().__init__(config)
         self._desk = desk
 

@@ -14,12 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.nursery import PATH, forked
 from danqing.agent import converting, durable
 from danqing.agent.home import Home
 from danqing.agent.ledger import Ledger
@@ -33,10 +33,9 @@ PRIMITIVES = (
 
 def killed_everywhere(deed: str, word: str, template: Path, folder: Path) -> Iterator[Path]:
     """Copies of a home to each of which the deed was done until it was killed, later and later."""
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(
         [sys.executable, __file__, deed], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        bufsize=1, env=os.environ | {"PYTHONPATH": path},
+        bufsize=1, env=os.environ | {"PYTHONPATH": PATH},
     ) as nursery:  # fmt: skip
         assert nursery.stdin is not None and nursery.stdout is not None
         for count in range(1, 10_000):
@@ -89,19 +88,12 @@ def main() -> None:
     deed = globals()[sys.argv[1]]
     for line in iter(sys.stdin.readline, ""):
         count, word, home = line.split(maxsplit=2)
-        pid = os.fork()
-        if pid == 0:
-            status = 1
-            try:
-                _deadly(int(count))
-                deed(Home.open(home.strip()), word)
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-                raise
-            finally:
-                os._exit(status)
-        print(os.waitpid(pid, 0)[1], flush=True)
+
+        def work(count: int = int(count), word: str = word, home: str = home.strip()) -> None:
+            _deadly(count)
+            deed(Home.open(home), word)
+
+        print(os.waitpid(forked(work), 0)[1], flush=True)
 
 
 if __name__ == "__main__":
