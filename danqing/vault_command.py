@@ -80,6 +80,8 @@ def _secret(key_file: Path | None, *, new: bool = False) -> Secret:
     from .tools.errors import BadInput
 
     if key_file is not None:
+        if not key_file.absolute().parent.is_dir():
+            raise BadInput(f"There is no folder {key_file.absolute().parent} for a key file.")
         if not key_file.exists():
             with durable.clear_errors(key_file):
                 durable.write_file(key_file.absolute(), secrets.token_bytes(KEY_BYTES))

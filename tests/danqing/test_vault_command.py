@@ -88,6 +88,8 @@ def test_it_opens_with_another_one_once_that_is_changed(
         assert before["master"].encode() not in file.read_bytes(), "what was is nowhere any more"
     monkeypatch.setenv("DANQING_PASSPHRASE", "staple of the battery")
     assert "a red house" in call("history").stdout
+    nowhere = call("encrypt", "--change", "--key-file", str(drawn.parent / "no" / "key"))
+    assert nowhere.exit_code == 2 and "There is no folder" in nowhere.stderr
     key = drawn.parent / "key"
     assert call("encrypt", "--change", "--key-file", str(key)).exit_code == 0
     assert "DANQING_KEY_FILE" in call("history").stderr
